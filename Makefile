@@ -1,0 +1,24 @@
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: setup demo test check bench fmt clean
+
+setup: .venv/.installed
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -m ensurepip --version >/dev/null 2>&1 || { apt-get -qq update && apt-get -qq install -y python3-venv; }
+	@$(PYTHON) -m venv .venv && $(BIN)/pip -q install --upgrade pip && $(BIN)/pip -q install -e . --group dev && touch $@
+
+demo: setup
+	@$(BIN)/imagebuilder engine start --if-needed && $(BIN)/imagebuilder base build --if-needed && $(BIN)/python examples/hello/demo.py
+
+test: setup
+	@$(BIN)/pytest
+
+check: setup
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --quiet
+	@$(BIN)/pytest -q tests/unit tests/golden tests/property/unit
+
+bench: setup
+	@$(BIN)/python tests/bench/run.py
+
+fmt: setup
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
