@@ -1,0 +1,127 @@
+"""Stages: a base and the steps on top of it.
+
+A stage is a value. It may contain other stages (as its base, or inside a step
+that copies from one), so an image is a graph of stages that ends in one; there
+is no table of names to keep in step with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from imagebuilder.diagnostics import Place
+
+if TYPE_CHECKING:
+    from imagebuilder.ir.ops import Base, Op
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation, and the place that asked for it.
+
+    ``root`` is the absolute folder from which the operation's relative local
+    paths are read, empty where it has none. The place is never compared and
+    never hashed; the root is compared, since the same words in two folders name
+    two different trees. ``intent`` is what a lowered operation was lowered from.
+    """
+
+    op: Op
+    place: Place | None = field(default=None, compare=False)
+    root: str = ""
+    intent: Op | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. ``name`` is what the author called it: shown, never compared or hashed."""
+
+    base: Base | Stage
+    steps: tuple[Step, ...] = ()
+    place: Place | None = field(default=None, compare=False)
+    name: str = field(default="", compare=False)
+    _hash: int = field(default=0, init=False, compare=False, repr=False)
+    _twin: Stage | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stage):
+            return NotImplemented
+        mine, theirs = self._first(), other._first()
+        if mine is theirs:
+            return True
+        if hash(mine) != hash(theirs) or (mine.base, mine.steps) != (theirs.base, theirs.steps):
+            return False
+        # Kept for the same reason as the hash: two equal graphs would be compared once per path.
+        object.__setattr__(theirs, "_twin", mine)
+        return True
+
+    def __hash__(self) -> int:
+        # Kept, since a graph in which stages are shared would otherwise be walked once per path.
+        if not self._hash:
+            object.__setattr__(self, "_hash", hash((self.base, self.steps)) or 1)
+        return self._hash
+
+    def _first(self) -> Stage:
+        """The one that stands for all stages that were found to be equal."""
+        found = self
+        while found._twin is not None:
+            found = found._twin
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the hash, which is another one in another process.
+        return (Stage, (self.base, self.steps, self.place, self.name))
+
+    def then(self, *steps: Step) -> Stage:
+        return replace(self, steps=self.steps + steps)
+
+
+def children(stage: Stage) -> Iterator[Stage]:
+    """The stages that this one needs first: its base, then those its steps copy or mount from."""
+    if isinstance(stage.base, Stage):
+        yield stage.base
+    for step in stage.steps:
+        yield from step.op.stages()
+
+
+def ordered(target: Stage) -> tuple[Stage, ...]:
+    """All stages that the target needs, each once, dependencies first, the target last.
+
+    Two stages that are equal are one: whoever wrote them twice meant the same.
+    """
+    seen: dict[int, None] = {}
+    found: dict[Stage, None] = {}
+
+    def visit(stage: Stage) -> None:
+        if id(stage) in seen:
+            return
+        seen[id(stage)] = None
+        for child in children(stage):
+            visit(child)
+        found.setdefault(stage)
+
+    visit(target)
+    # An equal twin of the target that was met first must not end up last-but-one.
+    found.pop(target)
+    return (*found, target)
+
+
+def rewrite(target: Stage, change: Callable[[Stage], Stage]) -> Stage:
+    """The graph with every stage changed, children before parents, each once."""
+    done: dict[int, Stage] = {}
+
+    def visit(stage: Stage) -> Stage:
+        if id(stage) not in done:
+            base = visit(stage.base) if isinstance(stage.base, Stage) else stage.base
+            steps = tuple(_with_stages(step, visit) for step in stage.steps)
+            done[id(stage)] = change(replace(stage, base=base, steps=steps))
+        return done[id(stage)]
+
+    return visit(target)
+
+
+def _with_stages(step: Step, visit: Callable[[Stage], Stage]) -> Step:
+    if not any(True for _ in step.op.stages()):
+        return step
+    return replace(step, op=step.op.map_stages(visit))
