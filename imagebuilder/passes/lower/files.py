@@ -1,0 +1,80 @@
+"""Files: from this machine, from text, from the network, from another image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from imagebuilder.ir.ops import (
+    Add,
+    AddLocalDir,
+    AddLocalFile,
+    AddLocalPythonSource,
+    AddText,
+    AddUrl,
+    Copy,
+    CopyFrom,
+    Env,
+    GitClone,
+    ImageSource,
+    LocalSource,
+    Op,
+    WriteFiles,
+)
+from imagebuilder.ir.words import Expansion, Var
+from imagebuilder.passes.lower.scope import Scope
+
+PYTHON_SOURCE = "/opt/python"
+
+
+def add_local_file(op: AddLocalFile, scope: Scope) -> Iterator[Op]:
+    origin = LocalSource(path=op.path, kind="file")
+    yield Copy(sources=(".",), dest=op.dest, origin=origin, chmod=op.chmod or "", chown=op.chown or "")
+
+
+def add_local_dir(op: AddLocalDir, scope: Scope) -> Iterator[Op]:
+    origin = LocalSource(path=op.path, ignore=op.ignore, dockerignore=".dockerignore", kind="dir")
+    yield Copy(sources=(".",), dest=op.dest, origin=origin, chown=op.chown or "")
+
+
+def add_local_python_source(op: AddLocalPythonSource, scope: Scope) -> Iterator[Op]:
+    paths = [module.replace(".", "/") for module in op.modules]
+    origin = LocalSource(
+        path=".",
+        include=tuple((path, path + ".py") for path in paths),
+        ignore=("**/__pycache__", "**/*.py[co]", *op.ignore),
+        kind="dir",
+    )
+    yield Copy(sources=(".",), dest=PYTHON_SOURCE, origin=origin)
+    if "PYTHONPATH" not in scope.variables:
+        before = Var(name="PYTHONPATH", modifier=":+", word=Expansion(parts=(":", Var(name="PYTHONPATH"))))
+        yield Env(variables=(("PYTHONPATH", Expansion(parts=(PYTHON_SOURCE, before))),))
+
+
+def add_text(op: AddText, scope: Scope) -> Iterator[Op]:
+    yield WriteFiles(files=(("", op.content),), dest=op.dest, chmod=op.chmod or "", chown=op.chown or "")
+
+
+def add_url(op: AddUrl, scope: Scope) -> Iterator[Op]:
+    yield Add(
+        sources=(op.url,),
+        dest=op.dest,
+        checksum=op.checksum or "",
+        chmod=op.chmod or "",
+        chown=op.chown or "",
+        unpack=op.unpack or None,
+    )
+
+
+def git_clone(op: GitClone, scope: Scope) -> Iterator[Op]:
+    # BuildKit takes an http URL for a repository only when its path ends in .git.
+    url = op.url if op.url.endswith(".git") or "://" not in op.url else op.url.rstrip("/") + ".git"
+    source = f"{url}#{op.ref}" if op.ref else url
+    yield Add(sources=(source,), dest=op.dest, keep_git_dir=op.keep_git_dir, chown=op.chown or "")
+
+
+def copy_from(op: CopyFrom, scope: Scope) -> Iterator[Op]:
+    origin = ImageSource(ref=op.source) if isinstance(op.source, str) else op.source
+    # COPY takes its sources for patterns; a character class of one character is that character.
+    source = re.sub(r"[*?\[\\]", lambda found: "[\\\\]" if found[0] == "\\" else f"[{found[0]}]", op.src)
+    yield Copy(sources=(source,), dest=op.dest, origin=origin, chown=op.chown or "", chmod=op.chmod or "")

@@ -1,0 +1,145 @@
+"""Package managers, each with its cache in a cache mount and nothing left in the layer."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Iterator
+
+from imagebuilder.ir.ops import (
+    AptInstall,
+    BaseImage,
+    Copy,
+    Env,
+    LocalSource,
+    Mount,
+    NpmInstall,
+    Op,
+    PipInstall,
+    PipInstallFromPyproject,
+    PipInstallFromRequirements,
+    Run,
+    Scratch,
+    UvPipInstall,
+    UvSync,
+)
+from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.ir.words import Expansion, Var
+from imagebuilder.passes.lower.scope import Scope
+from imagebuilder.passes.lower.script import cache, script, secret, words
+
+UV_VERSION = "0.13.9"
+UV = "/run/uv/uv"
+VENV = "/opt/venv"
+# pip's two notices that are no use in a build. As variables, since older releases of pip refuse the options.
+_QUIET = "PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore"
+
+_Pip = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
+
+
+def apt_install(op: AptInstall, scope: Scope) -> Iterator[Op]:
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install -y"
+    if not op.recommends:
+        install += " --no-install-recommends"
+    yield Run(
+        command=script(
+            # Debian's images delete what apt fetched; the cache mount is there to keep it.
+            "rm -f /etc/apt/apt.conf.d/docker-clean",
+            "apt-get update",
+            f"{install} -o APT::Keep-Downloaded-Packages=true {words(op.packages)}",
+        ),
+        mounts=(cache("/var/cache/apt"), cache("/var/lib/apt/lists")),
+    )
+
+
+def pip_install(op: PipInstall | PipInstallFromPyproject, scope: Scope) -> Iterator[Op]:
+    if op.packages:
+        yield _pip(op, scope, words(op.packages))
+
+
+def pip_install_from_requirements(op: PipInstallFromRequirements, scope: Scope) -> Iterator[Op]:
+    mount, file = _requirements(op.path, op.includes, "/run/requirements")
+    yield _pip(op, scope, f"-r {shlex.quote(file)}", mount)
+
+
+def uv_pip_install(op: UvPipInstall, scope: Scope) -> Iterator[Op]:
+    mounts = []
+    arguments = ""
+    for number, path in enumerate(op.requirements):
+        mount, file = _requirements(path, (), f"/run/requirements/{number}")
+        mounts.append(mount)
+        arguments += f"-r {shlex.quote(file)} "
+    command = f"{UV} pip install --system --compile-bytecode{_options(op, uv=True)} {arguments}{words(op.packages)}"
+    yield _uv(command.rstrip(), scope, (*mounts, *map(secret, op.secrets)))
+
+
+def uv_sync(op: UvSync, scope: Scope) -> Iterator[Op]:
+    project = LocalSource(path=op.path, include=(("pyproject.toml",), ("uv.lock",)), kind="dir")
+    options = ["--frozen" if op.frozen else "--locked", "--no-install-project", "--compile-bytecode"]
+    options += [f"--group={group}" for group in op.groups] + [f"--extra={extra}" for extra in op.extras]
+    command = f"{UV} sync --project=/run/project {shlex.join(options)} {op.extra_options}".rstrip()
+    bind = Mount(type="bind", origin=project, target="/run/project")
+    yield _uv(f"UV_PROJECT_ENVIRONMENT={VENV} {command}", scope, (bind, *map(secret, op.secrets)))
+    path = Expansion(parts=(f"{VENV}/bin:", Var(name="PATH")))
+    yield Env(variables=(("PATH", path), ("VIRTUAL_ENV", VENV)))
+
+
+def npm_install(op: NpmInstall, scope: Scope) -> Iterator[Op]:
+    mounts = (*_home_cache("/root/.npm", scope), *map(secret, op.secrets))
+    if op.path is None or op.dest is None:
+        flags = ["--global"] if op.g else ["--save-dev"] if op.dev else []
+        yield Run(command=script(f"npm install {' '.join([*flags, words(op.packages)])}"), mounts=mounts)
+        return
+    origin = LocalSource(path=op.path, include=(("package.json",), ("package-lock.json", "package.json")), kind="dir")
+    yield Copy(sources=(".",), dest=op.dest, origin=origin)
+    omit = "" if op.dev else " --omit=dev"
+    install = f"if [ -f package-lock.json ]; then npm ci{omit}; else npm install{omit}; fi"
+    yield Run(command=script(f"cd {shlex.quote(op.dest)}", install), mounts=mounts)
+
+
+def _pip(op: _Pip, scope: Scope, arguments: str, *mounts: Mount) -> Run:
+    cached = _home_cache("/root/.cache/pip", scope, "shared")
+    command = f"{_QUIET} python -m pip install{_options(op)} {arguments}"
+    return Run(command=script(command), mounts=(*cached, *mounts, *map(secret, op.secrets)))
+
+
+def _options(op: _Pip, *, uv: bool = False) -> str:
+    options = [f"--find-links={link}" for link in op.find_links]
+    if op.index_url:
+        options.append(f"--index-url={op.index_url}")
+    options += [f"--extra-index-url={url}" for url in op.extra_index_urls]
+    if op.pre:
+        options.append("--prerelease=allow" if uv else "--pre")
+    return "".join(f" {shlex.quote(option)}" for option in options) + (
+        f" {op.extra_options}" if op.extra_options else ""
+    )
+
+
+def _requirements(path: str, includes: tuple[str, ...], target: str) -> tuple[Mount, str]:
+    """A requirements file and those it names, bound at ``target``, and where the first one is then."""
+    folder, name = posixpath.split(path)
+    origin = LocalSource(
+        path=folder or ".", include=((name,), *((other,) for other in includes)), kind="dir", literal=True
+    )
+    return Mount(type="bind", origin=origin, target=target), f"{target}/{name}"
+
+
+def _home_cache(target: str, scope: Scope, sharing: str = "locked") -> tuple[Mount, ...]:
+    """A cache in root's home; another user could neither reach it nor write to it."""
+    return (cache(target, sharing),) if scope.is_root else ()
+
+
+def _uv(command: str, scope: Scope, mounts: tuple[Mount, ...]) -> Run:
+    base = scope.base_image
+    if isinstance(base, Scratch):
+        base = BaseImage(ref="python:3.13-slim-trixie")
+    install = Run(
+        command=f"{_QUIET} python -m pip install --target=/opt/uv uv=={UV_VERSION}",
+        mounts=(cache("/root/.cache/pip", "shared"),),
+    )
+    tool = Stage(base, (Step(install),), name="uv")
+    bound = (
+        Mount(type="bind", origin=tool, source="/opt/uv/bin", target="/run/uv"),
+        *_home_cache("/root/.cache/uv", scope, "shared"),
+    )
+    return Run(command=script("export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never", command), mounts=bound + mounts)
