@@ -1,0 +1,122 @@
+"""What requirements files and pyproject.toml say, read when the image is described."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place, did_you_mean
+from imagebuilder.ir.checks import refuse_credentials
+
+_OPTION = re.compile(r"^(-r|--requirement|-c|--constraint)(?:\s+|=)(.+)$")
+_EDITABLE = re.compile(r"^(-e\b|--editable\b|\.{0,2}/|file:)")
+
+
+def requirement_includes(path: Path, place: Place | None) -> tuple[str, ...]:
+    """The files that a requirements file names with ``-r`` and ``-c``, all the way down.
+
+    Paths are relative to the first file's folder, in the order in which they are met.
+
+    Raises:
+        CompileError: a file is missing or outside the folder, a line names local
+            code, or a URL holds a credential.
+    """
+    top = path.parent
+    found: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        file = top / name
+        for number, line in enumerate(_read(file, place).splitlines(), 1):
+            line = re.sub(r"(^|\s)#.*$", "", line).strip()
+            here = f"{file.name}:{number}"
+            try:
+                refuse_credentials(line)
+            except Invalid as error:
+                raise CompileError(Diagnostic(error.code, f"{here}: {error.message}", place, help=error.help)) from None
+            if _EDITABLE.match(line):
+                raise CompileError(
+                    Diagnostic(
+                        "IB127",
+                        f"{here}: local code in a requirements file: {line!r}",
+                        place,
+                        help="copy it with add_local_dir and install it with run_commands('pip install /path')",
+                    )
+                )
+            if match := _OPTION.match(line):
+                other = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2].strip()))
+                if other.startswith(("../", "/")):
+                    raise CompileError(
+                        Diagnostic(
+                            "IB127",
+                            f"{here}: {other!r} is outside of the file's folder",
+                            place,
+                            help="move it beside the requirements file",
+                        )
+                    )
+                if other not in found and other != path.name:
+                    found[other] = None
+                    visit(other)
+
+    visit(path.name)
+    return tuple(found)
+
+
+def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | None) -> tuple[str, ...]:
+    """``project.dependencies`` and those of the named extras (PEP 621).
+
+    Raises:
+        CompileError: the file is missing or not TOML, or has no such extra.
+    """
+    try:
+        project = tomllib.loads(_read(path, place)).get("project")
+    except tomllib.TOMLDecodeError as error:
+        raise CompileError(Diagnostic("IB128", f"{path.name} is not valid TOML: {error}", place)) from None
+    known = project.get("optional-dependencies", {}) if isinstance(project, dict) else None
+    if (
+        not isinstance(project, dict)
+        or not isinstance(known, dict)
+        or not all(_are_texts(value) for value in (project.get("dependencies", []), *known.values()))
+    ):
+        help = "[project] holds dependencies, an array of texts, and optional-dependencies, a table of them (PEP 621)"
+        raise CompileError(Diagnostic("IB128", f"{path.name} does not declare a project", place, help=help))
+    if unknown := {"dependencies", "optional-dependencies"} & set(project.get("dynamic", ())):
+        names = " and ".join(sorted(unknown))
+        help = "write them into the file, or install the project itself with run_commands"
+        raise CompileError(Diagnostic("IB128", f"{path.name} leaves its {names} to its build", place, help=help))
+    packages = list(project.get("dependencies", []))
+    for extra in extras:
+        if extra not in known:
+            names = f"it has: {', '.join(known)}" if known else "it has no optional dependencies"
+            raise CompileError(
+                Diagnostic(
+                    "IB129",
+                    f"{path.name} has no extra {extra!r}",
+                    place,
+                    help=did_you_mean(extra, list(known)) or names,
+                )
+            )
+        packages += known[extra]
+    return tuple(packages)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _read(path: Path, place: Place | None) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CompileError(
+            Diagnostic(
+                "IB201",
+                f"cannot read {str(path)!r}: {(error.strerror or str(error)).lower()}",
+                place,
+                help="relative paths start at the folder of the file that names them",
+            )
+        ) from None
+    except UnicodeDecodeError:
+        raise CompileError(Diagnostic("IB202", f"{str(path)!r} is not UTF-8 text", place)) from None

@@ -1,0 +1,192 @@
+"""A TARGET of the command line: ``file.py[:attribute]``, or a Dockerfile.
+
+A Python target is code, and it is run: with its own folder first on the module
+path, as ``python file.py`` would, but under a module name of its own, so that
+what stands under ``if __name__ == "__main__"`` is not. That name is not the
+file's: a target may be called ``json.py``.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+from imagebuilder.diagnostics import (
+    CallSite,
+    CompileError,
+    Diagnostic,
+    ImagebuilderError,
+    Note,
+    Place,
+    Span,
+    did_you_mean,
+)
+from imagebuilder.frontends.image import Image
+
+_MODULE = "__target__"
+
+
+def load_target(
+    target: str,
+    *,
+    context_dir: Path | None = None,
+    build_args: Mapping[str, str] | None = None,
+    stage: str | None = None,
+) -> tuple[Image, str]:
+    """The image of a target, and a name for it.
+
+    Args:
+        context_dir, build_args, stage: for a Dockerfile; see :meth:`Image.from_dockerfile`.
+
+    Raises:
+        CompileError: there is no such file or image, or its code fails.
+    """
+    file, colon, attribute = target.rpartition(":")
+    if not colon or not file.endswith(".py"):
+        file, attribute = target, ""
+    path = Path(file)
+    if path.is_dir():
+        path = path / "Dockerfile"
+    if not path.is_file():
+        raise CompileError(_missing(path))
+    if path.suffix == ".py":
+        if context_dir is not None or stage is not None:
+            raise CompileError(
+                Diagnostic("IB404", "--context and --target belong to a Dockerfile", help=f"{target!r} is Python")
+            )
+        return _from_python(path, attribute)
+    if "dockerfile" not in path.name.lower() and "containerfile" not in path.name.lower():
+        raise CompileError(
+            Diagnostic(
+                "IB401",
+                f"not a target: {target!r}",
+                help="a target is file.py, file.py:attribute, or a Dockerfile",
+            )
+        )
+    from imagebuilder.frontends.dockerfile import load
+
+    stage_found = load(path.absolute(), context_dir=context_dir, build_args=build_args, target=stage)
+    return Image(stage_found), _name(path.absolute().parent.name)
+
+
+def _from_python(path: Path, attribute: str) -> tuple[Image, str]:
+    with _as_script(path):
+        names = _execute(path)
+    images = {name: value for name, value in names.items() if isinstance(value, Image) and not name.startswith("_")}
+    if attribute:
+        if attribute not in images:
+            hint = did_you_mean(attribute, list(images)) or _has(images)
+            raise CompileError(
+                Diagnostic("IB403", f"{path.name} has no Image called {attribute!r}", Span(str(path), 1), help=hint)
+            )
+        return images[attribute], _name(attribute if attribute != "image" else path.stem)
+    if "image" in images:
+        return images["image"], _name(path.stem)
+    if len(set(images.values())) == 1:
+        return next(iter(images.values())), _name(path.stem)
+    if images:
+        raise CompileError(
+            Diagnostic(
+                "IB403",
+                f"{path.name} has several Images",
+                Span(str(path), 1),
+                help=f"{_has(images)}; name one: {path}:{next(iter(images))}",
+            )
+        )
+    raise CompileError(
+        Diagnostic(
+            "IB403",
+            f"{path.name} has no Image",
+            Span(str(path), 1),
+            help="assign one to a name at the top level: image = Image.debian_slim()…",
+        )
+    )
+
+
+def _execute(path: Path) -> Mapping[str, object]:
+    try:
+        return runpy.run_path(str(path.absolute()), run_name=_MODULE)
+    except ImagebuilderError:
+        raise
+    except SystemExit as error:
+        raise CompileError(
+            Diagnostic(
+                "IB402",
+                f"{path.name} ended itself with exit code {error.code}",
+                help="the target's own code may not exit",
+            )
+        ) from None
+    except SyntaxError as error:
+        place = Span(error.filename or str(path), error.lineno or 1, error.offset or 0)
+        raise CompileError(Diagnostic("IB402", f"{path.name} is not valid Python: {error.msg}", place)) from None
+    except Exception as error:  # noqa: BLE001 - whatever the person's code raises is theirs, and is shown to them
+        raise CompileError(_failed(path, error)) from None
+
+
+def _failed(path: Path, error: Exception) -> Diagnostic:
+    """The person's own frames; the machinery that ran the file is of no use to them."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "runpy" not in frame.filename]
+    own = [frame for frame in frames if not _is_internal(frame.filename)]
+    trace = "".join(traceback.format_list(own[:-1])).rstrip()
+    notes = (Note(f"called from:\n{trace}"),) if trace else ()
+    hint = ""
+    if isinstance(error, AttributeError) and error.name:
+        hint = did_you_mean(error.name, [name for name in dir(error.obj) if not name.startswith("_")])
+    return Diagnostic("IB402", f"{path.name} raised {type(error).__name__}: {error}", _place(path, error), notes, hint)
+
+
+def _place(path: Path, error: Exception) -> Place:
+    """The expression of the person's own code that raised, with its columns."""
+    place: Place = Span(str(path), 1)
+    at = error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        if not _is_internal(code.co_filename) and "runpy" not in code.co_filename:
+            place = CallSite(code, at.tb_lasti, at.tb_lineno)
+        at = at.tb_next
+    return place
+
+
+def _is_internal(file: str) -> bool:
+    return file.startswith("<frozen") or Path(__file__).parent.parent in Path(file).parents
+
+
+@contextmanager
+def _as_script(path: Path) -> Iterator[None]:
+    """The module path and arguments that the file would see; what it prints goes to standard error."""
+    before = sys.path[:], sys.argv
+    sys.path.insert(0, str(path.absolute().parent))
+    sys.argv = [str(path)]
+    linecache.checkcache(str(path.absolute()))
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.path[:], sys.argv = before[0], before[1]
+
+
+def _missing(path: Path) -> Diagnostic:
+    near = ""
+    if path.parent.is_dir():
+        near = did_you_mean(
+            path.name, [p.name for p in path.parent.iterdir() if p.suffix == ".py" or "ockerfile" in p.name]
+        )
+    return Diagnostic(
+        "IB401",
+        f"there is no file {str(path)!r}",
+        help=near or "a target is file.py, file.py:attribute, or a Dockerfile",
+    )
+
+
+def _has(images: Mapping[str, Image]) -> str:
+    return f"it has: {', '.join(images)}" if images else "it has none"
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "image"
