@@ -1,0 +1,193 @@
+"""How text is written in a Dockerfile so that BuildKit reads back the same text.
+
+Three forms exist. A *word* goes through BuildKit's shell lexer, which takes
+away quotes and backslashes and replaces variables. An argument vector is JSON
+and is taken as it is. A here-document with a quoted delimiter is taken as it is
+too. What a word cannot hold (control characters; ``=`` in a label's name; more
+than fits on a line) is passed as a build argument instead, which :class:`Values`
+collects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+
+from imagebuilder.diagnostics import Invalid
+from imagebuilder.ir.words import Expansion, Var, Word
+
+# A word that begins with '-' would be a flag where it comes first.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,~][A-Za-z0-9_./:@%+=,~\-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Paths stand between blanks without quotes; more is plain there than in NAME=VALUE.
+_BARE = re.compile(r"[^\s\"'$\\<\x00-\x1f\x7f-\x9f]*")
+# In the pattern of '#', '%' and '/', escapes belong to the pattern and quotes are taken away.
+_PATTERN = re.compile(r"(\\[*?\\}/]|[^\s\"'$\\}\x00-\x1f\x7f-\x9f])*")
+_PATTERN_BEFORE_SLASH = re.compile(r"(\\[*?\\}/]|[^\s\"'$\\}/\x00-\x1f\x7f-\x9f])*")
+# BuildKit reads lines of up to 65,535 bytes; quoting doubles some characters, and some have four bytes.
+_LONGEST_WORD = 8_192
+LONGEST_LINE = 65_535
+
+
+class Values:
+    """Values that reach the build as build arguments, because Dockerfile text cannot hold them."""
+
+    def __init__(self) -> None:
+        self.arguments: dict[str, str] = {}
+        self._asked: dict[str, None] = {}
+
+    def name(self, value: str) -> str:
+        """The argument that holds the value. Its name is made of the value, so that no other step moves it."""
+        name = f"IB_VALUE_{sha256(value.encode()).hexdigest()[:12]}"
+        self.arguments[name] = value
+        self._asked[name] = None
+        return name
+
+    def asked(self) -> tuple[str, ...]:
+        """The arguments that were named since this was last called."""
+        found = tuple(self._asked)
+        self._asked.clear()
+        return found
+
+
+def word(value: Word, values: Values | None = None) -> str:
+    """The value as one word; without quotes where it needs none.
+
+    Raises:
+        Invalid: it has control characters and there is no ``values`` to hold it.
+    """
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and len(value) <= _LONGEST_WORD:
+        return value
+    return f'"{quoted(value, values)}"'
+
+
+def quoted(value: Word, values: Values | None = None) -> str:
+    """What stands between the double quotes."""
+    if isinstance(value, Expansion):
+        return "".join(
+            _variable(part, values) if isinstance(part, Var) else quoted(part, values) for part in value.parts
+        )
+    if _CONTROL.search(value) or len(value) > _LONGEST_WORD:
+        return _held(value, values)
+    return re.sub(r'(["$\\])', r"\\\1", value)
+
+
+def flag(value: Word) -> str:
+    """The value of a flag, such as ``--chown=``: one word without quotes.
+
+    Raises:
+        Invalid: it has a character that flags cannot hold.
+    """
+    if isinstance(value, Expansion):
+        return "".join(_variable(part, None) if isinstance(part, Var) else flag(part) for part in value.parts)
+    if value and not re.fullmatch(r"[^\s,\"'\\$`\x00-\x20\x7f]+", value):
+        raise Invalid(
+            "IB142",
+            f"a value that no flag can hold: {value!a}",
+            "blanks, commas, quotes, '$' and '\\' are not possible here",
+        )
+    return value
+
+
+def vector(words: Sequence[str]) -> str:
+    """An argument vector as JSON, which BuildKit does not expand."""
+    written = [json.dumps(each, ensure_ascii=False) for each in words]
+    # A line has a bound; an instruction of several lines has none.
+    between = ", " if sum(map(len, written)) <= _LONGEST_WORD else ", \\\n    "
+    return f"[{between.join(written)}]"
+
+
+def paths(values: Sequence[Word], held: Values) -> str:
+    """Paths of COPY, ADD or VOLUME: plain words where possible, else JSON, whose elements are words again."""
+    if all(map(_is_bare, values)):
+        return " ".join(quoted(value, held) for value in values)
+    return vector([word(value, held) for value in values])
+
+
+def heredoc_destination(value: Word, held: Values) -> str:
+    """A destination behind a here-document, where JSON is not possible."""
+    if _is_bare(value):
+        return quoted(value, held)
+    parts = value.parts if isinstance(value, Expansion) else (value,)
+    return "".join(_variable(part, held) if isinstance(part, Var) else _held(part, held) for part in parts)
+
+
+def _is_bare(value: Word) -> bool:
+    """Whether a path can stand between blanks: BuildKit cuts there before it looks at quotes."""
+    if isinstance(value, Expansion):
+        texts = [part for part in value.parts if isinstance(part, str)]
+        first = value.parts[0] if value.parts else ""
+        if any(isinstance(part, Var) and part.modifier for part in value.parts):
+            return False
+    else:
+        texts, first = [value], value
+    starts = first if isinstance(first, str) else "$"
+    return bool(starts) and starts[0] not in "-[\ufeff" and all(_BARE.fullmatch(text) for text in texts)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether shell text can stand on its instruction's line and mean the same."""
+    return bool(text) and not (
+        _CONTROL.search(text.replace("\t", ""))
+        or text != text.strip()
+        or text.startswith(("-", "[", "#", "<<"))
+        or "<<" in text
+        or text.endswith("\\")
+    )
+
+
+def delimiter(*bodies: str) -> str:
+    """A here-document delimiter that is a line of none of the bodies."""
+    lines = {line.strip("\t\r") for body in bodies for line in body.split("\n")}
+    number = 0
+    while (name := f"EOF_{number}" if number else "EOF") in lines:
+        number += 1
+    return name
+
+
+def heredoc_body(value: Word, values: Values) -> str:
+    """The body of an unquoted here-document, in which ``$`` and backslashes are escaped."""
+    if isinstance(value, Expansion):
+        return "".join(
+            _variable(part, values) if isinstance(part, Var) else heredoc_body(part, values) for part in value.parts
+        )
+    return re.sub(r"([$\\])", r"\\\1", value)
+
+
+def _variable(var: Var, values: Values | None) -> str:
+    if not var.modifier:
+        return "${%s}" % var.name
+    if var.modifier in ("#", "%") and isinstance(var.word, str) and var.word.startswith(var.modifier):
+        raise Invalid("IB145", f"a pattern that begins with {var.modifier!r}", f"it would mean {var.modifier * 2}")
+    if var.modifier[0] == "/":
+        inner = _pattern(var.word, values, _PATTERN_BEFORE_SLASH) + "/" + _pattern(var.replacement or "", values)
+    else:
+        inner = (_pattern if var.modifier[0] in "#%" else _inner)(var.word, values)
+    return "${%s%s%s}" % (var.name, var.modifier, inner)
+
+
+def _inner(value: Word, values: Values | None) -> str:
+    """A word inside of braces, a context of its own: quotes around it are not the outer ones."""
+    if isinstance(value, Expansion):
+        return "".join(
+            _variable(part, values) if isinstance(part, Var) else _inner(part, values) for part in value.parts
+        )
+    if _CONTROL.search(value) or len(value) > _LONGEST_WORD:
+        return _held(value, values)
+    return re.sub(r"""(["'$\\}])""", r"\\\1", value)
+
+
+def _pattern(value: Word, values: Values | None, plain: re.Pattern[str] = _PATTERN) -> str:
+    if isinstance(value, Expansion):
+        return "".join(
+            _variable(part, values) if isinstance(part, Var) else _pattern(part, values, plain) for part in value.parts
+        )
+    return value if plain.fullmatch(value) else _held(value, values)
+
+
+def _held(value: str, values: Values | None) -> str:
+    if values is None:
+        raise Invalid("IB141", f"text that cannot be written here: {value[:60]!a}", "leave it out")
+    return "${%s}" % values.name(value)

@@ -1,0 +1,184 @@
+"""A stage graph of core operations, rendered.
+
+``views.py`` prepares for each operation what its template lays out; the
+templates decide how the text looks; ``quote.py`` alone decides how a value is
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from imagebuilder.backends.dockerfile import quote
+from imagebuilder.backends.dockerfile.link import LinkRule
+from imagebuilder.backends.dockerfile.naming import StageNames
+from imagebuilder.backends.dockerfile.sources import Context, Sources
+from imagebuilder.backends.dockerfile.views import Views
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
+from imagebuilder.ir.ops import BaseImage, Cmd, Entrypoint, Healthcheck, LocalSource, Scratch
+from imagebuilder.ir.stage import Stage, Step, ordered
+
+# BuildKit counts these, as "[name 2/5]", when it reports progress.
+_COUNTED = frozenset({"run", "copy", "add", "write_files", "workdir"})
+# Only the last of each counts in a stage.
+_SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """Lines ``first`` to ``last`` (1-based, inclusive) and the step they come from; None for a FROM.
+
+    ``stage`` and ``position`` are those of BuildKit's progress ("[stage position/…]"); 0 where it counts nothing.
+    """
+
+    first: int
+    last: int
+    stage: str
+    position: int
+    step: Step | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """The text, where its lines come from, and what has to be passed to the build beside it."""
+
+    text: str
+    instructions: tuple[Instruction, ...]
+    contexts: tuple[Context, ...]
+    build_args: Mapping[str, str]
+
+    def at_line(self, line: int) -> Instruction | None:
+        """The instruction that a line belongs to."""
+        return next((i for i in self.instructions if i.first <= line <= i.last), None)
+
+    def at_step(self, stage: str, position: int) -> Instruction | None:
+        """The instruction that BuildKit calls ``[stage position/…]``; older builders leave a lone stage out."""
+        stage = stage or self.instructions[-1].stage
+        return next((i for i in self.instructions if i.stage == stage and i.position == position), None)
+
+
+def render(target: Stage, digests: Mapping[tuple[str, LocalSource], str], *, ca: bool = False) -> Dockerfile:
+    """Write the Dockerfile of a stage and all it needs.
+
+    Args:
+        target: a stage of core operations only.
+        digests: the digest of every local source.
+        ca: give every RUN with a network the optional mounts for a CA bundle.
+
+    Raises:
+        CompileError: a value cannot be written.
+    """
+    return _Renderer(target, digests, ca).render()
+
+
+class _Renderer:
+    def __init__(self, target: Stage, digests: Mapping[tuple[str, LocalSource], str], ca: bool) -> None:
+        self._stages = ordered(target)
+        self._names = StageNames(self._stages)
+        self._sources = Sources(digests, self._names)
+        self._values = quote.Values()
+        self._views = Views(self._sources, self._values, ca)
+        self._lines: list[str] = []
+        self._instructions: list[Instruction] = []
+        self._macros = _macros()
+        self._errors: list[Diagnostic] = []
+
+    def render(self) -> Dockerfile:
+        self._directives()
+        for number, stage in enumerate(self._stages):
+            if self._lines:
+                self._lines.append("")
+            self._stage(number, stage)
+        if self._errors:
+            raise CompileError(self._errors)
+        return Dockerfile(
+            "\n".join(self._lines) + "\n",
+            tuple(self._instructions),
+            tuple(self._sources.contexts.values()),
+            dict(self._values.arguments),
+        )
+
+    def _directives(self) -> None:
+        shell_form = any(
+            isinstance(step.op, Cmd | Entrypoint) and isinstance(step.op.command, str)
+            for stage in self._stages
+            for step in stage.steps
+        )
+        if shell_form:
+            # The author chose the shell's form; the check advises against it.
+            self._lines.append("# check=skip=JSONArgsRecommended")
+
+    def _stage(self, number: int, stage: Stage) -> None:
+        name = self._names.name(stage)
+        shown = name or f"stage-{number}"
+        platform: Any = ""
+        match stage.base:
+            case Stage():
+                ref = self._names.name(stage.base)
+            case Scratch():
+                ref = "scratch"
+            case BaseImage():
+                ref, platform = stage.base.ref, stage.base.platform
+            case _:
+                raise TypeError(f"{stage.base!r} was not lowered")
+        position = 1 if isinstance(stage.base, BaseImage) else 0
+        self._emit(self._macros.stage(ref, platform, name), shown, position, Step(None, stage.place))  # type: ignore[arg-type]
+        last = {type(step.op): step for step in stage.steps if isinstance(step.op, _SUPERSEDED)}
+        rule = LinkRule(stage)
+        declared: set[str] = set()
+        for step in stage.steps:
+            if isinstance(step.op, _SUPERSEDED) and last[type(step.op)] is not step:
+                continue
+            try:
+                view = self._views.view(step, rule)
+                text = _bounded(getattr(self._macros, step.op.verb)(view))
+            except Invalid as error:
+                self._errors.append(error.at(step.place))
+                continue
+            for argument in self._values.asked():
+                if argument not in declared:
+                    declared.add(argument)
+                    self._emit(self._macros.value_argument(argument), shown, 0, step)
+            counted = step.op.verb in _COUNTED
+            position += counted
+            self._emit(text, shown, position if counted else 0, step)
+            rule.note(step.op)
+
+    def _emit(self, text: str, stage: str, position: int, step: Step) -> None:
+        lines = text.split("\n")
+        first = len(self._lines) + 1
+        self._lines += lines
+        self._instructions.append(Instruction(first, first + len(lines) - 1, stage, position, step, lines[0]))
+
+
+def _bounded(text: str) -> str:
+    for line in text.split("\n"):
+        if len(line.encode()) > quote.LONGEST_LINE:
+            raise Invalid(
+                "IB144",
+                f"a line of {len(line.encode()):,} bytes; BuildKit reads no more than {quote.LONGEST_LINE:,}",
+                "put it into a file: add_text or add_local_file",
+            )
+    return text
+
+
+@cache
+def _macros() -> Any:
+    environment = Environment(
+        loader=PackageLoader("imagebuilder.backends.dockerfile"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML; quote.py does the quoting
+    )
+    environment.filters |= {
+        "word": quote.word,
+        "vector": quote.vector,
+        "flag": quote.flag,
+    }
+    return environment.get_template("instructions.j2").module

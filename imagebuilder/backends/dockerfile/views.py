@@ -1,0 +1,230 @@
+"""What the template of each operation is given: its values as Dockerfile text, its flags in order."""
+
+from __future__ import annotations
+
+import posixpath
+from types import SimpleNamespace
+from typing import Any
+
+from imagebuilder.backends.dockerfile import ca, quote
+from imagebuilder.backends.dockerfile.link import LinkRule
+from imagebuilder.backends.dockerfile.sources import Sources
+from imagebuilder.diagnostics import Invalid
+from imagebuilder.ir.ops import (
+    Add,
+    Arg,
+    Cmd,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    Healthcheck,
+    Label,
+    LocalSource,
+    Mount,
+    Run,
+    Shell,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
+    WriteFiles,
+)
+from imagebuilder.ir.stage import Step
+from imagebuilder.ir.words import Expansion, Word
+
+_MOUNT_FIELDS = (
+    "id",
+    "source",
+    "target",
+    "sharing",
+    "env",
+    "required",
+    "readonly",
+    "mode",
+    "uid",
+    "gid",
+    "size",
+)
+# A here-document is for text that a person reads in the Dockerfile; longer files go through a context.
+_HEREDOC_LIMIT = 4096
+
+
+class Views:
+    def __init__(self, sources: Sources, values: quote.Values, with_ca: bool) -> None:
+        self._sources = sources
+        self._values = values
+        self._ca = with_ca
+        self._shell: tuple[str, ...] = ("/bin/sh", "-c")
+
+    def view(self, step: Step, rule: LinkRule) -> Any:
+        """The template's ``op`` for a step."""
+        op = step.op
+        match op:
+            case Run():
+                return self._run(step, op)
+            case Copy():
+                return self._copy(step, op, rule)
+            case Add():
+                return self._add(step, op)
+            case WriteFiles():
+                return self._write_files(op)
+            case Env():
+                return SimpleNamespace(pairs=[f"{self._word(n)}={self._word(v)}" for n, v in op.variables])
+            case Label():
+                return SimpleNamespace(pairs=[f"{self._label(n)}={self._word(v)}" for n, v in op.labels])
+            case Cmd() | Entrypoint():
+                return SimpleNamespace(command=self._command(op.command))
+            case Healthcheck():
+                return self._healthcheck(op)
+            case Shell():
+                self._shell = op.words
+            case Workdir():
+                return SimpleNamespace(path=self._word(op.path))
+            case User():
+                return SimpleNamespace(name=self._word(op.name))
+            case StopSignal():
+                return SimpleNamespace(signal=self._word(op.signal))
+            case Arg():
+                return SimpleNamespace(name=op.name, default=None if op.default is None else self._word(op.default))
+            case Expose():
+                return SimpleNamespace(ports=" ".join(self._word(port) for port in op.ports))
+            case Volume():
+                return SimpleNamespace(paths=quote.paths(op.paths, self._values))
+        return op
+
+    def _word(self, value: Word) -> str:
+        return quote.word(value, self._values)
+
+    def _label(self, name: Word) -> str:
+        if isinstance(name, str) and "=" in name:
+            # BuildKit parts name and value at the first '=', quoted or not.
+            return "${%s}" % self._values.name(name)
+        return self._word(name)
+
+    def _command(self, command: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """Shell text that cannot stand on one line is written as the vector that the shell's form means."""
+        if isinstance(command, str) and not quote.is_one_line(command):
+            return (*self._shell, command)
+        return command
+
+    def _run(self, step: Step, op: Run) -> SimpleNamespace:
+        flags = [self._mount(step, mount) for mount in op.mounts]
+        if self._ca and op.network != "none":
+            flags += ca.FLAGS
+        if op.network != "default":
+            flags.append(f"--network={op.network}")
+        if op.security:
+            flags.append(f"--security={op.security}")
+        command = op.command
+        if isinstance(command, str) and command.startswith("#!") and "\n" not in command:
+            # In a here-document, BuildKit would run it as a script.
+            command = self._command(command)
+        heredoc = isinstance(command, str) and not quote.is_one_line(command)
+        delimiter = quote.delimiter(command) if isinstance(command, str) else ""
+        return SimpleNamespace(flags=flags, heredoc=heredoc, command=command, delimiter=delimiter)
+
+    def _mount(self, step: Step, mount: Mount) -> str:
+        fields = [f"type={mount.type}"]
+        source: Word | None = mount.source
+        if mount.origin is not None:
+            fields.append(f"from={self._sources.name(mount.origin, step)}")
+            if isinstance(mount.origin, LocalSource):
+                prefix = self._sources.local(step, mount.origin).prefix
+                source = posixpath.normpath(posixpath.join(prefix, str(source or ".").lstrip("/")))
+        for name in _MOUNT_FIELDS:
+            value = source if name == "source" else getattr(mount, name)
+            if isinstance(value, bool):
+                fields.append(f"{name}={'true' if value else 'false'}")
+            elif value is not None:
+                fields.append(f"{name}={quote.flag(value)}")
+        return "--mount=" + ",".join(fields)
+
+    def _copy(self, step: Step, op: Copy, rule: LinkRule) -> SimpleNamespace:
+        flags = [f"--from={self._sources.name(op.origin, step)}"]
+        if rule.allows(op):
+            flags.append("--link")
+        if op.parents:
+            flags.append("--parents")
+        flags += self._ownership(op)
+        sources = self._rooted(step, op.origin, op.sources, parents=op.parents)
+        return SimpleNamespace(flags=flags, paths=quote.paths((*sources, op.dest), self._values))
+
+    def _add(self, step: Step, op: Add) -> SimpleNamespace:
+        flags = []
+        sources = op.sources
+        if op.origin is not None:
+            sources = self._rooted(step, op.origin, op.sources, main=True)
+        if op.checksum:
+            flags.append(f"--checksum={quote.flag(op.checksum)}")
+        if op.keep_git_dir:
+            flags.append("--keep-git-dir=true")
+        if op.unpack is not None:
+            flags.append(f"--unpack={'true' if op.unpack else 'false'}")
+        if op.link:
+            flags.append("--link")
+        flags += self._ownership(op)
+        return SimpleNamespace(flags=flags, paths=quote.paths((*sources, op.dest), self._values))
+
+    def _ownership(self, op: Copy | Add | WriteFiles) -> list[str]:
+        flags = []
+        if op.chown:
+            flags.append(f"--chown={quote.flag(op.chown)}")
+        if op.chmod:
+            flags.append(f"--chmod={quote.flag(op.chmod)}")
+        return flags + [f"--exclude={quote.flag(pattern)}" for pattern in getattr(op, "exclude", ())]
+
+    def _rooted(
+        self,
+        step: Step,
+        origin: object,
+        sources: tuple[Word, ...],
+        *,
+        parents: bool = False,
+        main: bool = False,
+    ) -> tuple[Word, ...]:
+        """Sources of a local origin lie under the context's prefix."""
+        if not isinstance(origin, LocalSource):
+            return sources
+        context = self._sources.local(step, origin, main=main)
+        prefix = f"{context.name}/{context.prefix}" if main else context.prefix
+        if origin.kind == "file":
+            return (prefix,)
+        # What stands before '/./' is not copied with --parents.
+        pivot = f"{prefix}/." if parents and not any("/./" in str(s) for s in sources) else prefix
+        return tuple(
+            prefix + "/" if source in (".", "", "./", "/") else f"{pivot}/{str(source).lstrip('/')}"
+            for source in sources
+        )
+
+    def _write_files(self, op: WriteFiles) -> SimpleNamespace:
+        flags = [*(["--link"] if op.link else []), *self._ownership(op)]
+        (name, content), *others = op.files
+        if not others and isinstance(content, str) and not _fits_heredoc(content):
+            context = self._sources.text(name or posixpath.basename(str(op.dest)), content)
+            return SimpleNamespace(
+                flags=[f"--from={context.name}", *flags],
+                files=[],
+                dest=quote.paths((context.prefix, op.dest), self._values),
+            )
+        files = []
+        for name, content in op.files:
+            expanded = isinstance(content, Expansion)
+            body = quote.heredoc_body(content, self._values) if isinstance(content, Expansion) else content
+            if body and not body.endswith("\n"):
+                raise Invalid("IB143", f"a text without a line end cannot be one of several: {name!r}", "end it in \\n")
+            delimiter = name or quote.delimiter(body)
+            opening = f"<<{delimiter}" if expanded else f"<<'{delimiter}'"
+            files.append(SimpleNamespace(opening=opening, body=body, delimiter=delimiter))
+        return SimpleNamespace(flags=flags, files=files, dest=quote.heredoc_destination(op.dest, self._values))
+
+    def _healthcheck(self, op: Healthcheck) -> SimpleNamespace:
+        names = ("interval", "timeout", "start_period", "start_interval", "retries")
+        flags = [f"--{n.replace('_', '-')}={getattr(op, n)}" for n in names if getattr(op, n) is not None]
+        return SimpleNamespace(flags=flags, command=self._command(op.command))
+
+
+def _fits_heredoc(content: str) -> bool:
+    """A here-document ends in a line end and cannot hold control characters but tabs."""
+    plain = content.replace("\n", "").replace("\t", "")
+    return content.endswith("\n") and plain.isprintable() and len(content) <= _HEREDOC_LIMIT
