@@ -1,0 +1,221 @@
+"""The engine's HTTP API over a Unix socket, TCP or ssh: the few calls that are needed, by the standard library.
+
+The Docker SDK would do the same, but importing it takes longer than most of
+these calls.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from imagebuilder.diagnostics import Diagnostic, EngineError
+from imagebuilder.engine import command
+from imagebuilder.engine.endpoint import Endpoint
+from imagebuilder.engine.protocol import Output
+
+_CONNECT_TIMEOUT = 10.0
+_PULL_TIMEOUT = 900.0
+_REGISTRY_TIMEOUT = 10.0
+
+
+class Api:
+    """Calls to one engine."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def version(self) -> dict[str, Any]:
+        return self._json("GET", "/version")
+
+    def info(self) -> dict[str, Any]:
+        return self._json("GET", "/info")
+
+    def image(self, ref: str) -> dict[str, Any] | None:
+        try:
+            return self._json("GET", f"/images/{quote(ref)}/json")
+        except NotFound:
+            return None
+
+    def pull(self, ref: str) -> bool:
+        """Pull an image by name and tag; False where no registry has it or can be reached."""
+        repository, _, tag = ref.rpartition(":")
+        query = urlencode({"fromImage": repository, "tag": tag})
+        try:
+            stream = self._raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT)
+        except (Refused, TimedOut):
+            return False
+        return b'"error"' not in stream
+
+    def registry_digest(self, ref: str) -> str:
+        """The digest that the image's registry has for a name."""
+        found = self._json("GET", f"/distribution/{quote(ref)}/json", timeout=_REGISTRY_TIMEOUT)
+        return str(found["Descriptor"]["digest"])
+
+    def tag(self, image: str, ref: str) -> None:
+        repository, tag = ref.rsplit(":", 1)
+        self._json("POST", f"/images/{quote(image)}/tag?" + urlencode({"repo": repository, "tag": tag}))
+
+    def untag(self, ref: str) -> None:
+        try:
+            self._json("DELETE", f"/images/{quote(ref)}")
+        except NotFound:
+            return
+
+    def run(self, image: str, words: list[str], timeout: float) -> Output:
+        """Run a command in a container that is removed afterwards, even when this is interrupted."""
+        host = {
+            "NetworkMode": "none",
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "PidsLimit": 512,
+        }
+        body = {"Image": image, "Entrypoint": words[:1], "Cmd": words[1:], "HostConfig": host}
+        id = self._json("POST", "/containers/create", body)["Id"]
+        try:
+            self._json("POST", f"/containers/{id}/start")
+            try:
+                ended = self._json("POST", f"/containers/{id}/wait", timeout=timeout)
+            except TimedOut:
+                raise EngineError(
+                    Diagnostic("IB504", f"the command did not end within {timeout:g} s", help="give a longer timeout=")
+                ) from None
+            raw = self._raw("GET", f"/containers/{id}/logs?stdout=1&stderr=1")
+        finally:
+            self._json("DELETE", f"/containers/{id}?force=1&v=1")
+        streams = {1: bytearray(), 2: bytearray()}
+        for stream, data in _frames(raw):
+            streams.setdefault(stream, bytearray()).extend(data)
+        out, err = (bytes(streams[n]).decode(errors="replace") for n in (1, 2))
+        return Output(int(ended["StatusCode"]), out, err)
+
+    def _json(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> dict[str, Any]:
+        raw = self._raw(method, path, body, timeout)
+        if not raw.strip():
+            return {}
+        try:
+            found = json.loads(raw)
+        except ValueError as error:
+            raise unreachable(self.endpoint, "what answers there is no Docker Engine") from error
+        return found if isinstance(found, dict) else {"items": found}
+
+    def _raw(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> bytes:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with self._connection(timeout) as connection:
+                connection.request(method, path, data, headers)
+                response = connection.getresponse()
+                raw = response.read()
+        except TimeoutError as error:
+            raise TimedOut(
+                Diagnostic(
+                    "IB508",
+                    f"the Docker Engine at {self.endpoint.host} ({self.endpoint.source}) did not answer"
+                    f" {method} {path.partition('?')[0]} within {timeout:g} s",
+                    help="`imagebuilder doctor` looks at it",
+                )
+            ) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise unreachable(self.endpoint, str(error)) from error
+        if response.status >= 400:
+            kind = NotFound if response.status == 404 else Refused
+            raise kind(Diagnostic("IB503", f"the engine refused {method} {path.partition('?')[0]}: {_message(raw)}"))
+        return raw
+
+    @contextmanager
+    def _connection(self, timeout: float) -> Iterator[http.client.HTTPConnection]:
+        url = urlsplit(self.endpoint.host)
+        process = None
+        if url.scheme == "unix":
+            connection: http.client.HTTPConnection = _SocketConnection(_unix_socket(url.path), timeout)
+        elif url.scheme == "ssh":
+            ours, theirs = socket.socketpair()
+            remote = ["ssh", *(["-p", str(url.port)] if url.port else []), "-T", "--"]
+            where = f"{url.username}@{url.hostname}" if url.username else str(url.hostname)
+            process = command.spawn(
+                [*remote, where, "docker", "system", "dial-stdio"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+            )
+            theirs.close()
+            connection = _SocketConnection(ours, timeout)
+        elif url.scheme in ("tcp", "http", "https"):
+            host = url.hostname or "localhost"
+            if self.endpoint.tls or url.scheme == "https":
+                connection = http.client.HTTPSConnection(
+                    host, url.port or 2376, timeout=timeout, context=self.endpoint.ssl_context()
+                )
+            else:
+                connection = http.client.HTTPConnection(host, url.port or 2375, timeout=timeout)
+        else:
+            raise unreachable(self.endpoint, f"{url.scheme or 'no'} scheme is not unix, tcp or ssh")
+        try:
+            yield connection
+        finally:
+            connection.close()
+            if process is not None:
+                process.terminate()
+                process.wait()
+
+
+class Refused(EngineError):
+    """The engine answered, and would not."""
+
+
+class NotFound(Refused):
+    """The engine has no such thing."""
+
+
+class TimedOut(EngineError):
+    """The engine took the call, and did not answer in time."""
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, connected: socket.socket, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        connected.settimeout(timeout)
+        self.sock = connected
+
+
+def _unix_socket(path: str) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected.settimeout(_CONNECT_TIMEOUT)
+    try:
+        connected.connect(path)
+    except OSError:
+        connected.close()
+        raise
+    return connected
+
+
+def unreachable(endpoint: Endpoint, reason: str) -> EngineError:
+    return EngineError(
+        Diagnostic(
+            "IB500",
+            f"no Docker Engine answers at {endpoint.host} ({endpoint.source}): {reason}",
+            help="start Docker, set DOCKER_HOST, or run `imagebuilder engine start` for an engine of its own",
+        )
+    )
+
+
+def _frames(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """The engine's multiplexed stream: eight bytes of head (stream, length), then the data."""
+    at = 0
+    while at + 8 <= len(raw):
+        stream, length = struct.unpack(">BxxxL", raw[at : at + 8])
+        yield stream, raw[at + 8 : at + 8 + length]
+        at += 8 + length
+
+
+def _message(raw: bytes) -> str:
+    try:
+        return str(json.loads(raw)["message"])
+    except (ValueError, KeyError, TypeError):
+        return raw.decode(errors="replace").strip()[:200]

@@ -1,0 +1,83 @@
+"""A Docker Engine: builds through buildx, everything else through the HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagebuilder.diagnostics import EngineError
+from imagebuilder.engine.api import Api, TimedOut
+from imagebuilder.engine.buildx import Buildx, find_program
+from imagebuilder.engine.endpoint import Endpoint, configured, default
+from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
+
+
+class DockerEngine:
+    """See :class:`~imagebuilder.engine.protocol.Engine`."""
+
+    def __init__(self, endpoint: Endpoint, home: Path) -> None:
+        self.endpoint = endpoint
+        self._home = home
+        self._api = Api(endpoint)
+
+    def info(self) -> EngineInfo:
+        version = self._api.version()
+        driver = self._api.info().get("Driver", "")
+        where = f"{version.get('Os', 'linux')}/{version.get('Arch', '')}"
+        return EngineInfo(self.endpoint.host, version.get("Version", ""), where, driver)
+
+    def buildx(self) -> Buildx:
+        return Buildx(find_program(self._home), self.endpoint, self._home / "buildx")
+
+    def build(self, request: BuildRequest, on_event: OnEvent) -> str:
+        self._api.version()  # buildx's own message for an absent engine names none of the ways out.
+        return self.buildx().build(request, on_event)
+
+    def image(self, ref: str) -> ImageInfo | None:
+        found = self._api.image(ref)
+        if found is None:
+            return None
+        return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()))
+
+    def pull(self, ref: str) -> bool:
+        """Whether a registry gave the image."""
+        return self._api.pull(ref)
+
+    def reaches_registry(self) -> tuple[bool, str]:
+        """Whether the engine can ask Docker Hub for an image's digest, and its reason where it cannot."""
+        try:
+            self._api.registry_digest("hello-world:latest")
+        except TimedOut:
+            return False, "no answer in time"
+        except EngineError as error:
+            text = error.diagnostics[0].message
+            return False, text.partition(": ")[2] or text
+        return True, ""
+
+    def tag(self, image: str, ref: str) -> None:
+        self._api.tag(image, ref)
+
+    def untag(self, ref: str) -> None:
+        self._api.untag(ref)
+
+    def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
+        return self._api.run(image, list(command), timeout)
+
+
+def connect(home: Path) -> DockerEngine:
+    """The engine to use; it answers.
+
+    Raises:
+        EngineError: none does.
+    """
+    endpoint = configured() or default()
+    try:
+        Api(endpoint).version()
+    except EngineError:
+        from imagebuilder.engine.embedded.engine import status
+
+        own = status(home)
+        if endpoint.source != "default" or not own.running:
+            raise
+        endpoint = Endpoint(own.docker_host, "embedded engine", env={"DOCKER_HOST": own.docker_host})
+    return DockerEngine(endpoint, home)

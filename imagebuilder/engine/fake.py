@@ -1,0 +1,67 @@
+"""An engine in memory, for unit tests of what stands above the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from imagebuilder.engine.protocol import (
+    BuildFailed,
+    BuildRequest,
+    EngineInfo,
+    ImageInfo,
+    LogEvent,
+    OnEvent,
+    Output,
+    StepEvent,
+)
+
+
+class FakeEngine:
+    """Answers every build with an image whose digest is that of the Dockerfile.
+
+    ``fail`` is raised by the next build; ``during`` is called inside of each.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[BuildRequest] = []
+        self.dockerfiles: list[str] = []
+        self.images: dict[str, str] = {}
+        self.fail: BuildFailed | None = None
+        self.during: Callable[[BuildRequest], None] = lambda request: None
+
+    def info(self) -> EngineInfo:
+        return EngineInfo("fake://", "0", "linux/amd64", "memory")
+
+    def build(self, request: BuildRequest, on_event: OnEvent) -> str:
+        text = request.dockerfile.read_text()
+        self.requests.append(request)
+        self.dockerfiles.append(text)
+        self.during(request)
+        on_event(StepEvent("a", "[2/2] RUN true", "started", 0.0, "", 2))
+        on_event(LogEvent("a", "hello from the build"))
+        if self.fail is not None:
+            failure, self.fail = self.fail, None
+            on_event(StepEvent("a", "[2/2] RUN true", "failed", 0.1, "", 2))
+            raise failure
+        on_event(StepEvent("a", "[2/2] RUN true", "done", 0.1, "", 2))
+        digest = "sha256:" + sha256(text.encode()).hexdigest()
+        self.images[request.tag] = digest
+        return digest
+
+    def image(self, ref: str) -> ImageInfo | None:
+        for tag, digest in self.images.items():
+            if ref in (tag, digest):
+                return ImageInfo(digest, 1000, (tag,))
+        return None
+
+    def tag(self, image: str, ref: str) -> None:
+        found = self.image(image)
+        assert found is not None
+        self.images[ref] = found.id
+
+    def untag(self, ref: str) -> None:
+        self.images.pop(ref, None)
+
+    def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
+        return Output(0, " ".join(command) + "\n", "")

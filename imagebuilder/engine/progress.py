@@ -1,0 +1,133 @@
+"""What ``buildx --progress=rawjson`` prints, as events.
+
+A vertex is repeated whenever it changes, may end and start again, and comes
+with names such as ``[build 2/5] RUN …``. Between the JSON lines stand the
+builder's own messages: those are kept, since the source excerpt among them
+names the Dockerfile's line.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from imagebuilder.engine.protocol import BuildFailed, Event, LogEvent, State, StepEvent
+
+_POSITION = re.compile(r"\[(?:(?P<stage>[^\]\s]+) )?\s*(?P<position>\d+)/\d+\] ")
+_EXCERPT = re.compile(r"^[^\s:]+:(\d+)$")
+_EXIT_CODE = re.compile(r"exit code: (\d+)")
+_CANCELED = "context canceled"
+LAST_LINES = 30
+
+
+@dataclass(slots=True)
+class _Vertex:
+    name: str
+    state: State | None = None
+    error: str = ""
+    partial: bytes = b""
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+
+
+class Progress:
+    """Reads the builder's standard error line by line."""
+
+    def __init__(self) -> None:
+        self._vertices: dict[str, _Vertex] = {}
+        self._messages: list[str] = []
+
+    def feed(self, line: str) -> Iterator[Event]:
+        """The events of one line, in order. What is not as expected is passed over."""
+        if not line.startswith("{"):
+            if line.strip():
+                self._messages.append(line.rstrip())
+            return
+        try:
+            status = json.loads(line)
+        except (ValueError, RecursionError):
+            self._messages.append(line.rstrip())
+            return
+        for read, entries in ((self._vertex, status.get("vertexes")), (self._log, status.get("logs"))):
+            for entry in entries if isinstance(entries, list) else ():
+                with suppress(KeyError, TypeError, ValueError, AttributeError):
+                    yield from read(entry)
+
+    def finish(self) -> Iterator[Event]:
+        """The lines that were not ended."""
+        for id, vertex in self._vertices.items():
+            if vertex.partial:
+                yield self._line(id, vertex, vertex.partial)
+                vertex.partial = b""
+
+    def failure(self) -> BuildFailed:
+        """What went wrong, as far as the builder said."""
+        failed = next((v for v in self._vertices.values() if v.state == "failed"), None)
+        line = next((int(m[1]) for text in self._messages if (m := _EXCERPT.match(text))), 0)
+        said = next((text for text in reversed(self._messages) if text.startswith("ERROR:")), "")
+        message = said.removeprefix("ERROR:").strip() or "\n".join(self._messages[-5:]) or "the builder gave no reason"
+        message = re.sub(r"^(failed to build: )?(failed to solve: )?", "", message)
+        code = _EXIT_CODE.search(failed.error if failed else message)
+        return BuildFailed(
+            message,
+            line=line,
+            exit_code=int(code[1]) if code else None,
+            log=tuple(failed.log) if failed else (),
+        )
+
+    def _vertex(self, data: dict[str, Any]) -> Iterator[StepEvent]:
+        vertex = self._vertices.setdefault(data["digest"], _Vertex(str(data.get("name", ""))))
+        error = data.get("error")
+        vertex.error = error if isinstance(error, str) else ""
+        state: State | None = None
+        if vertex.error.endswith(_CANCELED):
+            return  # Another step failed while this one ran; it is that one's failure, with that one's exit code.
+        if vertex.error:
+            state = "failed"
+        elif data.get("completed"):
+            state = "cached" if data.get("cached") else "done"
+        elif data.get("started"):
+            state = "started"
+        if state is None or state == vertex.state:
+            return
+        vertex.state = state
+        match = _POSITION.match(vertex.name)
+        yield StepEvent(
+            data["digest"],
+            vertex.name,
+            state,
+            _seconds(data.get("started"), data.get("completed")),
+            (match["stage"] or "") if match else "",
+            int(match["position"]) if match else 0,
+        )
+
+    def _log(self, entry: dict[str, Any]) -> Iterator[LogEvent]:
+        id = entry["vertex"]
+        vertex = self._vertices.setdefault(id, _Vertex(""))
+        # A chunk may end within a line, and within a character.
+        *lines, vertex.partial = (vertex.partial + base64.b64decode(entry["data"])).split(b"\n")
+        for line in lines:
+            yield self._line(id, vertex, line)
+
+    def _line(self, id: str, vertex: _Vertex, line: bytes) -> LogEvent:
+        # What a progress bar overwrote is not worth keeping.
+        shown = line.decode(errors="replace").rstrip("\r").rpartition("\r")[2]
+        vertex.log.append(shown)
+        return LogEvent(id, shown)
+
+
+def _seconds(started: str | None, completed: str | None) -> float:
+    if not started or not completed:
+        return 0.0
+    return max(0.0, (_time(completed) - _time(started)).total_seconds())
+
+
+def _time(text: str) -> datetime:
+    # Go writes nanoseconds; datetime takes microseconds.
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))

@@ -1,0 +1,140 @@
+"""What the rest of the project asks of an engine.
+
+Small on purpose: a fake of it fits on a page, and whatever builds images can
+stand behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """``docker_host`` is what DOCKER_HOST would be; ``driver`` is the engine's storage driver."""
+
+    docker_host: str
+    version: str
+    platform: str
+    driver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretValue:
+    """A secret's value, which is passed through the environment or is a file, never an argument."""
+
+    value: str | None = field(default=None, repr=False)
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """One build. All paths exist; ``tag`` is the reference that the image gets."""
+
+    dockerfile: Path
+    context: Path
+    tag: str
+    platform: str
+    contexts: Mapping[str, Path] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretValue] = field(default_factory=dict)
+    no_cache: bool = False
+    builder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """``id`` is what the engine calls the image, ``size`` is in bytes."""
+
+    id: str
+    size: int
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command in a container printed, and how it ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+State = Literal["started", "done", "cached", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """A step of a build changed its state. ``stage`` and ``position`` are those of ``[stage 2/5]``.
+
+    ``seconds`` is how long it ran, once it has ended.
+    """
+
+    id: str
+    name: str
+    state: State
+    seconds: float = 0.0
+    stage: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """A line that a step printed."""
+
+    id: str
+    line: str
+
+
+Event = StepEvent | LogEvent
+OnEvent = Callable[[Event], None]
+
+
+class BuildFailed(Exception):
+    """The builder refused or a step failed; the caller knows where the line comes from.
+
+    ``line`` is the Dockerfile's (0 if unknown), ``exit_code`` the failed
+    command's (None if none ran), ``log`` the last lines of the failed step.
+    """
+
+    def __init__(self, message: str, *, line: int = 0, exit_code: int | None = None, log: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.exit_code = exit_code
+        self.log = tuple(log)
+
+
+class Engine(Protocol):
+    """Builds, keeps and runs images.
+
+    Every method raises :class:`~imagebuilder.diagnostics.EngineError` when the engine does not answer.
+    """
+
+    def info(self) -> EngineInfo: ...
+
+    def build(self, request: BuildRequest, on_event: OnEvent) -> str:
+        """Build, and return the image's digest.
+
+        Raises:
+            BuildFailed: a step failed.
+            Interrupted: the person pressed Ctrl-C; the builder has stopped.
+        """
+        ...
+
+    def image(self, ref: str) -> ImageInfo | None:
+        """The image of that name, digest or id, or None."""
+        ...
+
+    def tag(self, image: str, ref: str) -> None: ...
+
+    def untag(self, ref: str) -> None:
+        """Take the name away; the image goes when it has no other. Nothing happens where there is none."""
+        ...
+
+    def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
+        """Run a command in a new container of the image and remove the container. ``timeout`` is in seconds."""
+        ...
