@@ -1,0 +1,74 @@
+"""Container images described in Python or a Dockerfile, built by BuildKit, keyed by content.
+
+Only names live here. They are imported when first used, so that
+``import imagebuilder`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BuildError": "imagebuilder.diagnostics",
+    "Client": "imagebuilder.client",
+    "CompileError": "imagebuilder.diagnostics",
+    "CreateSnapshotParams": "imagebuilder.client",
+    "Diagnostic": "imagebuilder.diagnostics",
+    "EngineError": "imagebuilder.diagnostics",
+    "Image": "imagebuilder.frontends.image",
+    "ImagebuilderError": "imagebuilder.diagnostics",
+    "Interrupted": "imagebuilder.diagnostics",
+    "Resources": "imagebuilder.client",
+    "Secret": "imagebuilder.ir.ops",
+    "Snapshot": "imagebuilder.client",
+    "build": "imagebuilder.client",
+    "expand": "imagebuilder.ir.words",
+}
+
+if TYPE_CHECKING:
+    from imagebuilder.client import Client, CreateSnapshotParams, Resources, Snapshot, build
+    from imagebuilder.diagnostics import (
+        BuildError,
+        CompileError,
+        Diagnostic,
+        EngineError,
+        ImagebuilderError,
+        Interrupted,
+    )
+    from imagebuilder.frontends.image import Image
+    from imagebuilder.ir.ops import Secret
+    from imagebuilder.ir.words import expand
+
+__all__ = [
+    "BuildError",
+    "Client",
+    "CompileError",
+    "CreateSnapshotParams",
+    "Diagnostic",
+    "EngineError",
+    "Image",
+    "ImagebuilderError",
+    "Interrupted",
+    "Resources",
+    "Secret",
+    "Snapshot",
+    "__version__",
+    "build",
+    "expand",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,298 @@
+"""Carrying out a plan: reuse or build, and a snapshot that says how it went.
+
+One build per key: whoever asks for a key takes its lock first, and whoever had
+to wait finds the image there. The lock ends with its process, and the folder of
+staged files belongs to the lock, so a build that was killed leaves nothing that
+the next one would trip over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from imagebuilder.compiler import Plan
+from imagebuilder.context import stage_text, stage_tree
+from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Invalid, Note
+from imagebuilder.engine.protocol import (
+    BuildFailed,
+    BuildRequest,
+    Engine,
+    Event,
+    ImageInfo,
+    LogEvent,
+    SecretValue,
+    StepEvent,
+)
+from imagebuilder.home import private_folder
+from imagebuilder.ir.describe import describe
+from imagebuilder.ir.ops import Run
+from imagebuilder.store import Resources, Snapshot, Step, Store, lock
+
+if TYPE_CHECKING:
+    # Imported late: an image that is there already is answered without its Dockerfile.
+    from imagebuilder.backends.dockerfile import Context, Dockerfile
+
+OnBuildEvent = Callable[[Event], None]
+
+# How BuildKit says that a COPY source is missing, with the name of a cache record.
+_CHECKSUM = re.compile(r"^failed to compute cache key: failed to calculate checksum of ref \S+: (?=\")")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What does not change the image: see :meth:`imagebuilder.Client.build`."""
+
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str | Path] = field(default_factory=dict, repr=False)
+    ca: Path | None = None
+    builder: str | None = None
+    no_cache: bool = False
+    resources: Resources = field(default_factory=Resources)
+
+
+class Build:
+    """One plan under one name."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        name: str,
+        options: BuildOptions,
+        store: Store,
+        engine: Engine,
+        on_event: OnBuildEvent,
+    ) -> None:
+        self._plan = plan
+        self._options = options
+        self._store = store
+        self._engine = engine
+        self._on_event = on_event
+        self._name = name
+        self._ref = image_ref(name)
+        self._steps: dict[str, Step] = {}
+        self._log: IO[str] | None = None
+
+    def run(self) -> Snapshot:
+        """Errors are those of :meth:`imagebuilder.Client.build`."""
+        plan, store = self._plan, self._store
+        started = time.monotonic()
+        # By name first, so that of two builds of one name the later one has the last word; then by key.
+        with lock(store.name_lock_path(self._name), self._waiting), lock(store.lock_path(plan.key), self._waiting):
+            # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
+            existing = None if self._options.no_cache else self._existing()
+            if existing is not None:
+                return self._reuse(*existing, started)
+            dockerfile = plan.dockerfile(ca=True)
+            secrets = _secrets(plan, self._options)
+            snapshot = self._begin()
+            try:
+                with self._logging(snapshot):
+                    store.building(snapshot)
+                    digest = self._build(dockerfile, secrets)
+                return self._finish(snapshot, digest, started)
+            except ImagebuilderError as error:
+                store.failed(snapshot, error.diagnostics[0].message)
+                raise
+            except KeyboardInterrupt:
+                store.failed(snapshot, "interrupted")
+                raise
+            except BaseException as error:
+                store.failed(snapshot, f"{type(error).__name__}: {error}")
+                raise
+
+    def _begin(self) -> Snapshot:
+        plan = self._plan
+        return self._store.begin(self._name, plan.key, plan.platform, self._ref, self._options.resources)
+
+    def _existing(self) -> tuple[Snapshot, ImageInfo] | None:
+        """A snapshot of this key whose image the engine still has."""
+        for other in self._store.built(self._plan.key, self._plan.platform):
+            if image := self._engine.image(other.digest):
+                return other, image
+        return None
+
+    def _reuse(self, other: Snapshot, image: ImageInfo, started: float) -> Snapshot:
+        """The image under this name, with the log and the steps of the build that made it."""
+        if self._ref not in image.tags:
+            self._engine.tag(image.id, self._ref)
+        log = self._store.log_path(other.id)
+        text = log.read_text(encoding="utf-8") if log.exists() else ""
+        snapshot = self._begin()
+        with self._logging(snapshot):
+            self._write(text.rstrip("\n"))
+        kept = self._store.active(snapshot, digest=image.id, size=image.size, seconds=other.seconds, steps=other.steps)
+        return replace(kept, reused=True, seconds=time.monotonic() - started)
+
+    def _finish(self, snapshot: Snapshot, digest: str, started: float) -> Snapshot:
+        image = self._engine.image(self._ref)
+        return self._store.active(
+            snapshot,
+            digest=digest,
+            size=image.size if image else 0,
+            seconds=time.monotonic() - started,
+            steps=tuple(self._steps.values()),
+        )
+
+    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue]) -> str:
+        with self._staged(dockerfile) as (main, contexts, file):
+            request = BuildRequest(
+                dockerfile=file,
+                context=main,
+                tag=self._ref,
+                platform=self._plan.platform,
+                contexts=contexts,
+                build_args={**dockerfile.build_args, **_proxies(self._options.build_args)},
+                secrets=secrets,
+                no_cache=self._options.no_cache,
+                builder=self._options.builder,
+            )
+            try:
+                return self._engine.build(request, lambda event: self._event(dockerfile, event))
+            except BuildFailed as failure:
+                raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
+
+    @contextmanager
+    def _staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:
+        """The files of the build in a folder that is gone afterwards."""
+        folder = private_folder(self._store.home / "staging") / self._store.lock_path(self._plan.key).name
+        shutil.rmtree(folder, ignore_errors=True)
+        main = private_folder(folder / "main")
+        contexts: dict[str, Path] = {}
+        try:
+            for context in dockerfile.contexts:
+                path = (main if context.main else folder) / context.name
+                path.mkdir(mode=0o755)
+                self._stage(context, path / context.prefix)
+                if not context.main:
+                    contexts[context.name] = path
+            file = folder / "Dockerfile"
+            file.write_text(dockerfile.text, encoding="utf-8", newline="\n")
+            yield main, contexts, file
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _stage(self, context: Context, target: Path) -> None:
+        try:
+            if isinstance(context.content, str):
+                stage_text(context.content, target)
+            else:
+                stage_tree(self._plan.trees[context.content], target)
+        except Invalid as error:
+            raise BuildError(error.at(None)) from None
+
+    def _event(self, dockerfile: Dockerfile, event: Event) -> None:
+        if isinstance(event, StepEvent):
+            instruction = dockerfile.at_step(event.stage, event.position) if event.position else None
+            step = instruction.step if instruction else None
+            op = (step.intent or step.op) if step else None
+            if instruction is not None:
+                event = replace(event, name=describe(op) if op is not None else instruction.text)
+            if instruction is not None and event.state in ("done", "cached"):
+                verb = getattr(op, "verb", "from")
+                self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")
+            self._write(f"# {event.name}: {event.state}" + (f" after {event.seconds:.1f} s" if event.seconds else ""))
+        else:
+            self._write(event.line)
+        self._on_event(event)
+
+    @contextmanager
+    def _logging(self, snapshot: Snapshot) -> Iterator[None]:
+        path = self._store.log_path(snapshot.id)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8", errors="replace", buffering=1) as self._log:
+            yield
+        self._log = None
+
+    def _write(self, line: str) -> None:
+        if self._log is not None:
+            self._log.write(line + "\n")
+
+    def _waiting(self) -> None:
+        self._on_event(LogEvent("", "another process builds this; waiting for it"))
+
+
+def image_ref(name: str) -> str:
+    """The reference of a snapshot's image: ``imagebuilder/<name>:<tag>``, with ``latest`` for no tag."""
+    return f"imagebuilder/{name}" if ":" in name else f"imagebuilder/{name}:latest"
+
+
+def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> Diagnostic:
+    """The builder's failure, at the author's line."""
+    instruction = dockerfile.at_line(failure.line)
+    step = instruction.step if instruction else None
+    place = step.place if step else None
+    op = step.op if step else None
+    verb = getattr((step.intent or step.op) if step else None, "verb", "")
+    if op is not None and failure.exit_code is not None and isinstance(op, Run):
+        command = op.command if isinstance(op.command, str) else " ".join(op.command)
+        notes = [Note(f"the command was:\n{command}")]
+        if failure.log:
+            notes.append(Note("the last lines of its log:\n" + "\n".join(failure.log)))
+        return Diagnostic(
+            "IB600",
+            f"{verb} failed with exit code {failure.exit_code}",
+            place,
+            tuple(notes),
+            f"`imagebuilder snapshot logs {name}` shows the whole log",
+        )
+    hint, message = "", _CHECKSUM.sub("", failure.message)
+    if message != failure.message:
+        hint = "is the path right? it is looked up where the call copies from"
+    if "failed to resolve source metadata" in failure.message or "pull access denied" in failure.message:
+        hint = (
+            "is the name right? where no registry can be reached, `imagebuilder base build` makes Python's base images"
+        )
+    notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []
+    return Diagnostic("IB602", f"the builder failed: {message}", place, tuple(notes), hint)
+
+
+def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
+    """The values of the plan's secrets, and the CA bundle where there is one."""
+    from imagebuilder.backends.dockerfile import ca
+
+    found: dict[str, SecretValue] = {}
+    missing = []
+    for name in plan.secrets:
+        value = options.secrets.get(name, os.environ.get(name))
+        if value is None:
+            help = f"set the environment variable {name}, or give --secret id={name},src=FILE"
+            missing.append(Diagnostic("IB150", f"the build secret {name!r} has no value", help=help))
+        else:
+            found[name] = SecretValue(file=value) if isinstance(value, Path) else SecretValue(value)
+    for name, value in options.secrets.items():
+        if isinstance(value, Path) and not value.is_file():
+            help = f"--secret id={name},src=FILE starts at the current folder"
+            missing.append(
+                Diagnostic("IB151", f"the file of the secret {name!r} does not exist: {str(value)!r}", help=help)
+            )
+        found.setdefault(name, SecretValue(file=value) if isinstance(value, Path) else SecretValue(value))
+    if missing:
+        raise CompileError(missing)
+    bundle = options.ca or (Path(path) if (path := os.environ.get("SSL_CERT_FILE")) else None)
+    if bundle is not None:
+        if not bundle.is_file():
+            raise CompileError(
+                Diagnostic(
+                    "IB152",
+                    f"the CA bundle does not exist: {str(bundle)!r}",
+                    help="it comes from --ca or SSL_CERT_FILE",
+                )
+            )
+        found[ca.SECRET] = SecretValue(file=bundle.absolute())
+        found[ca.PATH_SECRET] = SecretValue(ca.PATH)
+    return found
+
+
+def _proxies(build_args: Mapping[str, str]) -> dict[str, str]:
+    """The arguments that BuildKit takes without an ARG; the others are in the Dockerfile already."""
+    from imagebuilder.passes.bind_arguments import PROXIES
+
+    return {name: value for name, value in build_args.items() if name in PROXIES}

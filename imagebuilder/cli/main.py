@@ -1,0 +1,82 @@
+"""The parser, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from typing import NoReturn
+
+from imagebuilder import __version__
+from imagebuilder.cli import build, doctor, engine, snapshot
+from imagebuilder.cli.output import print_diagnostics
+from imagebuilder.diagnostics import (
+    EXIT_INTERRUPTED,
+    CompileError,
+    Diagnostic,
+    ImagebuilderError,
+    Interrupted,
+    did_you_mean,
+)
+
+_EPILOG = """\
+a TARGET is file.py[:attribute] or a Dockerfile
+
+exit codes: 0 done; 1 the build or command failed; 2 wrong usage, or a spec that does not compile;
+3 no engine; 130 interrupted
+
+environment: IMAGEBUILDER_HOME (state; default: the platform's data folder), DOCKER_HOST and
+DOCKER_CONTEXT (the engine), SSL_CERT_FILE (a CA bundle for the network inside builds)"""
+
+
+_CHOICE = re.compile(
+    r"invalid choice: (?P<quote>['\"])(?P<word>.*)(?P=quote) \(choose from (?P<choices>.*)\)$", re.DOTALL
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        hint = f"`{self.prog} --help` shows how it is used"
+        # argparse lists every choice in quotes; the nearest one is of more use.
+        if match := _CHOICE.search(message):
+            choices = [choice.strip("' ") for choice in match["choices"].split(",")]
+            message = f"{match['word']!r} is not a command"
+            hint = did_you_mean(match["word"], choices) or f"one of: {', '.join(choices)}"
+        raise CompileError(Diagnostic("IB700", message, help=hint))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
+        prog="imagebuilder",
+        description="Container images described in Python or a Dockerfile, built by BuildKit, keyed by content.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"imagebuilder {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    for group in (build, snapshot, engine, doctor):
+        group.register(commands)
+    return top
+
+
+def run(argv: list[str]) -> int:
+    """Parse, carry out, and return the exit code."""
+    # Asked of the words, since wrong usage is to be told in the same form.
+    as_json = "--json" in argv
+    try:
+        arguments = parser().parse_args(argv)
+        return int(arguments.command(arguments))
+    except SystemExit as stop:
+        return int(stop.code or 0)  # --help and --version
+    except ImagebuilderError as error:
+        print_diagnostics(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print_diagnostics(Interrupted(Diagnostic("IB601", "interrupted")), as_json=as_json)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

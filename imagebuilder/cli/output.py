@@ -1,0 +1,52 @@
+"""How results, tables and diagnostics are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from imagebuilder.diagnostics import ImagebuilderError
+
+
+def print_json(value: Any) -> None:
+    """One object or array, on standard output."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_diagnostics(error: ImagebuilderError, *, as_json: bool) -> None:
+    """For people on standard error; with --json also one object on standard output."""
+    for found in error.diagnostics:
+        print(found.render(), file=sys.stderr)
+    if as_json:
+        print_json({"error": [found.as_json() for found in error.diagnostics]})
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def size(bytes: int) -> str:
+    """``180.6 MB``, in the decimal units that Docker shows."""
+    amount = float(bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def ago(moment: datetime | None) -> str:
+    """``3 min ago``; ``never`` for None."""
+    if moment is None:
+        return "never"
+    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    for unit, length in (("day", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''} ago"
+    return "just now"

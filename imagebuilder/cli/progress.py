@@ -1,0 +1,114 @@
+"""A build while it runs: one live line per step on a terminal, plain lines elsewhere. Always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from imagebuilder.engine.protocol import Event, LogEvent, StepEvent
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_LOG_LINES = 6
+_MARKS = {"started": "…", "done": "✓", "cached": "✓", "failed": "✗"}
+
+
+class Reporter(Protocol):
+    def on_event(self, event: Event) -> None: ...
+
+
+@contextmanager
+def reporter() -> Iterator[Reporter]:
+    """The reporter that fits where standard error goes."""
+    if not sys.stderr.isatty():
+        yield PlainReporter()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    shown = LiveReporter()
+    with Live(shown, console=Console(stderr=True), refresh_per_second=8, transient=False):
+        yield shown
+
+
+def is_shown(event: StepEvent) -> bool:
+    """BuildKit's own chores are of interest only when they fail."""
+    return event.position > 0 or event.state == "failed" or event.name.startswith("exporting")
+
+
+class PlainReporter:
+    """A line for each step that starts or ends, and each line that it prints, marked with the step's number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._said: set[tuple[int, bool]] = set()
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, LogEvent):
+            number = self._numbers.get(event.id)
+            self._print(f"#{number} {event.line}" if number else event.line)
+        elif is_shown(event):
+            number = self._numbers.setdefault(event.id, len(self._numbers) + 1)
+            # A step may start and end again, with nothing new to say.
+            said = (number, event.state == "started")
+            if (said in self._said or (number, False) in self._said) and event.state != "failed":
+                return
+            self._said.add(said)
+            end = {
+                "started": "",
+                "done": f" done in {event.seconds:.1f} s",
+                "cached": " CACHED",
+                "failed": " FAILED",
+            }
+            self._print(f"#{number} {event.name}{end[event.state]}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class LiveReporter:
+    """Drawn anew several times a second by ``rich.live.Live``."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, StepEvent] = {}
+        self._began: dict[str, float] = {}
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._log_of = ""
+        self._start = time.monotonic()
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, LogEvent):
+            if event.id != self._log_of:
+                self._log.clear()
+                self._log_of = event.id
+            self._log.append(event.line)
+        elif is_shown(event):
+            self._steps[event.id] = event
+            self._began.setdefault(event.id, time.monotonic())
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
+        styles = {"started": "yellow", "done": "green", "cached": "cyan", "failed": "bold red"}
+        steps = list(self._steps.values())
+        # Live needs what it draws to fit the screen: the oldest steps scroll out of it.
+        room = max(3, options.max_height - _LOG_LINES - 3)
+        if len(steps) > room:
+            yield Text(f"  … {len(steps) - room} earlier steps", style="dim")
+            steps = steps[-room:]
+        for step in steps:
+            running = step.state == "started"
+            seconds = time.monotonic() - self._began[step.id] if running else step.seconds
+            end = "CACHED" if step.state == "cached" else f"{seconds:.1f} s"
+            width = max(20, options.max_width - len(end) - 4)
+            name = step.name if len(step.name) <= width else step.name[: width - 1] + "…"
+            yield Text.assemble((f"{_MARKS[step.state]} ", styles[step.state]), name.ljust(width), " ", (end, "dim"))
+            if running and step.id == self._log_of:
+                for line in self._log:
+                    yield Text(f"    {line[: options.max_width - 5]}", style="dim")
+        yield Text(f"  total {time.monotonic() - self._start:.1f} s", style="bold")

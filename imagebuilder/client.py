@@ -1,0 +1,178 @@
+"""The programmatic face: build images, keep them as snapshots, run commands in them.
+
+>>> from imagebuilder import Client, CreateSnapshotParams, Image, Resources
+>>> client = Client()                                                    # doctest: +SKIP
+>>> client.snapshot.create(                                              # doctest: +SKIP
+...     CreateSnapshotParams(name="my-snapshot", image=Image.debian_slim("3.12")), on_logs=print
+... )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
+from imagebuilder.compiler import Described, compile
+from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.engine.docker import connect
+from imagebuilder.engine.protocol import Engine, LogEvent, Output
+from imagebuilder.frontends.image import Image
+from imagebuilder.home import home as default_home
+from imagebuilder.store import Resources, Snapshot, Store, check_name
+
+__all__ = ["Client", "CreateSnapshotParams", "Resources", "Snapshot", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSnapshotParams:
+    """What :meth:`Snapshots.create` makes: an ``Image``, or the name of one, under a name of its own."""
+
+    name: str
+    image: str | Image
+    resources: Resources | None = None
+    entrypoint: Sequence[str] | None = None
+
+
+class Client:
+    """One home folder, and the engine that answers.
+
+    Args:
+        home: where state is kept; None is ``IMAGEBUILDER_HOME`` or the platform's data folder.
+        engine: None finds one when it is first needed.
+    """
+
+    def __init__(self, *, home: Path | None = None, engine: Engine | None = None) -> None:
+        self.home = home or default_home()
+        self._engine = engine
+        self.store = Store(self.home)
+        self.snapshot = Snapshots(self)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine in use.
+
+        Raises:
+            EngineError: none answers.
+        """
+        if self._engine is None:
+            self._engine = connect(self.home)
+        return self._engine
+
+    def build(
+        self,
+        image: Described,
+        *,
+        name: str,
+        platform: str | None = None,
+        build_args: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str | Path] | None = None,
+        ca: Path | None = None,
+        builder: str | None = None,
+        no_cache: bool = False,
+        resources: Resources | None = None,
+        on_event: OnBuildEvent | None = None,
+    ) -> Snapshot:
+        """Build an image, unless it is there already, and keep it as a snapshot.
+
+        Args:
+            name: ``name`` or ``name:tag``; an earlier snapshot of that name is replaced.
+            platform: such as ``linux/arm64``; None is this machine's.
+            build_args: values for ``arg`` operations; part of the key.
+            secrets: values for build secrets: text, or the Path of a file. Those that are not given come
+                from environment variables of their names.
+            ca: a CA bundle for the network inside the build; None is that of ``SSL_CERT_FILE``.
+            builder: a builder of ``docker buildx ls``; None is the engine's own.
+            no_cache: run every step again.
+            on_event: called for each change of a step and each line it prints.
+
+        Raises:
+            CompileError: the description or an argument is wrong; nothing was built.
+            EngineError: no engine answers.
+            BuildError: a step failed; the snapshot says ``build_failed``.
+            Interrupted: Ctrl-C.
+        """
+        name = check_name(name)
+        plan = compile(image, platform=platform, build_args=build_args)
+        options = BuildOptions(
+            build_args=dict(build_args or {}),
+            secrets=dict(secrets or {}),
+            ca=ca,
+            builder=builder,
+            no_cache=no_cache,
+            resources=resources or Resources(),
+        )
+        return Build(plan, name, options, self.store, self.engine, on_event or (lambda event: None)).run()
+
+    def run(self, snapshot: str, command: Sequence[str], *, timeout: float = 60.0) -> Output:
+        """Run a command in a new container of the snapshot, without a network, and remove the container.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            CompileError: there is no such snapshot, or it has no image.
+            EngineError: the engine does not answer, or the command does not end.
+        """
+        found = self.store.get(snapshot)
+        if not found.digest:
+            why = f"{found.state}: {found.reason}" if found.reason else found.state
+            raise CompileError(
+                Diagnostic("IB707", f"the snapshot {snapshot!r} has no image ({why})", help="build it again")
+            )
+        output = self.engine.run(found.image, command, timeout)
+        self.store.used(found.name)
+        return output
+
+
+class Snapshots:
+    """The snapshots of a client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(self, params: CreateSnapshotParams, *, on_logs: Callable[[str], None] | None = None) -> Snapshot:
+        """Build the image and keep it; errors are those of :meth:`Client.build`.
+
+        Args:
+            on_logs: called with each line that the build prints.
+        """
+        image = params.image if isinstance(params.image, Image) else Image.base(params.image)
+        if params.entrypoint is not None:
+            image = image.entrypoint(params.entrypoint)
+        return self._client.build(
+            image,
+            name=params.name,
+            resources=params.resources,
+            on_event=lambda event: on_logs(event.line) if on_logs and isinstance(event, LogEvent) else None,
+        )
+
+    def list(self) -> list[Snapshot]:
+        """All snapshots, the newest first."""
+        return self._client.store.list()
+
+    def get(self, name: str) -> Snapshot:
+        """The snapshot of that name or id; CompileError where there is none."""
+        return self._client.store.get(name)
+
+    def logs(self, name: str) -> str:
+        """What the snapshot's build printed; empty where it was not built here."""
+        path = self._client.store.log_path(self.get(name).id)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def delete(self, name: str) -> Snapshot:
+        """Forget the snapshot; its image goes too, unless it has another name.
+
+        Raises:
+            CompileError: there is none.
+            EngineError: the engine does not answer; the snapshot stays.
+        """
+        found = self.get(name)
+        self._client.engine.untag(found.image)
+        return self._client.store.delete(found.name)
+
+
+def build(image: Described, *, name: str, **options: object) -> Snapshot:
+    """Build an image with a client of its own; see :meth:`Client.build`."""
+    return Client().build(image, name=name, **options)  # type: ignore[arg-type]

@@ -1,0 +1,119 @@
+"""The pipeline: a description becomes a plan, and something else carries it out.
+
+    description → PASSES → core operations → local trees → keys → Plan
+                                                             └→ Dockerfile, when asked for
+
+Compiling runs nothing and asks nobody. Besides the spec it reads the local
+files that the spec names, once.
+"""
+
+from __future__ import annotations
+
+import platform as host
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from imagebuilder.context import Tree, read_tree
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
+from imagebuilder.ir import checks
+from imagebuilder.ir.keys import StageKeys, keys
+from imagebuilder.ir.ops import LocalSource, Run
+from imagebuilder.ir.stage import Stage, ordered
+from imagebuilder.passes import PASSES, Options
+
+if TYPE_CHECKING:
+    from imagebuilder.backends.dockerfile import Dockerfile
+
+
+class Described(Protocol):
+    """Anything that a front end made: it has a stage."""
+
+    @property
+    def stage(self) -> Stage: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A compiled image: what to build, from which files, and the key it will have."""
+
+    stage: Stage
+    platform: str
+    trees: Mapping[tuple[str, LocalSource], Tree]
+    keys: Mapping[Stage, StageKeys]
+
+    @property
+    def key(self) -> str:
+        """The content key, ``sha256:…``."""
+        return self.keys[self.stage].last
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the build secrets that a RUN demands."""
+        found: dict[str, None] = {}
+        for stage in ordered(self.stage):
+            for step in stage.steps:
+                if isinstance(step.op, Run):
+                    for mount in step.op.mounts:
+                        if mount.type == "secret" and isinstance(mount.id, str) and mount.id and mount.required:
+                            found[mount.id] = None
+        return tuple(found)
+
+    def dockerfile(self, *, ca: bool = False) -> Dockerfile:
+        """The Dockerfile of the plan; ``ca`` adds the optional mounts for a CA bundle.
+
+        Raises:
+            CompileError: a value cannot be written in a Dockerfile.
+        """
+        from imagebuilder.backends.dockerfile import render
+
+        return render(self.stage, {source: tree.digest for source, tree in self.trees.items()}, ca=ca)
+
+
+def compile(image: Described, *, platform: str | None = None, build_args: Mapping[str, str] | None = None) -> Plan:
+    """Compile a description.
+
+    Args:
+        platform: such as ``linux/arm64``; None is this machine's. It is part of the key, since the bytes differ.
+        build_args: values for the image's ``arg`` operations; part of the key.
+
+    Raises:
+        CompileError: with everything that the first failing phase found.
+    """
+    where = _platform(platform)
+    stage = image.stage
+    for rewrite in PASSES:
+        stage = rewrite(stage, Options(build_args or {}))
+    trees = _trees(stage)
+    digests = {source: tree.digest for source, tree in trees.items()}
+    return Plan(stage, where, trees, keys(stage, digests, where))
+
+
+def host_platform() -> str:
+    """This machine's platform in the form that builders use."""
+    machine = host.machine().lower()
+    return "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def _platform(wanted: str | None) -> str:
+    try:
+        return checks.platform(wanted) if wanted else host_platform()
+    except Invalid as error:
+        raise CompileError(error.at(None)) from None
+
+
+def _trees(target: Stage) -> dict[tuple[str, LocalSource], Tree]:
+    trees: dict[tuple[str, LocalSource], Tree] = {}
+    errors: list[Diagnostic] = []
+    for stage in ordered(target):
+        for step in stage.steps:
+            for source in step.op.locals():
+                if (step.root, source) in trees:
+                    continue
+                try:
+                    trees[step.root, source] = read_tree(step.root, source)
+                except Invalid as error:
+                    errors.append(error.at(step.place))
+    if errors:
+        raise CompileError(errors)
+    return trees
