@@ -1,0 +1,146 @@
+"""COPY sources select what Go's path.Match does, and a source that selects nothing is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagebuilder.context import read_tree
+from imagebuilder.context.patterns import source_regex
+from imagebuilder.diagnostics import Invalid
+from imagebuilder.ir.ops import LocalSource
+
+# From the table of Go's path.Match test, plus what COPY adds: a leading slash and ./ are dropped.
+MATCHES = (
+    ("abc", "abc", True),
+    ("*", "abc", True),
+    ("*c", "abc", True),
+    ("a*", "a", True),
+    ("a*", "abc", True),
+    ("a*", "ab/c", False),
+    ("a*/b", "abc/b", True),
+    ("a*/b", "a/c/b", False),
+    ("a*b*c*d*e*/f", "axbxcxdxe/f", True),
+    ("a*b*c*d*e*/f", "axbxcxdxexxx/f", True),
+    ("a*b*c*d*e*/f", "axbxcxdxe/xxx/f", False),
+    ("a*b?c*x", "abxbbxdbxebxczzx", True),
+    ("a*b?c*x", "abxbbxdbxebxczzy", False),
+    ("ab[c]", "abc", True),
+    ("ab[b-d]", "abc", True),
+    ("ab[e-g]", "abc", False),
+    ("ab[^c]", "abc", False),
+    ("ab[^b-d]", "abc", False),
+    ("ab[^e-g]", "abc", True),
+    ("a\\*b", "a*b", True),
+    ("a\\*b", "ab", False),
+    ("a?b", "a☺b", True),
+    ("a[^a]b", "a☺b", True),
+    ("a???b", "a☺b", False),
+    ("[a-ζ]*", "α", True),
+    ("*[a-ζ]", "A", False),
+    ("a?b", "a/b", False),
+    ("a*b", "a/b", False),
+    ("[\\]a]", "]", True),
+    ("[\\-]", "-", True),
+    ("[x\\-]", "x", True),
+    ("[x\\-]", "z", False),
+    ("[\\-x]", "-", True),
+    ("*x", "xxx", True),
+    ("**/a", "x/a", True),
+    ("**/a", "x/y/a", False),
+    ("a/**", "a/b", True),
+    ("a/**", "a/b/c", False),
+    ("/abc", "abc", True),
+    ("./abc", "abc", True),
+    ("a//b/", "a/b", True),
+    (".", ".", True),
+    ("", ".", True),
+)
+
+
+@pytest.mark.parametrize(("pattern", "path", "matches"), MATCHES)
+def test_match(pattern: str, path: str, matches: bool) -> None:
+    assert (source_regex(pattern).fullmatch(path) is not None) is matches
+
+
+@pytest.mark.parametrize("pattern", ["[]a]", "[-]", "[x-]", "[-x]", "[a-b-c]", "[", "[^", "[^bc", "a[", "\\", "a\\"])
+def test_what_go_calls_a_bad_pattern_is_refused(pattern: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        source_regex(pattern)
+    assert caught.value.code == "IB204"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path in ("a.txt", "b.txt", "sub/a.txt", "sub/deep/c.txt", "other/x", "we[i]rd", "star*"):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(path)
+    return tmp_path
+
+
+def taken(folder: Path, *groups: tuple[str, ...], **options: object) -> list[str]:
+    source = LocalSource(path=".", include=groups, **options)
+    return [entry.path for entry in read_tree(str(folder), source).entries if entry.type != "dir"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "files"),
+    [
+        ([("a.txt",)], ["a.txt"]),
+        ([("*.txt",)], ["a.txt", "b.txt"]),
+        ([("*/a.txt",)], ["sub/a.txt"]),
+        ([("sub",)], ["sub/a.txt", "sub/deep/c.txt"]),
+        ([("sub/",)], ["sub/a.txt", "sub/deep/c.txt"]),
+        ([("s*",)], ["star*", "sub/a.txt", "sub/deep/c.txt"]),
+        ([("sub/*",)], ["sub/a.txt", "sub/deep/c.txt"]),
+        ([("a.txt",), ("other",)], ["a.txt", "other/x"]),
+        ([("missing", "a.txt")], ["a.txt"]),
+        ([("we\\[i]rd",)], ["we[i]rd"]),
+        ([("we[[]i]rd",)], ["we[i]rd"]),
+        ([("star\\*",)], ["star*"]),
+    ],
+)
+def test_groups(folder: Path, groups: list[tuple[str, ...]], files: list[str]) -> None:
+    assert taken(folder, *groups) == files
+
+
+@pytest.mark.parametrize("whole", [".", "/", "./", "*"])
+def test_everything(folder: Path, whole: str) -> None:
+    assert len(taken(folder, (whole,))) == 7
+
+
+def test_a_literal_source_is_no_pattern(folder: Path) -> None:
+    assert taken(folder, ("we[i]rd",), ("star*",), literal=True) == ["star*", "we[i]rd"]
+
+
+def test_folders_on_the_way_come_along(folder: Path) -> None:
+    tree = read_tree(str(folder), LocalSource(path=".", include=[("sub/deep/c.txt",)]))
+    assert [(e.path, e.type) for e in tree.entries] == [
+        ("sub", "dir"),
+        ("sub/deep", "dir"),
+        ("sub/deep/c.txt", "file"),
+    ]
+
+
+def test_each_group_must_match_something(folder: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        taken(folder, ("a.txt",), ("missing*", "gone"))
+    assert caught.value.code == "IB203"
+    assert "'missing*' or 'gone'" in caught.value.message and "ignored" in caught.value.help
+
+
+def test_what_is_ignored_matches_nothing(folder: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        taken(folder, ("a.txt",), ignore=["*.txt"])
+    assert caught.value.code == "IB203"
+
+
+def test_what_no_group_takes_is_not_in_the_digest(folder: Path) -> None:
+    source = LocalSource(path=".", include=[("*.txt",)])
+    before = read_tree(str(folder), source).digest
+    (folder / "other/x").write_text("changed")
+    assert read_tree(str(folder), source).digest == before
+    (folder / "a.txt").write_text("changed")
+    assert read_tree(str(folder), source).digest != before

@@ -1,0 +1,87 @@
+"""Every diagnostic code has one meaning, written down in one place, and every meaning is in use."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import imagebuilder
+from imagebuilder.diagnostics import CODES, Diagnostic
+
+PACKAGE = Path(imagebuilder.__file__).parent
+CATALOGUES = ("imagebuilder.diagnostics", "imagebuilder.engine.embedded", "imagebuilder.frontends.dockerfile")
+CODE = re.compile(r"IB\d{3}")
+
+
+def catalogued() -> list[str]:
+    return [code for name in CATALOGUES for code in import_module(name).CODES]
+
+
+def is_catalogue(node: ast.AST) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return any(isinstance(target, ast.Name) and target.id == "CODES" for target in targets)
+
+
+def codes_in(node: ast.AST) -> list[str]:
+    """The codes that the code names, other than in a catalogue."""
+    if is_catalogue(node):
+        return []
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
+        return [node.value]
+    return [code for child in ast.iter_child_nodes(node) for code in codes_in(child)]
+
+
+def used() -> dict[str, list[str]]:
+    """Each code and the files that raise it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for code in codes_in(ast.parse(path.read_text())):
+            found.setdefault(code, []).append(path.relative_to(PACKAGE).as_posix())
+    return found
+
+
+def test_the_scan_finds_codes() -> None:
+    assert {"IB600", "IB601", "IB602"} <= set(used())
+    assert used()["IB500"] == ["engine/api.py"]
+
+
+def test_every_code_in_use_is_catalogued() -> None:
+    missing = {code: files for code, files in used().items() if code not in catalogued()}
+    assert not missing, f"give these a meaning in CODES: {missing}"
+
+
+def test_every_catalogued_code_is_in_use() -> None:
+    assert sorted(set(catalogued()) - set(used())) == []
+
+
+def test_no_code_has_two_meanings() -> None:
+    assert [code for code, times in Counter(catalogued()).items() if times > 1] == []
+
+
+@pytest.mark.parametrize("name", CATALOGUES)
+def test_a_catalogue_reads_well(name: str) -> None:
+    codes = import_module(name).CODES
+    assert list(codes) == sorted(codes), "in order, so that a gap and a double are seen"
+    for code, title in codes.items():
+        assert CODE.fullmatch(code)
+        assert title == title.strip() and title[-1] not in ".:" and len(title) < 80, title
+    assert [title for title, times in Counter(codes.values()).items() if times > 1] == []
+
+
+def test_no_file_names_a_code_that_is_not_raised() -> None:
+    """Documents and tests cannot keep a code alive, or speak of one that is gone."""
+    known = set(catalogued())
+    root = PACKAGE.parent
+    for path in [*root.glob("*.md"), *PACKAGE.rglob("*.py"), *root.joinpath("tests").rglob("*.py")]:
+        named = set(re.findall(r"\bIB\d{3}\b", path.read_text()))
+        assert named <= known, f"{path.name} names {sorted(named - known)}"
+
+
+def test_a_diagnostic_is_drawn_with_its_code() -> None:
+    for code in CODES:
+        assert Diagnostic(code, "message").render() == f"error[{code}]: message"
