@@ -14,7 +14,7 @@ test: setup
 	@$(BIN)/pytest
 
 check: setup
-	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --quiet
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo >/dev/null
 	@$(BIN)/pytest -q tests/unit tests/golden tests/property/unit
 
 bench: setup

@@ -286,8 +286,8 @@ def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
                     help="it comes from --ca or SSL_CERT_FILE",
                 )
             )
-        found[ca.SECRET] = SecretValue(file=bundle.absolute())
-        found[ca.PATH_SECRET] = SecretValue(ca.PATH)
+        found[ca.SECRET] = SecretValue(file=bundle.absolute(), hidden=False)
+        found[ca.PATH_SECRET] = SecretValue(ca.PATH, hidden=False)
     return found
 
 

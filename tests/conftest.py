@@ -21,6 +21,10 @@ BASES = ("python:3.11-slim-bookworm", "python:3.13-slim-trixie")
 STAND_IN = "python:3.12-slim-bookworm"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write the golden cases' expected files anew")
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that has ended."""

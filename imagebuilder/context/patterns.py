@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from imagebuilder.diagnostics import Invalid
 
@@ -90,6 +91,12 @@ def source_regex(pattern: str, *, literal: bool = False) -> re.Pattern[str]:
 
 def is_wildcard(pattern: str) -> bool:
     return any(c in pattern for c in "*?[\\")
+
+
+def fixed_folder(pattern: str) -> str:
+    """The folder that leads to a pattern's first wildcard; empty for the root."""
+    parts = posixpath.normpath(pattern).lstrip("/").split("/")
+    return "/".join(takewhile(lambda part: not is_wildcard(part), parts))
 
 
 def _rule(line: str) -> IgnoreRule | None:

@@ -12,12 +12,12 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from imagebuilder.context.patterns import IgnoreRules, ignore_lines, is_wildcard, source_regex
+from imagebuilder.context.patterns import IgnoreRules, fixed_folder, ignore_lines, is_wildcard, source_regex
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir.ops import LocalSource
 
@@ -72,7 +72,7 @@ def read_tree(root: str, source: LocalSource) -> Tree:
     path = path.resolve()
     wanted = _Selection(path, source)
     entries = _with_parents(_walk(path, "", _rules(path, source), (), wanted))
-    wanted.check()
+    wanted.check({entry.path for entry in entries})
     entries.sort(key=lambda entry: entry.path.encode())
     return Tree(path, path.name, tuple(entries), _digest(entries))
 
@@ -81,7 +81,9 @@ class _Selection:
     """Which paths the include groups of a source take.
 
     A group is met by what is taken, not by what merely matches: a named file
-    that is ignored is as good as missing.
+    that is ignored is as good as missing. Wildcards may match nothing, as in
+    ``COPY package.json yarn.lock* ./``, where something else is taken from
+    their folder: the builder accepts just that.
     """
 
     def __init__(self, root: Path, source: LocalSource) -> None:
@@ -111,14 +113,19 @@ class _Selection:
         """Whether a path is taken that these groups name, or that lies in a folder which they name."""
         return self._all or bool(groups)
 
-    def check(self) -> None:
+    def check(self, taken: Collection[str]) -> None:
         for number, group in enumerate(self._source.include):
-            if number not in self.met:
+            if number not in self.met and not self._may_be_empty(group, taken):
                 raise Invalid(
                     "IB203",
                     f"nothing matches {' or '.join(map(repr, group))} in {str(self._root)!r}",
                     "is it misspelt, or ignored by a .dockerignore? paths start at the folder that names them",
                 )
+
+    def _may_be_empty(self, group: Iterable[str], taken: Collection[str]) -> bool:
+        if self._source.literal or not all(map(is_wildcard, group)):
+            return False
+        return all((folder in taken) if (folder := fixed_folder(pattern)) else bool(taken) for pattern in group)
 
 
 def _walk(

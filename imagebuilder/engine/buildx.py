@@ -15,6 +15,7 @@ from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
 from imagebuilder.engine.protocol import BuildRequest, OnEvent, SecretValue
+from imagebuilder.engine.redact import redactor
 
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -52,7 +53,7 @@ class Buildx:
             argv = [str(self.program), *_arguments(request, metadata)]
             env = self._environment(request) | _secret_environment(request.secrets)
             process = command.spawn(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, new_session=True)
-            progress = Progress()
+            progress = Progress(redactor(request.secrets.values()))
             try:
                 code = _follow(process, progress, on_event)
             except BaseException:

@@ -12,7 +12,7 @@ import base64
 import json
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +39,12 @@ class _Vertex:
 class Progress:
     """Reads the builder's standard error line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        """
+        Args:
+            redact: takes secrets out of each line that a step or the builder prints.
+        """
+        self._redact = redact
         self._vertices: dict[str, _Vertex] = {}
         self._messages: list[str] = []
 
@@ -47,12 +52,12 @@ class Progress:
         """The events of one line, in order. What is not as expected is passed over."""
         if not line.startswith("{"):
             if line.strip():
-                self._messages.append(line.rstrip())
+                self._messages.append(self._redact(line.rstrip()))
             return
         try:
             status = json.loads(line)
         except (ValueError, RecursionError):
-            self._messages.append(line.rstrip())
+            self._messages.append(self._redact(line.rstrip()))
             return
         for read, entries in ((self._vertex, status.get("vertexes")), (self._log, status.get("logs"))):
             for entry in entries if isinstance(entries, list) else ():
@@ -117,7 +122,7 @@ class Progress:
 
     def _line(self, id: str, vertex: _Vertex, line: bytes) -> LogEvent:
         # What a progress bar overwrote is not worth keeping.
-        shown = line.decode(errors="replace").rstrip("\r").rpartition("\r")[2]
+        shown = self._redact(line.decode(errors="replace").rstrip("\r").rpartition("\r")[2])
         vertex.log.append(shown)
         return LogEvent(id, shown)
 

@@ -24,10 +24,14 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class SecretValue:
-    """A secret's value, which is passed through the environment or is a file, never an argument."""
+    """A secret's value, which is passed through the environment or is a file, never an argument.
+
+    ``hidden`` says that it must not show in what the build prints.
+    """
 
     value: str | None = field(default=None, repr=False)
     file: Path | None = None
+    hidden: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ class Image:
     def uv_pip_install(
         self,
         *packages: Texts,
-        requirements: Texts | None = None,
+        requirements: PathLike | Iterable[PathLike] = (),
         find_links: Texts | None = None,
         index_url: str | None = None,
         extra_index_urls: Texts | None = None,
@@ -204,7 +204,8 @@ class Image:
         Args:
             requirements: requirements files, besides the packages.
         """
-        files = _flat([requirements or ()])
+        named = (requirements,) if isinstance(requirements, str | os.PathLike) else requirements
+        files = tuple(map(os.fspath, named))
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
         return self._with(
             ops.UvPipInstall,

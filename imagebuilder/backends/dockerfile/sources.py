@@ -3,8 +3,10 @@
 Local files reach the build as named contexts. A context's name carries a piece
 of its content's digest: a builder that kept files of an earlier build under the
 same name compares only their size and time, so two contents must never share a
-name. The files lie one level down, under a plain name of their own, where a
-``.dockerignore`` among them is a file like any other.
+name. The files lie one level down, where a ``.dockerignore`` among them is a
+file like any other: a folder under a fixed name, since BuildKit's cache covers
+the last name of a source and a checkout may be called anything, and a single
+file under its own.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from hashlib import sha256
 from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.ir.ops import ImageSource, LocalSource
 from imagebuilder.ir.stage import Stage, Step
+
+FOLDER = "files"
+"""The name under which a folder lies in its context."""
 
 Digests = Mapping[tuple[str, LocalSource], str]
 
@@ -46,12 +51,14 @@ class Sources:
         self.contexts: dict[tuple[str, bool], Context] = {}
 
     def local(self, step: Step, source: LocalSource, *, main: bool = False) -> Context:
-        where = posixpath.normpath(posixpath.join(step.root, source.path))
+        # Of the path as the author wrote it: where it lies on this machine must not show.
+        file = posixpath.basename(posixpath.normpath(source.path))
         digest = self._digests[step.root, source].partition(":")[2]
-        return self._context(posixpath.basename(where), digest, (step.root, source), main)
+        prefix = FOLDER if source.kind == "dir" else file
+        return self._context(file, prefix, digest, (step.root, source), main)
 
     def text(self, name: str, content: str) -> Context:
-        return self._context(name, sha256(content.encode()).hexdigest(), content)
+        return self._context(name, name, sha256(content.encode()).hexdigest(), content)
 
     def name(self, origin: LocalSource | ImageSource | Stage, step: Step) -> str:
         """What stands after ``--from=``."""
@@ -59,8 +66,10 @@ class Sources:
             return self.local(step, origin).name
         return self._stages.name(origin) if isinstance(origin, Stage) else origin.ref
 
-    def _context(self, file: str, digest: str, content: tuple[str, LocalSource] | str, main: bool = False) -> Context:
-        slug = re.sub(r"[^a-z0-9]+", "-", file.lower()).strip("-")[:40] or "files"
-        prefix = file if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", file) else slug
-        context = Context(f"{slug}-{digest[:12]}", prefix, content, main)
+    def _context(
+        self, name: str, prefix: str, digest: str, content: tuple[str, LocalSource] | str, main: bool = False
+    ) -> Context:
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "context"
+        plain = prefix if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", prefix) else slug
+        context = Context(f"{slug}-{digest[:12]}", plain, content, main)
         return self.contexts.setdefault((context.name, main), context)

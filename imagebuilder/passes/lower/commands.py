@@ -21,4 +21,4 @@ def run_commands(op: RunCommands, scope: Scope) -> Iterator[Op]:
         yield Run(command=first, mounts=mounts, network=op.network)
     else:
         texts = (shlex.join(c) if isinstance(c, tuple) else c.strip("\n") for c in op.commands)
-        yield Run(command=script(*texts), mounts=mounts, network=op.network)
+        yield Run(command=script(*texts, trace=not op.secrets), mounts=mounts, network=op.network)

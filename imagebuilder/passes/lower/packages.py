@@ -20,6 +20,7 @@ from imagebuilder.ir.ops import (
     PipInstallFromRequirements,
     Run,
     Scratch,
+    Secret,
     UvPipInstall,
     UvSync,
 )
@@ -70,7 +71,7 @@ def uv_pip_install(op: UvPipInstall, scope: Scope) -> Iterator[Op]:
         mounts.append(mount)
         arguments += f"-r {shlex.quote(file)} "
     command = f"{UV} pip install --system --compile-bytecode{_options(op, uv=True)} {arguments}{words(op.packages)}"
-    yield _uv(command.rstrip(), scope, (*mounts, *map(secret, op.secrets)))
+    yield _uv(command.rstrip(), scope, tuple(mounts), op.secrets)
 
 
 def uv_sync(op: UvSync, scope: Scope) -> Iterator[Op]:
@@ -79,7 +80,7 @@ def uv_sync(op: UvSync, scope: Scope) -> Iterator[Op]:
     options += [f"--group={group}" for group in op.groups] + [f"--extra={extra}" for extra in op.extras]
     command = f"{UV} sync --project=/run/project {shlex.join(options)} {op.extra_options}".rstrip()
     bind = Mount(type="bind", origin=project, target="/run/project")
-    yield _uv(f"UV_PROJECT_ENVIRONMENT={VENV} {command}", scope, (bind, *map(secret, op.secrets)))
+    yield _uv(f"UV_PROJECT_ENVIRONMENT={VENV} {command}", scope, (bind,), op.secrets)
     path = Expansion(parts=(f"{VENV}/bin:", Var(name="PATH")))
     yield Env(variables=(("PATH", path), ("VIRTUAL_ENV", VENV)))
 
@@ -88,19 +89,20 @@ def npm_install(op: NpmInstall, scope: Scope) -> Iterator[Op]:
     mounts = (*_home_cache("/root/.npm", scope), *map(secret, op.secrets))
     if op.path is None or op.dest is None:
         flags = ["--global"] if op.g else ["--save-dev"] if op.dev else []
-        yield Run(command=script(f"npm install {' '.join([*flags, words(op.packages)])}"), mounts=mounts)
+        install = f"npm install {' '.join([*flags, words(op.packages)])}"
+        yield Run(command=script(install, trace=not op.secrets), mounts=mounts)
         return
     origin = LocalSource(path=op.path, include=(("package.json",), ("package-lock.json", "package.json")), kind="dir")
     yield Copy(sources=(".",), dest=op.dest, origin=origin)
     omit = "" if op.dev else " --omit=dev"
     install = f"if [ -f package-lock.json ]; then npm ci{omit}; else npm install{omit}; fi"
-    yield Run(command=script(f"cd {shlex.quote(op.dest)}", install), mounts=mounts)
+    yield Run(command=script(f"cd {shlex.quote(op.dest)}", install, trace=not op.secrets), mounts=mounts)
 
 
 def _pip(op: _Pip, scope: Scope, arguments: str, *mounts: Mount) -> Run:
     cached = _home_cache("/root/.cache/pip", scope, "shared")
     command = f"{_QUIET} python -m pip install{_options(op)} {arguments}"
-    return Run(command=script(command), mounts=(*cached, *mounts, *map(secret, op.secrets)))
+    return Run(command=script(command, trace=not op.secrets), mounts=(*cached, *mounts, *map(secret, op.secrets)))
 
 
 def _options(op: _Pip, *, uv: bool = False) -> str:
@@ -129,7 +131,7 @@ def _home_cache(target: str, scope: Scope, sharing: str = "locked") -> tuple[Mou
     return (cache(target, sharing),) if scope.is_root else ()
 
 
-def _uv(command: str, scope: Scope, mounts: tuple[Mount, ...]) -> Run:
+def _uv(command: str, scope: Scope, mounts: tuple[Mount, ...], secrets: tuple[Secret, ...]) -> Run:
     base = scope.base_image
     if isinstance(base, Scratch):
         base = BaseImage(ref="python:3.13-slim-trixie")
@@ -142,4 +144,5 @@ def _uv(command: str, scope: Scope, mounts: tuple[Mount, ...]) -> Run:
         Mount(type="bind", origin=tool, source="/opt/uv/bin", target="/run/uv"),
         *_home_cache("/root/.cache/uv", scope, "shared"),
     )
-    return Run(command=script("export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never", command), mounts=bound + mounts)
+    text = script("export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never", command, trace=not secrets)
+    return Run(command=text, mounts=(*bound, *mounts, *map(secret, secrets)))

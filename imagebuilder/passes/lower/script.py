@@ -11,11 +11,15 @@ from imagebuilder.ir.ops import Mount, Secret
 _WORDS_IN_A_LINE = 3
 
 
-def script(*commands: str) -> str:
-    """``set -e`` ends at the first failure, ``-x`` shows in the log which command it was."""
+def script(*commands: str, trace: bool = True) -> str:
+    """``set -e`` ends at the first failure, ``-x`` shows in the log which command it was.
+
+    Args:
+        trace: False where a command may hold a secret, which ``-x`` would print.
+    """
     if len(commands) == 1 and "\n" not in commands[0]:
         return commands[0]
-    return "\n".join(("set -ex", *commands))
+    return "\n".join(("set -ex" if trace else "set -e", *commands))
 
 
 def words(values: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ import pytest
 from imagebuilder import CompileError, Image
 from imagebuilder.client import Client
 from imagebuilder.compiler import compile
+from imagebuilder.diagnostics import Diagnostic
 from imagebuilder.engine.docker import DockerEngine
 from imagebuilder.ir.ops import Env, WriteFiles
 from imagebuilder.ir.stage import Step

@@ -131,6 +131,25 @@ def test_each_group_must_match_something(folder: Path) -> None:
     assert "'missing*' or 'gone'" in caught.value.message and "ignored" in caught.value.help
 
 
+@pytest.mark.parametrize("pattern", ["yarn.lock*", "/yarn.lock*", "sub/none*", "sub/deep/*.zip"])
+def test_a_wildcard_may_match_nothing_beside_what_is_taken(folder: Path, pattern: str) -> None:
+    assert taken(folder, ("a.txt",), ("sub",), (pattern,)) == taken(folder, ("a.txt",), ("sub",))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [("nothing*",)],  # nothing at all would be copied
+        [("a.txt",), ("gone/x*",)],  # the builder looks for the folder
+        [("a.txt",), ("sub/x*",)],  # the folder is there, but nothing of it is sent
+    ],
+)
+def test_a_wildcard_in_a_folder_that_is_not_sent_is_an_error(folder: Path, groups: list[tuple[str, ...]]) -> None:
+    with pytest.raises(Invalid) as caught:
+        taken(folder, *groups)
+    assert caught.value.code == "IB203"
+
+
 def test_what_is_ignored_matches_nothing(folder: Path) -> None:
     with pytest.raises(Invalid) as caught:
         taken(folder, ("a.txt",), ignore=["*.txt"])

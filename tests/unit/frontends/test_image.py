@@ -35,7 +35,7 @@ VOCABULARY = {
     "pip_install": f"(*packages, {PIP})",
     "pip_install_from_requirements": f"(path, *, {PIP})",
     "pip_install_from_pyproject": f"(path, optional_dependencies=(), *, {PIP})",
-    "uv_pip_install": f"(*packages, requirements=None, {PIP})",
+    "uv_pip_install": f"(*packages, requirements=(), {PIP})",
     "uv_sync": "(path='.', *, groups=(), extras=(), frozen=True, extra_options='', secrets=())",
     "npm_install": "(*packages, path=None, dest=None, g=False, dev=False, secrets=())",
     "add_local_file": "(local_path, remote_path, *, chmod=None, chown=None)",

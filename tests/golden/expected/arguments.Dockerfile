@@ -1,0 +1,5 @@
+FROM python:3.13-slim-trixie
+ARG VERSION="1.0 beta"
+ARG UNSET
+ENV VERSION="${VERSION}"
+RUN echo $VERSION $UNSET

@@ -1,0 +1,4 @@
+FROM scratch
+COPY <<'EOF' /hello.txt
+hello
+EOF

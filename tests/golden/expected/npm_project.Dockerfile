@@ -1,0 +1,8 @@
+FROM node:22-slim
+COPY --from=web-0a198ed04d27 files/ /app
+RUN --mount=type=cache,target=/root/.npm,sharing=locked <<'EOF'
+set -ex
+cd /app
+if [ -f package-lock.json ]; then npm ci --omit=dev; else npm install --omit=dev; fi
+EOF
+WORKDIR /app

@@ -1,0 +1,2 @@
+FROM python:3.13-slim-trixie
+RUN echo "$HOME" 'single' && true

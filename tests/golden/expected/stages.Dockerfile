@@ -1,0 +1,7 @@
+FROM python:3.13-slim-trixie AS build
+COPY --from=app-12c331e49ded files/ /src
+RUN python -m compileall -q /src
+
+FROM python:3.13-slim-trixie
+COPY --from=build /src /app
+COPY --from=build --chmod=0755 /src/main.py /main.py

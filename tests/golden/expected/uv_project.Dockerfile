@@ -1,0 +1,14 @@
+FROM python:3.13-slim-trixie AS uv
+RUN --mount=type=cache,target=/root/.cache/pip,sharing=shared \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore python -m pip install --target=/opt/uv uv==0.13.9
+
+FROM python:3.13-slim-trixie
+RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/run/uv \
+    --mount=type=cache,target=/root/.cache/uv,sharing=shared \
+    --mount=type=bind,from=locked-09e3786f0c88,source=files,target=/run/project <<'EOF'
+set -ex
+export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+UV_PROJECT_ENVIRONMENT=/opt/venv /run/uv/uv sync --project=/run/project --locked --no-install-project --compile-bytecode --group=lint --extra=web
+EOF
+ENV PATH="/opt/venv/bin:${PATH}" \
+    VIRTUAL_ENV=/opt/venv
