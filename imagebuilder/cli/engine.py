@@ -111,7 +111,7 @@ def _base_build(arguments: argparse.Namespace) -> int:
     names = full_names(arguments.names or None, stand_in=arguments.stand_in)
     if arguments.if_needed:
         names = [name for name in names if engine.image(name) is None and not engine.pull(name)]
-    made = build_bases(names, engine.endpoint.host, home(), _say, stand_in=arguments.stand_in, force=arguments.force)
+    made = build_bases(names, engine.api, home(), _say, stand_in=arguments.stand_in, force=arguments.force)
     if arguments.json:
         print_json({"images": list(made)})
     else:

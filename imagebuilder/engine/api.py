@@ -10,7 +10,7 @@ import http.client
 import json
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,6 +23,7 @@ from imagebuilder.engine.protocol import Output
 _CONNECT_TIMEOUT = 10.0
 _PULL_TIMEOUT = 900.0
 _REGISTRY_TIMEOUT = 10.0
+_LOAD_TIMEOUT = 300.0
 
 
 class Api:
@@ -36,6 +37,14 @@ class Api:
 
     def info(self) -> dict[str, Any]:
         return self._json("GET", "/info")
+
+    def answers(self, timeout: float = 2.0) -> bool:
+        """Whether an engine is there; ``timeout`` is in seconds."""
+        try:
+            self._raw("GET", "/_ping", timeout=timeout)
+        except EngineError:
+            return False
+        return True
 
     def image(self, ref: str) -> dict[str, Any] | None:
         try:
@@ -52,6 +61,16 @@ class Api:
         except (Refused, TimedOut):
             return False
         return b'"error"' not in stream
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        """Load images from the pieces of an archive as `docker save` writes it.
+
+        Raises:
+            Refused: the engine says why.
+        """
+        said = self._raw("POST", "/images/load?quiet=1", archive, "application/x-tar", timeout=_LOAD_TIMEOUT)
+        if b'"errorDetail"' in said:
+            raise Refused(Diagnostic("IB503", f"the engine refused the archive: {_message(said)}"))
 
     def registry_digest(self, ref: str) -> str:
         """The digest that the image's registry has for a name."""
@@ -96,7 +115,8 @@ class Api:
         return Output(int(ended["StatusCode"]), out, err)
 
     def _json(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> dict[str, Any]:
-        raw = self._raw(method, path, body, timeout)
+        data = None if body is None else json.dumps(body).encode()
+        raw = self._raw(method, path, data, timeout=timeout)
         if not raw.strip():
             return {}
         try:
@@ -105,12 +125,19 @@ class Api:
             raise unreachable(self.endpoint, "what answers there is no Docker Engine") from error
         return found if isinstance(found, dict) else {"items": found}
 
-    def _raw(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> bytes:
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
+    def _raw(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        content_type: str = "application/json",
+        *,
+        timeout: float = 60.0,
+    ) -> bytes:
+        headers = {} if body is None else {"Content-Type": content_type}
         try:
             with self._connection(timeout) as connection:
-                connection.request(method, path, data, headers)
+                connection.request(method, path, body, headers)
                 response = connection.getresponse()
                 raw = response.read()
         except TimeoutError as error:

@@ -18,11 +18,11 @@ class DockerEngine:
     def __init__(self, endpoint: Endpoint, home: Path) -> None:
         self.endpoint = endpoint
         self._home = home
-        self._api = Api(endpoint)
+        self.api = Api(endpoint)
 
     def info(self) -> EngineInfo:
-        version = self._api.version()
-        driver = self._api.info().get("Driver", "")
+        version = self.api.version()
+        driver = self.api.info().get("Driver", "")
         where = f"{version.get('Os', 'linux')}/{version.get('Arch', '')}"
         return EngineInfo(self.endpoint.host, version.get("Version", ""), where, driver)
 
@@ -30,23 +30,23 @@ class DockerEngine:
         return Buildx(find_program(self._home), self.endpoint, self._home / "buildx")
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
-        self._api.version()  # buildx's own message for an absent engine names none of the ways out.
+        self.api.version()  # buildx's own message for an absent engine names none of the ways out.
         return self.buildx().build(request, on_event)
 
     def image(self, ref: str) -> ImageInfo | None:
-        found = self._api.image(ref)
+        found = self.api.image(ref)
         if found is None:
             return None
         return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()))
 
     def pull(self, ref: str) -> bool:
         """Whether a registry gave the image."""
-        return self._api.pull(ref)
+        return self.api.pull(ref)
 
     def reaches_registry(self) -> tuple[bool, str]:
         """Whether the engine can ask Docker Hub for an image's digest, and its reason where it cannot."""
         try:
-            self._api.registry_digest("hello-world:latest")
+            self.api.registry_digest("hello-world:latest")
         except TimedOut:
             return False, "no answer in time"
         except EngineError as error:
@@ -55,13 +55,13 @@ class DockerEngine:
         return True, ""
 
     def tag(self, image: str, ref: str) -> None:
-        self._api.tag(image, ref)
+        self.api.tag(image, ref)
 
     def untag(self, ref: str) -> None:
-        self._api.untag(ref)
+        self.api.untag(ref)
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
-        return self._api.run(image, list(command), timeout)
+        return self.api.run(image, list(command), timeout)
 
 
 def connect(home: Path) -> DockerEngine:
@@ -79,5 +79,5 @@ def connect(home: Path) -> DockerEngine:
         own = status(home)
         if endpoint.source != "default" or not own.running:
             raise
-        endpoint = Endpoint(own.docker_host, "embedded engine", env={"DOCKER_HOST": own.docker_host})
+        endpoint = Endpoint.at(own.docker_host, "embedded engine")
     return DockerEngine(endpoint, home)

@@ -32,6 +32,11 @@ class Endpoint:
     verify: bool = True
     env: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def at(cls, host: str, source: str) -> Endpoint:
+        """Without TLS, as a socket on this machine is."""
+        return cls(host, source, env={"DOCKER_HOST": host})
+
     def ssl_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._file("ca.pem"))
         if not self.verify:
@@ -68,7 +73,7 @@ def configured() -> Endpoint | None:
 
 
 def default() -> Endpoint:
-    return Endpoint(DEFAULT_HOST, "default", env={"DOCKER_HOST": DEFAULT_HOST})
+    return Endpoint.at(DEFAULT_HOST, "default")
 
 
 def docker_config() -> Path:

@@ -205,7 +205,7 @@ class Image:
             requirements: requirements files, besides the packages.
         """
         named = (requirements,) if isinstance(requirements, str | os.PathLike) else requirements
-        files = tuple(map(os.fspath, named))
+        files = tuple(os.fspath(path) for path in named)
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
         return self._with(
             ops.UvPipInstall,

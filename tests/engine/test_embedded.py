@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder.diagnostics import EngineError
-from imagebuilder.engine.embedded import api, base, engine, process
+from imagebuilder.engine.embedded import base, engine, process
 from imagebuilder.engine.embedded.layout import Layout
 from imagebuilder.engine.embedded.rootfs import mounts_below
 
@@ -36,6 +36,7 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.layout = Layout.of(path)
+        self.api = engine.api_of(self.layout)
 
     def docker(self, *words: str, code: int = 0) -> str:
         client = engine.tools(self.path).docker
@@ -59,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     home = Home(tmp_path_factory.mktemp("embedded") / "home")
     engine.start(home.path)
     try:
-        base.build_bases([DEBIAN], home.layout.docker_host, home.path)
+        base.build_bases([DEBIAN], home.api, home.path)
         yield home
     finally:
         engine.stop(home.path)
@@ -277,7 +278,7 @@ def test_containers_reach_the_network_and_published_ports_are_on_loopback(home: 
 def test_two_homes_at_once(home: Home, second: Home) -> None:
     engine.start(second.path)
     assert second.docker("images", "-q") == ""
-    base.build_bases([DEBIAN], second.layout.docker_host, second.path)
+    base.build_bases([DEBIAN], second.api, second.path)
     first_id = home.docker("images", "-q", "--no-trunc", DEBIAN)
     assert second.docker("images", "-q", "--no-trunc", DEBIAN) == first_id
     one, other = home.container(), second.container()
@@ -316,20 +317,18 @@ def test_a_start_that_fails_shows_the_log_and_leaves_nothing(home: Home) -> None
 
 def test_a_base_is_made_once_and_never_over_another(home: Home) -> None:
     lines: list[str] = []
-    base.build_bases([DEBIAN], home.layout.docker_host, home.path, lines.append)
+    base.build_bases([DEBIAN], home.api, home.path, lines.append)
     assert lines == [f"{DEBIAN}: there already (assembled from Debian bookworm's packages)"]
-    answer = api.call(
-        home.layout.docker_host, "POST", "/images/create?fromSrc=-&repo=debian&tag=trixie", [bytes(10240)]
-    )
-    assert answer.status == 200, answer.message
+    (home.path / "empty.tar").write_bytes(bytes(10240))
+    home.docker("import", str(home.path / "empty.tar"), "debian:trixie")
     with pytest.raises(EngineError) as error:
-        base.build_bases(["debian:trixie"], home.layout.docker_host, home.path)
+        base.build_bases(["debian:trixie"], home.api, home.path)
     assert error.value.diagnostics[0].code == "IB532"
     home.docker("rmi", "debian:trixie")
 
 
 def test_a_python_base_looks_like_the_official_image(home: Home) -> None:
-    name = base.build_base("3.11", "bookworm", home.layout.docker_host, home.path)
+    (name,) = base.build_bases(["python:3.11-slim-bookworm"], home.api, home.path)
     assert name == "python:3.11-slim-bookworm"
     config = json.loads(home.docker("image", "inspect", name))[0]["Config"]
     assert config["Cmd"] == ["python3"]
@@ -351,13 +350,13 @@ def test_a_python_base_looks_like_the_official_image(home: Home) -> None:
         apt-get update --error-on=any >/dev/null || exit 10
     """
     home.docker("run", "--rm", name, "sh", "-c", script)
-    stand_in = base.build_bases(["3.12"], home.layout.docker_host, home.path, stand_in=True)
+    stand_in = base.build_bases(["3.12"], home.api, home.path, stand_in=True)
     labels = json.loads(home.docker("image", "inspect", *stand_in))[0]["Config"]["Labels"]
     assert labels["imagebuilder.stand-in.note"].startswith("stand-in: this is Python 3.11, not 3.12")
 
 
 def test_a_published_port_answers_on_loopback(home: Home) -> None:
-    name = base.build_base("3.11", "bookworm", home.layout.docker_host, home.path)
+    (name,) = base.build_bases(["python:3.11-slim-bookworm"], home.api, home.path)
     container = home.container("-p", "8000", image=name, command=("python", "-m", "http.server", "8000"))
     port = home.docker("port", container).rpartition(":")[2]
     end = time.monotonic() + 10

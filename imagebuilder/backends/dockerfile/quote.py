@@ -161,6 +161,8 @@ def _variable(var: Var, values: Values | None) -> str:
         return "${%s}" % var.name
     if var.modifier in ("#", "%") and isinstance(var.word, str) and var.word.startswith(var.modifier):
         raise Invalid("IB145", f"a pattern that begins with {var.modifier!r}", f"it would mean {var.modifier * 2}")
+    if var.modifier[0] in "#%/" and isinstance(var.word, str) and var.word.startswith("\ufeff"):
+        raise Invalid("IB141", "a pattern that begins with a byte order mark", "the builder would pass over it")
     if var.modifier[0] == "/":
         inner = _pattern(var.word, values, _PATTERN_BEFORE_SLASH) + "/" + _pattern(var.replacement or "", values)
     else:

@@ -24,7 +24,5 @@ CODES: dict[str, str] = {
     "IB530": "not the name of a base image that can be assembled",
     "IB531": "Debian does not carry that Python in that suite",
     "IB532": "an image of that name is there and was not made by `base build`",
-    "IB533": "the engine refused the base image",
-    "IB534": "the engine does not answer",
     "IB535": "base images are assembled as root on Debian",
 }

@@ -10,13 +10,14 @@ import json
 import os
 import platform
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
-from imagebuilder.engine.embedded import api, apt, archive, recipes
+from imagebuilder.engine.api import Api
+from imagebuilder.engine.embedded import apt, archive, recipes
 from imagebuilder.engine.embedded.layout import OnLine, failure, locked, quiet, read_json, write_atomically
 from imagebuilder.engine.embedded.recipes import Recipe
 from imagebuilder.engine.embedded.rootfs import remove_tree
@@ -27,7 +28,6 @@ RECIPE = "imagebuilder.stand-in.recipe"
 EPOCH = 1735689600
 """SOURCE_DATE_EPOCH of every base: nothing in it is younger, whenever it was made."""
 CREATED = "2025-01-01T00:00:00Z"
-LOAD_SECONDS = 300.0
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _UNREAD = ("doc", "man", "info", "locale", "lintian", "linda", "groff")
@@ -43,21 +43,9 @@ class Layer:
     python_version: str
 
 
-def build_base(
-    python: str, debian: str, docker_host: str, home: Path, on_line: OnLine = quiet, *, stand_in: bool = False
-) -> str:
-    """Put ``python:<python>-slim-<debian>`` into the engine; the name of the image.
-
-    Raises:
-        EngineError: see :func:`build_bases`.
-    """
-    name = f"python:{python}-slim-{debian}"
-    return build_bases([name], docker_host, home, on_line, stand_in=stand_in)[0]
-
-
 def build_bases(
     names: Sequence[str] | None,
-    docker_host: str,
+    api: Api,
     home: Path,
     on_line: OnLine = quiet,
     *,
@@ -73,12 +61,12 @@ def build_bases(
 
     Raises:
         CompileError: IB530 and IB531 for the names, before anything is done.
-        EngineError: IB532 where an image that is not ours has the name; IB533 and IB534 from the
-            engine; IB514 to IB516 and IB535 where Debian's packages cannot be had.
+        EngineError: IB532 where an image that is not ours has the name; IB5xx where the engine does not answer
+            or refuses; IB514 to IB516 and IB535 where Debian's packages cannot be had.
     """
     wanted = _recipes(names, stand_in)
     for recipe in wanted:
-        _build(recipe, docker_host, home, on_line, force)
+        _build(recipe, api, home, on_line, force)
     return [recipe.name for recipe in wanted]
 
 
@@ -91,10 +79,10 @@ def _recipes(names: Sequence[str] | None, stand_in: bool) -> list[Recipe]:
     return [recipes.parse(name, stand_in=stand_in) for name in (recipes.DEFAULTS if names is None else names)]
 
 
-def _build(recipe: Recipe, docker_host: str, home: Path, on_line: OnLine, force: bool) -> None:
+def _build(recipe: Recipe, api: Api, home: Path, on_line: OnLine, force: bool) -> None:
     mirrors, settings = apt.find_mirrors(), apt.settings()
     digest = recipe.digest([*mirrors.sources(recipe.suite), *settings])
-    labels = _labels(recipe.name, docker_host)
+    labels = _labels(api.image(recipe.name))
     if labels is not None:
         if labels.get(RECIPE) == digest and not force:
             on_line(f"{recipe.name}: there already ({recipe.note})")
@@ -116,10 +104,7 @@ def _build(recipe: Recipe, docker_host: str, home: Path, on_line: OnLine, force:
         labels=((STAND_IN, "debian"), (NOTE, recipe.note), (RECIPE, digest)),
         comment=recipe.note,
     )
-    body = archive.stream(image, layer.path, layer.diff_id)
-    answer = _call(docker_host, "POST", "/images/load?quiet=1", body)
-    if answer.status != 200 or "errorDetail" in answer.body.decode(errors="replace"):
-        raise failure("IB533", f"the engine refused {recipe.name}: {answer.message}")
+    api.load(archive.stream(image, layer.path, layer.diff_id))
     on_line(f"{recipe.name}: {recipe.note}")
 
 
@@ -208,24 +193,9 @@ def _architecture() -> str:
     return _ARCHITECTURES.get(machine, machine)
 
 
-def _labels(name: str, docker_host: str) -> dict[str, str] | None:
-    """The labels of the image of that name; None where the engine has none."""
-    answer = _call(docker_host, "GET", f"/images/{quote(name)}/json")
-    if answer.status == 404:
+def _labels(image: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """The labels of an image as the engine describes it; None where there is none."""
+    if image is None:
         return None
-    found = answer.json()
-    if answer.status != 200 or not isinstance(found, dict):
-        raise failure("IB533", f"the engine does not say what {name} is: {answer.message}")
-    labels = (found.get("Config") or {}).get("Labels") or {}
+    labels = (image.get("Config") or {}).get("Labels") or {}
     return {str(key): str(value) for key, value in labels.items()}
-
-
-def _call(docker_host: str, method: str, path: str, body: Iterable[bytes] | None = None) -> api.Answer:
-    try:
-        return api.call(docker_host, method, path, body, timeout=LOAD_SECONDS)
-    except OSError as error:
-        raise failure(
-            "IB534",
-            f"no engine answers at {docker_host}: {error}",
-            "`imagebuilder engine start` brings one up",
-        ) from error

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine import command
-from imagebuilder.engine.embedded import api, network, process, rootfs
+from imagebuilder.engine.api import Api
+from imagebuilder.engine.embedded import network, process, rootfs
 from imagebuilder.engine.embedded.layout import Layout, OnLine, failure, locked, quiet, write_atomically
+from imagebuilder.engine.endpoint import Endpoint
 
 UP_SECONDS = 60.0
 """How long a daemon may take to answer; with much data to check it is slow."""
@@ -62,10 +65,19 @@ def status(home: Path) -> EngineStatus:
     """What is there, without changing or waiting for anything."""
     layout = Layout.of(home)
     found = process.noted(layout)
-    if found is None or not api.ping(layout.docker_host):
-        return EngineStatus(False, layout.docker_host, "", None, layout.home)
-    pid = process.daemon(found)
-    return EngineStatus(True, layout.docker_host, api.version(layout.docker_host), pid, layout.home)
+    absent = EngineStatus(False, layout.docker_host, "", None, layout.home)
+    if found is None:
+        return absent
+    try:
+        version = str(api_of(layout).version().get("Version", ""))
+    except EngineError:
+        return absent
+    return EngineStatus(True, layout.docker_host, version, process.daemon(found), layout.home)
+
+
+def api_of(layout: Layout) -> Api:
+    """Calls to the engine of this HOME."""
+    return Api(Endpoint.at(layout.docker_host, "embedded engine"))
 
 
 def start(home: Path, on_line: OnLine = quiet) -> EngineStatus:
@@ -230,7 +242,7 @@ def _launch(layout: Layout) -> None:
 def _wait_for_answer(layout: Layout, running: process.Process) -> bool:
     end = time.monotonic() + UP_SECONDS
     while running.alive() and time.monotonic() < end:
-        if api.ping(layout.docker_host):
+        if api_of(layout).answers():
             return True
         time.sleep(0.05)
     return False

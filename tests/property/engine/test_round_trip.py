@@ -18,7 +18,7 @@ import pytest
 from imagebuilder import CompileError, Image
 from imagebuilder.client import Client
 from imagebuilder.compiler import compile
-from imagebuilder.diagnostics import Diagnostic
+from imagebuilder.diagnostics import Diagnostic, Span
 from imagebuilder.engine.docker import DockerEngine
 from imagebuilder.ir.ops import Env, WriteFiles
 from imagebuilder.ir.stage import Step
@@ -76,7 +76,7 @@ def config(client: Client, image: Image, name: str) -> dict[str, Any]:
     snapshot = client.build(image, name=name)
     engine = client.engine
     assert isinstance(engine, DockerEngine)
-    found = engine._api.image(snapshot.image)
+    found = engine.api.image(snapshot.image)
     assert found is not None
     inner: dict[str, Any] = found["Config"]
     return inner
@@ -174,7 +174,8 @@ def test_arguments_and_expansions_arrive(client: Client) -> None:
 
 def test_patterns_of_expansions_arrive(client: Client) -> None:
     """``${X##…}``, ``${X%%…}`` and ``${X/…/…}`` cut and replace text that holds every special character."""
-    odd = [v for v in hostile() if v and not any(c in v for c in "\\*?\r\n")]
+    # A byte order mark at the start of a pattern is refused: BuildKit passes over it.
+    odd = [v for v in hostile() if v and v[0] != "\ufeff" and not any(c in v for c in "\\*?\r\n")]
     variables: dict[str, Any] = {}
     for number, value in enumerate(odd):
         variables[f"X{number}"] = f"{value}¦{value}"
@@ -305,6 +306,12 @@ def test_texts_with_variables_arrive(client: Client) -> None:
     assert files(client, image, "expanded", "/x") == {"/x/expanded": "".join(f"{v}½{v}\n" for v in values).encode()}
 
 
+def pattern(modifier: str, text: str) -> Image:
+    var = Var.model_validate({"name": "A", "modifier": modifier, "word": text})
+    place = Span("spec.py", 1)
+    return Image(Image.scratch().stage.then(Step(Env(variables=(("A", Expansion(parts=(var,))),)), place)))
+
+
 @pytest.mark.parametrize(
     ("make", "code"),
     [
@@ -321,6 +328,7 @@ def test_texts_with_variables_arrive(client: Client) -> None:
         (lambda: Image.scratch().add_text("x", "/a/"), "IB133"),
         (lambda: Image.scratch().run_commands("x", cache="/a b"), "IB142"),
         (lambda: Image.scratch().run_commands("x", cache="/a,b"), "IB142"),
+        *((lambda m=m: pattern(m, "\ufeffx"), "IB141") for m in ("#", "##", "%", "%%", "/", "//")),
     ],
 )
 def test_what_cannot_arrive_is_refused(make: Callable[[], Image], code: str) -> None:

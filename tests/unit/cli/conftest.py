@@ -51,7 +51,7 @@ class Machine:
         return was
 
     def build_bases(
-        self, names: list[str], host: str, home: Path, on_line: Callable[[str], None], **options: bool
+        self, names: list[str], api: object, home: Path, on_line: Callable[[str], None], **options: bool
     ) -> list[str]:
         on_line("assembling")
         self.calls.append((names, options))

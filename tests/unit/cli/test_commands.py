@@ -120,7 +120,7 @@ def test_json_of_what_succeeds(cli: Run, words: list[str], fields: set[str] | No
 
 
 def test_json_of_base_build(cli: Run, machine: Machine) -> None:
-    machine.engine.endpoint = type("E", (), {"host": "fake://"})()  # type: ignore[union-attr]
+    machine.engine.api = object()  # type: ignore[union-attr]
     done = cli("base", "build", "--json")
     assert done.code == 0, done.err
     assert done.json == {"images": ["python:3.11-slim-bookworm", "python:3.13-slim-trixie"]}

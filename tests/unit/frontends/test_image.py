@@ -25,7 +25,7 @@ from imagebuilder.passes.lower import LOWERING
 
 PIP = "find_links=None, index_url=None, extra_index_urls=None, pre=False, extra_options='', secrets=()"
 
-# What DESIGN.md and the documentation of the peers promise: names, order, kinds and defaults.
+# What the documentation promises: names, order, kinds and defaults.
 VOCABULARY = {
     "debian_slim": "(python_version=None, *, debian=None)",
     "base": "(ref)",
