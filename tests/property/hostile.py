@@ -67,7 +67,7 @@ _PIECES = [
 @functools.cache
 def drawn(count: int) -> tuple[str, ...]:
     """That many different strings, drawn from what means something somewhere and from all of Unicode."""
-    source = random.Random(1)  # noqa: S311 - equal in every run is what is wanted
+    source = random.Random(1)
     found: dict[str, None] = {}
     while len(found) < count:
         length = source.randint(2, 14)
