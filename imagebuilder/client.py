@@ -113,7 +113,8 @@ class Client:
 
         Raises:
             CompileError: there is no such snapshot, or it has no image.
-            EngineError: the engine does not answer, or the command does not end.
+            BuildError: the command did not end in time.
+            EngineError: the engine does not answer.
         """
         found = self.store.get(snapshot)
         if not found.digest:

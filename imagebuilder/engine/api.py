@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from imagebuilder.diagnostics import Diagnostic, EngineError
+from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint
 from imagebuilder.engine.protocol import Output
@@ -102,7 +102,7 @@ class Api:
             try:
                 ended = self._json("POST", f"/containers/{id}/wait", timeout=timeout)
             except TimedOut:
-                raise EngineError(
+                raise BuildError(
                     Diagnostic("IB504", f"the command did not end within {timeout:g} s", help="give a longer timeout=")
                 ) from None
             raw = self._raw("GET", f"/containers/{id}/logs?stdout=1&stderr=1")

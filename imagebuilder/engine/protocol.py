@@ -140,5 +140,9 @@ class Engine(Protocol):
         ...
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
-        """Run a command in a new container of the image and remove the container. ``timeout`` is in seconds."""
+        """Run a command in a new container of the image and remove the container. ``timeout`` is in seconds.
+
+        Raises:
+            BuildError: the command did not end in time.
+        """
         ...

@@ -241,7 +241,7 @@ class Store:
         Raises:
             CompileError: there is none.
         """
-        with self._transaction() as db:
+        with self._transaction(reading=True) as db:
             found = self._row(db, name.removesuffix(":latest"))
             names = [row[0] for row in db.execute("SELECT name FROM snapshots ORDER BY name")]
         if found is None:
@@ -253,12 +253,12 @@ class Store:
 
     def list(self) -> list[Snapshot]:
         """All snapshots, the newest first."""
-        with self._transaction() as db:
+        with self._transaction(reading=True) as db:
             return [self._snapshot(row) for row in db.execute("SELECT * FROM snapshots ORDER BY created DESC, name")]
 
     def built(self, key: str, platform: str) -> Sequence[Snapshot]:
         """Active snapshots of that key."""
-        with self._transaction() as db:
+        with self._transaction(reading=True) as db:
             rows = db.execute(
                 "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state = 'active'", (key, platform)
             )
@@ -277,7 +277,7 @@ class Store:
         return found
 
     def _found(self, snapshot: Snapshot) -> Snapshot:
-        with self._transaction() as db:
+        with self._transaction(reading=True) as db:
             found = self._row(db, snapshot.name)
         return found if found is not None and found.id == snapshot.id else replace(snapshot, state="active")
 
@@ -292,7 +292,8 @@ class Store:
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, reading: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction; while one writes, others read what was committed before."""
         try:
             if not self._ready:
                 # SQLite would make it, and the files beside it, readable by all. What it cannot open it says itself.
@@ -302,7 +303,8 @@ class Store:
                 db.row_factory = sqlite3.Row
                 if not self._ready:
                     self._prepare(db)
-                db.execute("BEGIN IMMEDIATE")
+                # A writer takes its lock at once: one that read first could not wait for it any more.
+                db.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
                 try:
                     yield db
                 except BaseException:

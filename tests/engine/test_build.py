@@ -170,6 +170,7 @@ image = (
     Image.debian_slim("3.13")
     .add_local_dir("src", "/app")
     .add_local_file("one.txt", "/one.txt")
+    .add_local_dir(".", "/whole/project")
     .run_commands("cat /app/data.txt /one.txt >/seen")
 )
 """
@@ -208,7 +209,7 @@ def test_an_edit_that_keeps_size_and_time(cli: Cli, env: dict[str, str], tmp_pat
 
 
 def test_a_machine_with_another_umask_hits_the_cache(env: dict[str, str], cli: Cli, tmp_path: Path, name: str) -> None:
-    """Two copies with other modes, times and parents, in two homes: one key, and every step cached the second time."""
+    """Two copies with other modes, times, names and parents, in two homes: one key, and every step cached the second time."""
     found = []
     for number, umask in enumerate((0o022, 0o077)):
         before = os.umask(umask)

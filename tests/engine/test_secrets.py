@@ -127,6 +127,20 @@ def test_a_failing_command_does_not_show_it(
     assert not any(value.encode() in path.read_bytes() for path in home.rglob("*") if path.is_file())
 
 
+def test_a_command_that_prints_it_is_not_shown(
+    cli: Cli, env: dict[str, str], home: Path, tmp_path: Path, name: str
+) -> None:
+    value = f"{uuid4().hex}\n{uuid4().hex}"
+    (tmp_path / "spec.py").write_text(
+        "from imagebuilder import Image\n"
+        "image = Image.debian_slim('3.13').run_commands('echo \"it is $TOKEN\"', 'false', secrets='TOKEN')\n"
+    )
+    done = cli("build", "spec.py", "--name", name, "--json", cwd=tmp_path, env={**env, "TOKEN": value})
+    assert done.code == 1 and "it is ***" in done.err
+    kept = [done.err + done.out, *(path.read_text(errors="replace") for path in home.rglob("*") if path.is_file())]
+    assert not any(line in text for line in value.splitlines() for text in kept)
+
+
 def test_a_value_does_not_change_the_key(cli: Cli, env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "spec.py").write_text(SPEC)
     keys = {cli("hash", "spec.py", cwd=tmp_path, env={**env, "TOKEN": value}).out for value in ("a", "b", "")}

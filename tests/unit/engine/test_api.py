@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from imagebuilder.diagnostics import EngineError
+from imagebuilder.diagnostics import BuildError, EngineError
 from imagebuilder.engine.api import Api, NotFound, Refused, TimedOut
 from imagebuilder.engine.docker import DockerEngine
 from imagebuilder.engine.endpoint import Endpoint
@@ -186,7 +186,7 @@ def test_a_command_that_does_not_end(container: Server, engine: DockerEngine) ->
         return 200, {"StatusCode": 0}
 
     container.answers["POST /containers/c1/wait"] = wait
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(BuildError) as caught:
         engine.run("app", ["sleep", "60"], timeout=0.1)
     release.set()
     found = caught.value.diagnostics[0]

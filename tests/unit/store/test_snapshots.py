@@ -222,6 +222,16 @@ def test_a_reader_does_not_wait_for_readers(store: Store) -> None:
         assert build(store).state == "active"
 
 
+def test_a_reader_does_not_wait_for_a_writer(store: Store) -> None:
+    made = build(store)
+    with sqlite3.connect(store.home / "store.db", isolation_level=None) as db:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE snapshots SET state = 'pending'")
+        assert store.get(made.name) == made
+        assert store.list() == [made]
+        db.execute("ROLLBACK")
+
+
 def test_a_newer_store_is_refused_and_left_alone(store: Store) -> None:
     build(store)
     with sqlite3.connect(store.home / "store.db") as db:
