@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: setup demo test check bench fmt clean
+.PHONY: setup demo test check lint bench fmt
 
 setup: .venv/.installed
 .venv/.installed: pyproject.toml
@@ -13,9 +13,11 @@ demo: setup
 test: setup
 	@$(BIN)/pytest
 
-check: setup
-	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo >/dev/null
+check: lint
 	@$(BIN)/pytest -q tests/unit tests/golden tests/property/unit
+
+lint: setup
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo >/dev/null
 
 bench: setup
 	@$(BIN)/python tests/bench/run.py

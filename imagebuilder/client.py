@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, compile
@@ -174,6 +175,19 @@ class Snapshots:
         return self._client.store.delete(found.name)
 
 
-def build(image: Described, *, name: str, **options: object) -> Snapshot:
+class BuildKeywords(TypedDict, total=False):
+    """The keywords of :meth:`Client.build` but the name."""
+
+    platform: str | None
+    build_args: Mapping[str, str] | None
+    secrets: Mapping[str, str | Path] | None
+    ca: Path | None
+    builder: str | None
+    no_cache: bool
+    resources: Resources | None
+    on_event: OnBuildEvent | None
+
+
+def build(image: Described, *, name: str, **keywords: Unpack[BuildKeywords]) -> Snapshot:
     """Build an image with a client of its own; see :meth:`Client.build`."""
-    return Client().build(image, name=name, **options)  # type: ignore[arg-type]
+    return Client().build(image, name=name, **keywords)

@@ -12,7 +12,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, span_jso
 
 if TYPE_CHECKING:
     from imagebuilder.compiler import Plan
-    from imagebuilder.frontends.image import Image
+    from imagebuilder.frontends.target import Target
 
 
 def register(commands: Any) -> None:
@@ -61,44 +61,36 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
 
 
-def _load(arguments: argparse.Namespace) -> tuple[Image, str, dict[str, str]]:
-    """The image, a name for it, and the build arguments that are still to be bound."""
+def _load(arguments: argparse.Namespace) -> Target:
     from imagebuilder.frontends.target import load_target
 
-    values = _build_args(arguments.build_arg)
-    image, name = load_target(
+    return load_target(
         arguments.target,
         context_dir=arguments.context.absolute() if arguments.context else None,
-        build_args=values,
+        build_args=_build_args(arguments.build_arg),
         stage=arguments.stage,
-    )
-    # A Dockerfile has taken its values while it was read.
-    return (
-        image,
-        name,
-        values if arguments.target.rpartition(":")[0].endswith(".py") or arguments.target.endswith(".py") else {},
     )
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     from imagebuilder.compiler import compile
 
-    image, _, values = _load(arguments)
-    return compile(image, platform=arguments.platform, build_args=values)
+    target = _load(arguments)
+    return compile(target.image, platform=arguments.platform, build_args=target.build_args)
 
 
 def _build(arguments: argparse.Namespace) -> int:
     from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
 
-    image, name, values = _load(arguments)
+    target = _load(arguments)
     client = Client()
     with reporter() as progress:
         snapshot = client.build(
-            image,
-            name=arguments.name or name,
+            target.image,
+            name=arguments.name or target.name,
             platform=arguments.platform,
-            build_args=values,
+            build_args=target.build_args,
             secrets=_secrets(arguments.secret),
             ca=arguments.ca,
             builder=arguments.builder,

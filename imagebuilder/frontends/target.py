@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
 from imagebuilder.diagnostics import (
     CallSite,
@@ -32,17 +33,26 @@ from imagebuilder.frontends.image import Image
 _MODULE = "__target__"
 
 
+class Target(NamedTuple):
+    """What a target names: the image, a name for its snapshot, and the build arguments that it has yet to be given."""
+
+    image: Image
+    name: str
+    build_args: Mapping[str, str]
+
+
 def load_target(
     target: str,
     *,
     context_dir: Path | None = None,
     build_args: Mapping[str, str] | None = None,
     stage: str | None = None,
-) -> tuple[Image, str]:
-    """The image of a target, and a name for it.
+) -> Target:
+    """The image of a target.
 
     Args:
-        context_dir, build_args, stage: for a Dockerfile; see :meth:`Image.from_dockerfile`.
+        context_dir, stage: for a Dockerfile; see :meth:`Image.from_dockerfile`.
+        build_args: a Dockerfile takes them while it is read; those for Python code are handed back.
 
     Raises:
         CompileError: there is no such file or image, or its code fails.
@@ -60,7 +70,7 @@ def load_target(
             raise CompileError(
                 Diagnostic("IB404", "--context and --target belong to a Dockerfile", help=f"{target!r} is Python")
             )
-        return _from_python(path, attribute)
+        return Target(*_from_python(path, attribute), build_args or {})
     if "dockerfile" not in path.name.lower() and "containerfile" not in path.name.lower():
         raise CompileError(
             Diagnostic(
@@ -72,7 +82,7 @@ def load_target(
     from imagebuilder.frontends.dockerfile import load
 
     stage_found = load(path.absolute(), context_dir=context_dir, build_args=build_args, target=stage)
-    return Image(stage_found), _name(path.absolute().parent.name)
+    return Target(Image(stage_found), _name(path.absolute().parent.name), {})
 
 
 def _from_python(path: Path, attribute: str) -> tuple[Image, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import imagebuilder
+from imagebuilder.client import BuildKeywords
 from imagebuilder.store import Resources
 
 PUBLIC = [
@@ -80,6 +81,7 @@ def test_signatures() -> None:
         "on_event",
     ]  # fmt: skip
     assert [n for n, p in build.parameters.items() if p.default is p.empty] == ["self", "image", "name"]
+    assert ["self", "image", "name", *BuildKeywords.__annotations__] == list(build.parameters)
     assert Resources() == Resources(cpu=1, memory=1, disk=3, gpu=0)
 
 
