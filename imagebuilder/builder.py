@@ -228,7 +228,7 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
     """The builder's failure, at the author's line."""
     instruction = dockerfile.at_line(failure.line)
     step = instruction.step if instruction else None
-    place = step.place if step else None
+    place = instruction.place if instruction else None
     op = step.op if step else None
     verb = getattr((step.intent or step.op) if step else None, "verb", "")
     if op is not None and failure.exit_code is not None and isinstance(op, Run):

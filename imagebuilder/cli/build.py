@@ -115,10 +115,7 @@ def _render(arguments: argparse.Namespace) -> int:
         for context in dockerfile.contexts
     }
     if arguments.json:
-        lines = [
-            {"first": i.first, "last": i.last, "span": span_json(i.step.place if i.step else None)}
-            for i in dockerfile.instructions
-        ]
+        lines = [{"first": i.first, "last": i.last, "span": span_json(i.place)} for i in dockerfile.instructions]
         print_json(
             {
                 "dockerfile": dockerfile.text,

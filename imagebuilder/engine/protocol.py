@@ -36,13 +36,16 @@ class SecretValue:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """One build. All paths exist; ``tag`` is the reference that the image gets."""
+    """One build. All paths exist; ``tag`` is the reference that the image gets.
+
+    A context is a folder, or what buildx takes in its place, such as ``docker-image://NAME``.
+    """
 
     dockerfile: Path
     context: Path
     tag: str
     platform: str
-    contexts: Mapping[str, Path] = field(default_factory=dict)
+    contexts: Mapping[str, Path | str] = field(default_factory=dict)
     build_args: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, SecretValue] = field(default_factory=dict)
     no_cache: bool = False

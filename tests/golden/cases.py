@@ -173,7 +173,13 @@ def python_source() -> Image:
 
 @case()
 def python_source_beside_another_path() -> Image:
-    return slim().env(PYTHONPATH="/opt/python:/srv").add_local_python_source("files.lib.solo", ignore="**/core.py")
+    return (
+        slim()
+        .env(PYTHONPATH="/srv")
+        .add_local_python_source("files.lib.solo")
+        .add_local_python_source("files.lib.tools", ignore="**/core.py")
+        .run_commands("python -c 'from files.lib import solo, tools'")
+    )
 
 
 @case()

@@ -20,6 +20,7 @@ _VARIABLES = (
     "GIT_SSL_CAINFO",
 )
 FLAGS = (
-    f"--mount=type=secret,id={SECRET},target={PATH},required=false",
+    # Certificates are no secret, and a step's user may be another than root.
+    f"--mount=type=secret,id={SECRET},target={PATH},mode=0444,required=false",
     *(f"--mount=type=secret,id={PATH_SECRET},env={name},required=false" for name in _VARIABLES),
 )

@@ -14,12 +14,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from imagebuilder.backends.dockerfile import quote
+from imagebuilder.backends.dockerfile import lint, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
 from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.backends.dockerfile.sources import Context, Sources
 from imagebuilder.backends.dockerfile.views import Views
-from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.ir.ops import BaseImage, Cmd, Entrypoint, Healthcheck, LocalSource, Scratch
 from imagebuilder.ir.stage import Stage, Step, ordered
 
@@ -31,7 +31,7 @@ _SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """Lines ``first`` to ``last`` (1-based, inclusive) and the step they come from; None for a FROM.
+    """Lines ``first`` to ``last`` (1-based, inclusive), who asked for them, and the step they come from; none for a FROM.
 
     ``stage`` and ``position`` are those of BuildKit's progress ("[stage position/…]"); 0 where it counts nothing.
     """
@@ -40,6 +40,7 @@ class Instruction:
     last: int
     stage: str
     position: int
+    place: Place | None
     step: Step | None
     text: str
 
@@ -90,7 +91,8 @@ class _Renderer:
         self._errors: list[Diagnostic] = []
 
     def render(self) -> Dockerfile:
-        self._directives()
+        if checks := lint.skipped(self._stages):
+            self._lines.append(f"# check=skip={','.join(checks)}")
         for number, stage in enumerate(self._stages):
             if self._lines:
                 self._lines.append("")
@@ -103,16 +105,6 @@ class _Renderer:
             tuple(self._sources.contexts.values()),
             dict(self._values.arguments),
         )
-
-    def _directives(self) -> None:
-        shell_form = any(
-            isinstance(step.op, Cmd | Entrypoint) and isinstance(step.op.command, str)
-            for stage in self._stages
-            for step in stage.steps
-        )
-        if shell_form:
-            # The author chose the shell's form; the check advises against it.
-            self._lines.append("# check=skip=JSONArgsRecommended")
 
     def _stage(self, number: int, stage: Stage) -> None:
         name = self._names.name(stage)
@@ -128,7 +120,7 @@ class _Renderer:
             case _:
                 raise TypeError(f"{stage.base!r} was not lowered")
         position = 1 if isinstance(stage.base, BaseImage) else 0
-        self._emit(self._macros.stage(ref, platform, name), shown, position, Step(None, stage.place))  # type: ignore[arg-type]
+        self._emit(self._macros.stage(ref, platform, name), shown, position, stage.place)
         last = {type(step.op): step for step in stage.steps if isinstance(step.op, _SUPERSEDED)}
         rule = LinkRule(stage)
         declared: set[str] = set()
@@ -144,17 +136,17 @@ class _Renderer:
             for argument in self._values.asked():
                 if argument not in declared:
                     declared.add(argument)
-                    self._emit(self._macros.value_argument(argument), shown, 0, step)
+                    self._emit(self._macros.value_argument(argument), shown, 0, step.place, step)
             counted = step.op.verb in _COUNTED
             position += counted
-            self._emit(text, shown, position if counted else 0, step)
+            self._emit(text, shown, position if counted else 0, step.place, step)
             rule.note(step.op)
 
-    def _emit(self, text: str, stage: str, position: int, step: Step) -> None:
+    def _emit(self, text: str, stage: str, position: int, place: Place | None, step: Step | None = None) -> None:
         lines = text.split("\n")
         first = len(self._lines) + 1
         self._lines += lines
-        self._instructions.append(Instruction(first, first + len(lines) - 1, stage, position, step, lines[0]))
+        self._instructions.append(Instruction(first, first + len(lines) - 1, stage, position, place, step, lines[0]))
 
 
 def _bounded(text: str) -> str:

@@ -21,7 +21,7 @@ from imagebuilder.ir.ops import (
     Op,
     WriteFiles,
 )
-from imagebuilder.ir.words import Expansion, Var
+from imagebuilder.ir.words import Expansion, Var, Word
 from imagebuilder.passes.lower.scope import Scope
 
 PYTHON_SOURCE = "/opt/python"
@@ -46,9 +46,19 @@ def add_local_python_source(op: AddLocalPythonSource, scope: Scope) -> Iterator[
         kind="dir",
     )
     yield Copy(sources=(".",), dest=PYTHON_SOURCE, origin=origin)
-    if "PYTHONPATH" not in scope.variables:
-        before = Var(name="PYTHONPATH", modifier=":+", word=Expansion(parts=(":", Var(name="PYTHONPATH"))))
-        yield Env(variables=(("PYTHONPATH", Expansion(parts=(PYTHON_SOURCE, before))),))
+    before = scope.variables.get("PYTHONPATH")
+    if before is None:
+        # What the base has stays behind ours.
+        rest = Var(name="PYTHONPATH", modifier=":+", word=Expansion(parts=(":", Var(name="PYTHONPATH"))))
+        yield Env(variables=(("PYTHONPATH", Expansion(parts=(PYTHON_SOURCE, rest))),))
+    elif not _leads_to_source(before):
+        both = Expansion(parts=(f"{PYTHON_SOURCE}:", Var(name="PYTHONPATH")))
+        yield Env(variables=(("PYTHONPATH", both),))
+
+
+def _leads_to_source(path: Word) -> bool:
+    texts = (path,) if isinstance(path, str) else [part for part in path.parts if isinstance(part, str)]
+    return any(PYTHON_SOURCE in text.split(":") for text in texts)
 
 
 def add_text(op: AddText, scope: Scope) -> Iterator[Op]:

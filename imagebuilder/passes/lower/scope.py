@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imagebuilder.ir.ops import Base, Env, Op, User
 from imagebuilder.ir.stage import Stage
+from imagebuilder.ir.words import Word
 
 
 class Scope:
@@ -11,7 +12,7 @@ class Scope:
 
     def __init__(self, base: Base | Stage) -> None:
         self.is_root = True
-        self.variables: set[str] = set()
+        self.variables: dict[str, Word] = {}
         chain: list[Stage] = []
         while isinstance(base, Stage):
             chain.append(base)
@@ -25,4 +26,4 @@ class Scope:
         if isinstance(op, User):
             self.is_root = op.name in ("root", "0", "root:root", "0:0")
         elif isinstance(op, Env):
-            self.variables.update(name for name, _ in op.variables)
+            self.variables.update(op.variables)

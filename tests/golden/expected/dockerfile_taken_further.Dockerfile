@@ -1,3 +1,5 @@
+# check=skip=MaintainerDeprecated
+
 FROM python:3.13-slim-trixie AS build
 WORKDIR /src
 COPY --from=context-7efa11ac78ad files/src/ ./

@@ -1,3 +1,5 @@
+# check=skip=UndefinedVar
+
 FROM python:3.13-slim-trixie
 COPY --from=context-642f3d413b35 files/ /opt/python
 ENV PYTHONPATH="/opt/python${PYTHONPATH:+:${PYTHONPATH}}"

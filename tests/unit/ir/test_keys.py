@@ -42,7 +42,7 @@ def all_of(found: StageKeys) -> tuple[str, ...]:
 
 def first_difference(one: StageKeys, other: StageKeys) -> int:
     """The number of the first step whose key differs; -1 is the base. From there on every one has to."""
-    differ = [a != b for a, b in zip(all_of(one), all_of(other))]
+    differ = [a != b for a, b in zip(all_of(one), all_of(other), strict=False)]
     first = differ.index(True)
     assert all(differ[first:]), "a key depends on all that was before it"
     return first - 1

@@ -1,0 +1,56 @@
+"""The builder's own checks that the author of an image has answered already.
+
+``buildx build --call=check`` advises against forms that somebody may have
+chosen on purpose. Where the IR shows that they did, the Dockerfile says so in
+its first line; every other check stays on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from imagebuilder.ir.ops import Arg, Cmd, Entrypoint, Env, Maintainer, Op
+from imagebuilder.ir.stage import Stage
+from imagebuilder.ir.words import Var
+
+
+def skipped(stages: Sequence[Stage]) -> list[str]:
+    """The names of the checks to skip, sorted; ``stages`` come after those that they stand on."""
+    found: set[str] = set()
+    defined: dict[Stage, set[str]] = {}
+    for stage in stages:
+        names = set(defined[stage.base]) if isinstance(stage.base, Stage) else set()
+        for step in stage.steps:
+            found.update(_answered(step.op, names))
+            match step.op:
+                case Env():
+                    names.update(name for name, _ in step.op.variables)
+                case Arg():
+                    names.add(step.op.name)
+        defined[stage] = names
+    return sorted(found)
+
+
+def _answered(op: Op, defined: set[str]) -> Iterator[str]:
+    if isinstance(op, Cmd | Entrypoint) and isinstance(op.command, str):
+        yield "JSONArgsRecommended"
+    if isinstance(op, Maintainer):
+        yield "MaintainerDeprecated"
+    if any(var.modifier and var.name not in defined for var in _variables(op)):
+        # ${NAME:-default} says what to do where NAME is not defined.
+        yield "UndefinedVar"
+
+
+def _variables(value: Any) -> Iterator[Var]:
+    match value:
+        case tuple():
+            for item in value:
+                yield from _variables(item)
+        case BaseModel():
+            if isinstance(value, Var):
+                yield value
+            for name in type(value).model_fields:
+                yield from _variables(getattr(value, name))

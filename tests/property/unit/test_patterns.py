@@ -1,0 +1,87 @@
+"""Ignore patterns: skipping whole folders changes nothing, and whatever stands in a line is a pattern or refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from imagebuilder.context import read_tree
+from imagebuilder.context.patterns import IgnoreRules, ignore_lines, source_regex
+from imagebuilder.diagnostics import Invalid
+from imagebuilder.ir.ops import LocalSource
+from tests.property.unit.trees import TREES, File, Node, on_disk
+
+PIECES = st.sampled_from(
+    ["a", "b", "ab", ".a", "é", "*", "**", "?", "/", "[a]", "[^a]", "[a-b]", "[[]", "\\a", "\\*", ".", "a b"]
+)
+PATTERNS = st.builds(
+    lambda sign, pieces: sign + "".join(pieces),
+    st.sampled_from(["", "", "!"]),
+    st.lists(PIECES, min_size=1, max_size=6),
+)
+RULES = st.lists(PATTERNS, min_size=1, max_size=5)
+LINES = st.lists(
+    PIECES | st.sampled_from([*"[]^-!\\#", "\ufeff", "\0", "\n", "..", "//"]) | st.characters(), max_size=10
+).map("".join)
+PATHS = st.lists(st.sampled_from(["a", "b", "ab", ".a", "é", "a b", "\n", "]"]), min_size=1, max_size=4).map("/".join)
+
+
+def judged(
+    root: Path, rules: IgnoreRules, prefix: str = "", above: tuple[bool, ...] = ()
+) -> Iterator[tuple[str, bool]]:
+    """Every path and whether it is ignored; no folder is skipped."""
+    for name in os.listdir(root):
+        path = prefix + name
+        ignored, matched = rules.matches(path, above)
+        yield path, ignored
+        if (root / name).is_dir() and not (root / name).is_symlink():
+            yield from judged(root / name, rules, path + "/", matched)
+
+
+def with_parents(paths: set[str]) -> set[str]:
+    return {"/".join(parts[:n]) for path in paths for parts in [path.split("/")] for n in range(1, len(parts) + 1)}
+
+
+@settings(max_examples=250, deadline=None)
+@given(TREES, RULES)
+@example({"a": {"b": {"a": File(b"")}, "é": File(b"")}}, ["a", "!a/b/a"])
+@example({"a": {"b": {"a": File(b"")}, "é": File(b"")}}, ["**", "!**/b/*"])
+@example({"a b": {"a": File(b"")}}, ["*", "!*b"])
+@example({"ab": {"a": {"b": File(b"")}}}, ["*", "!?[a-b]/a/b"])
+def test_skipping_folders_changes_nothing(tree: Node, lines: list[str]) -> None:
+    with on_disk(tree) as root:
+        rules = IgnoreRules(lines)
+        found = {entry.path for entry in read_tree(str(root), LocalSource(path=".", ignore=lines)).entries}
+        assert found == with_parents({path for path, ignored in judged(root, rules) if not ignored})
+
+
+@settings(max_examples=300, deadline=None)
+@given(RULES, PATHS)
+def test_nothing_matches_below_where_it_is_said_that_nothing_can(lines: list[str], path: str) -> None:
+    for rule in IgnoreRules(lines).rules:
+        if rule.regex.fullmatch(path):
+            folders = path.split("/")[:-1]
+            assert all(rule.may_match_below("/".join(folders[:n])) for n in range(1, len(folders) + 1))
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES, PATHS)
+def test_a_line_is_a_pattern_or_refused(text: str, path: str) -> None:
+    with suppress(Invalid):
+        rules = IgnoreRules(ignore_lines(text))
+        ignored, matched = rules.matches(path)
+        assert len(matched) == len(rules.rules) and not (ignored and True not in matched)
+        rules.may_include_below(path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES, PATHS)
+def test_a_copy_source_is_a_pattern_or_refused(text: str, path: str) -> None:
+    with suppress(Invalid):
+        source_regex(text).fullmatch(path)
+    assert source_regex(path, literal=True).fullmatch(path)

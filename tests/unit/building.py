@@ -1,0 +1,58 @@
+"""Builds that go from one store to one engine in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagebuilder import Image
+from imagebuilder.builder import Build, BuildOptions
+from imagebuilder.compiler import Plan, compile
+from imagebuilder.engine.fake import FakeEngine
+from imagebuilder.engine.protocol import BuildRequest, Event
+from imagebuilder.store import Snapshot, Store
+
+IMAGE = Image.base("debian").run_commands("true")
+
+
+class Watched(Store):
+    """Keeps every state that somebody else could have seen."""
+
+    seen: list[str]
+
+    def begin(self, *args: object) -> Snapshot:
+        found = super().begin(*args)  # type: ignore[arg-type]
+        self.seen = [self.get(found.name).state]
+        return found
+
+    def building(self, snapshot: Snapshot) -> None:
+        super().building(snapshot)
+        self.seen.append(self.get(snapshot.name).state)
+
+
+class Bench:
+    """A store, an engine in memory, and builds that go from one to the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = Watched(folder / "home")
+        self.engine = FakeEngine()
+        self.events: list[Event] = []
+
+    def build(self, image: Image | Plan = IMAGE, name: str = "app", **options: object) -> Snapshot:
+        plan = image if isinstance(image, Plan) else compile(image, platform="linux/amd64")
+        chosen = BuildOptions(**options)  # type: ignore[arg-type]
+        return Build(plan, name, chosen, self.store, self.engine, self.events.append).run()
+
+    @property
+    def request(self) -> BuildRequest:
+        return self.engine.requests[-1]
+
+    def staged(self) -> list[str]:
+        folder = self.store.home / "staging"
+        return [path.name for path in folder.iterdir()] if folder.exists() else []
+
+    def project(self) -> Image:
+        source = self.folder / "src"
+        source.mkdir()
+        (source / "a").write_text("a")
+        return Image.base("debian").add_local_dir(source, "/app").add_text("no line end", "/b")
