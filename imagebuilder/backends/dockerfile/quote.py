@@ -161,13 +161,20 @@ def _variable(var: Var, values: Values | None) -> str:
         return "${%s}" % var.name
     if var.modifier in ("#", "%") and isinstance(var.word, str) and var.word.startswith(var.modifier):
         raise Invalid("IB145", f"a pattern that begins with {var.modifier!r}", f"it would mean {var.modifier * 2}")
-    if var.modifier[0] in "#%/" and isinstance(var.word, str) and var.word.startswith("\ufeff"):
-        raise Invalid("IB141", "a pattern that begins with a byte order mark", "the builder would pass over it")
+    if var.modifier[0] in "#%/" and _edge(var.word, last=var.modifier[0] == "%") == "\ufeff":
+        raise Invalid("IB141", "a byte order mark at the edge of a pattern", "the builder would pass over it")
     if var.modifier[0] == "/":
         inner = _pattern(var.word, values, _PATTERN_BEFORE_SLASH) + "/" + _pattern(var.replacement or "", values)
     else:
         inner = (_pattern if var.modifier[0] in "#%" else _inner)(var.word, values)
     return "${%s%s%s}" % (var.name, var.modifier, inner)
+
+
+def _edge(value: Word, *, last: bool) -> str:
+    """The first character of a pattern, or the last: BuildKit turns a pattern for a suffix around."""
+    parts = (value,) if isinstance(value, str) else value.parts
+    part = parts[-1 if last else 0] if parts else ""
+    return "" if isinstance(part, Var) else part[-1:] if last else part[:1]
 
 
 def _inner(value: Word, values: Values | None) -> str:

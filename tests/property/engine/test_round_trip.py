@@ -174,8 +174,8 @@ def test_arguments_and_expansions_arrive(client: Client) -> None:
 
 def test_patterns_of_expansions_arrive(client: Client) -> None:
     """``${X##…}``, ``${X%%…}`` and ``${X/…/…}`` cut and replace text that holds every special character."""
-    # A byte order mark at the start of a pattern is refused: BuildKit passes over it.
-    odd = [v for v in hostile() if v and v[0] != "\ufeff" and not any(c in v for c in "\\*?\r\n")]
+    # A byte order mark at the edge of a pattern is refused: BuildKit passes over it.
+    odd = [v for v in hostile() if v and "\ufeff" not in (v[0], v[-1]) and not any(c in v for c in "\\*?\r\n")]
     variables: dict[str, Any] = {}
     for number, value in enumerate(odd):
         variables[f"X{number}"] = f"{value}¦{value}"
@@ -328,7 +328,8 @@ def pattern(modifier: str, text: str) -> Image:
         (lambda: Image.scratch().add_text("x", "/a/"), "IB133"),
         (lambda: Image.scratch().run_commands("x", cache="/a b"), "IB142"),
         (lambda: Image.scratch().run_commands("x", cache="/a,b"), "IB142"),
-        *((lambda m=m: pattern(m, "\ufeffx"), "IB141") for m in ("#", "##", "%", "%%", "/", "//")),
+        *((lambda m=m: pattern(m, "\ufeffx"), "IB141") for m in ("#", "##", "/", "//")),
+        *((lambda m=m: pattern(m, "x\ufeff"), "IB141") for m in ("%", "%%")),
     ],
 )
 def test_what_cannot_arrive_is_refused(make: Callable[[], Image], code: str) -> None:

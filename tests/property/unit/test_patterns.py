@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,12 +34,12 @@ def judged(
     root: Path, rules: IgnoreRules, prefix: str = "", above: tuple[bool, ...] = ()
 ) -> Iterator[tuple[str, bool]]:
     """Every path and whether it is ignored; no folder is skipped."""
-    for name in os.listdir(root):
-        path = prefix + name
+    for child in root.iterdir():
+        path = prefix + child.name
         ignored, matched = rules.matches(path, above)
         yield path, ignored
-        if (root / name).is_dir() and not (root / name).is_symlink():
-            yield from judged(root / name, rules, path + "/", matched)
+        if child.is_dir() and not child.is_symlink():
+            yield from judged(child, rules, path + "/", matched)
 
 
 def with_parents(paths: set[str]) -> set[str]:

@@ -127,6 +127,13 @@ def test_a_pattern_that_would_be_another_modifier_is_refused(modifier: Modifier)
     assert caught.value.code == "IB145" and modifier * 2 in caught.value.help
 
 
+@pytest.mark.parametrize("modifier", ["#", "##", "/", "//"])
+def test_a_pattern_that_begins_with_a_byte_order_mark_is_refused(modifier: Modifier) -> None:
+    with pytest.raises(Invalid, match="byte order mark") as caught:
+        quote.word(var(modifier, "\ufeffx", ""), Values())
+    assert caught.value.code == "IB141"
+
+
 @pytest.mark.parametrize("word", [var(":-", "a\n"), var("#", "a b"), var("/", "a", "b c")])
 def test_what_braces_cannot_hold_needs_an_argument(word: Word) -> None:
     with pytest.raises(Invalid, match="cannot be written here") as caught:
