@@ -78,6 +78,7 @@ class Build:
         self._name = name
         self._ref = image_ref(name)
         self._steps: dict[str, Step] = {}
+        self._told: set[tuple[str, str]] = set()
         self._log: IO[str] | None = None
 
     def run(self) -> Snapshot:
@@ -198,7 +199,10 @@ class Build:
             if instruction is not None and event.state in ("done", "cached"):
                 verb = getattr(op, "verb", "from")
                 self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")
-            self._write(f"# {event.name}: {event.state}" + (f" after {event.seconds:.1f} s" if event.seconds else ""))
+            if not event.is_chore and (event.id, event.state) not in self._told:
+                self._told.add((event.id, event.state))
+                end = "" if event.state == "started" else f" after {event.seconds:.1f} s"
+                self._write(f"# {event.name}: {event.state}{end}")
         else:
             self._write(event.line)
         self._on_event(event)

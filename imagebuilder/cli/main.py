@@ -13,6 +13,7 @@ from imagebuilder.cli import build, doctor, engine, snapshot
 from imagebuilder.cli.output import print_diagnostics
 from imagebuilder.diagnostics import (
     EXIT_INTERRUPTED,
+    EXIT_USAGE,
     CompileError,
     Diagnostic,
     ImagebuilderError,
@@ -66,6 +67,9 @@ def run(argv: list[str]) -> int:
     # Asked of the words, since wrong usage is to be told in the same form.
     as_json = "--json" in argv
     try:
+        if not argv:
+            print(parser().format_help(), end="")
+            return EXIT_USAGE
         arguments = parser().parse_args(argv)
         return int(arguments.command(arguments))
     except SystemExit as stop:

@@ -36,11 +36,6 @@ def reporter() -> Iterator[Reporter]:
         yield shown
 
 
-def is_shown(event: StepEvent) -> bool:
-    """BuildKit's own chores are of interest only when they fail."""
-    return event.position > 0 or event.state == "failed" or event.name.startswith("exporting")
-
-
 class PlainReporter:
     """A line for each step that starts or ends, and each line that it prints, marked with the step's number."""
 
@@ -52,7 +47,7 @@ class PlainReporter:
         if isinstance(event, LogEvent):
             number = self._numbers.get(event.id)
             self._print(f"#{number} {event.line}" if number else event.line)
-        elif is_shown(event):
+        elif not event.is_chore:
             number = self._numbers.setdefault(event.id, len(self._numbers) + 1)
             # A step may start and end again, with nothing new to say.
             said = (number, event.state == "started")
@@ -87,7 +82,7 @@ class LiveReporter:
                 self._log.clear()
                 self._log_of = event.id
             self._log.append(event.line)
-        elif is_shown(event):
+        elif not event.is_chore:
             self._steps[event.id] = event
             self._began.setdefault(event.id, time.monotonic())
 

@@ -1,7 +1,7 @@
 """What ``buildx --progress=rawjson`` prints, as events.
 
 A vertex is repeated whenever it changes, may end and start again, and comes
-with names such as ``[build 2/5] RUN …``. Between the JSON lines stand the
+with names such as ``[build 2/5] RUN …``; those of one name are one step. Between the JSON lines stand the
 builder's own messages: those are kept, since the source excerpt among them
 names the Dockerfile's line.
 """
@@ -29,8 +29,12 @@ LAST_LINES = 30
 
 @dataclass(slots=True)
 class _Vertex:
+    """``group`` holds the ids of all vertices of its instruction: a linked copy and its merge are two."""
+
     name: str
+    group: list[str]
     state: State | None = None
+    seconds: float = 0.0
     error: str = ""
     partial: bytes = b""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
@@ -46,6 +50,7 @@ class Progress:
         """
         self._redact = redact
         self._vertices: dict[str, _Vertex] = {}
+        self._groups: dict[tuple[str, int], list[str]] = {}
         self._messages: list[str] = []
 
     def feed(self, line: str) -> Iterator[Event]:
@@ -87,7 +92,10 @@ class Progress:
         )
 
     def _vertex(self, data: dict[str, Any]) -> Iterator[StepEvent]:
-        vertex = self._vertices.setdefault(data["digest"], _Vertex(str(data.get("name", ""))))
+        id, name = data["digest"], str(data.get("name", ""))
+        match = _POSITION.match(name)
+        stage, position = ((match["stage"] or ""), int(match["position"])) if match else ("", 0)
+        vertex = self._known(id, name, stage, position)
         error = data.get("error")
         vertex.error = error if isinstance(error, str) else ""
         state: State | None = None
@@ -102,19 +110,27 @@ class Progress:
         if state is None or state == vertex.state:
             return
         vertex.state = state
-        match = _POSITION.match(vertex.name)
-        yield StepEvent(
-            data["digest"],
-            vertex.name,
-            state,
-            _seconds(data.get("started"), data.get("completed")),
-            (match["stage"] or "") if match else "",
-            int(match["position"]) if match else 0,
-        )
+        vertex.seconds = _seconds(data.get("started"), data.get("completed"))
+        whole = [self._vertices[each] for each in vertex.group]
+        if state == "cached" and any(part.state == "done" for part in whole):
+            state = "done"
+        yield StepEvent(vertex.group[0], vertex.name, state, sum(part.seconds for part in whole), stage, position)
+
+    def _known(self, id: str, name: str = "", stage: str = "", position: int = 0) -> _Vertex:
+        """The vertex; a line may come before the vertex that prints it."""
+        vertex = self._vertices.get(id)
+        if vertex is None:
+            vertex = self._vertices[id] = _Vertex(name, [id])
+        if position and vertex.group == [id]:
+            vertex.name = name
+            vertex.group = self._groups.setdefault((stage, position), vertex.group)
+            if id not in vertex.group:
+                vertex.group.append(id)
+        return vertex
 
     def _log(self, entry: dict[str, Any]) -> Iterator[LogEvent]:
         id = entry["vertex"]
-        vertex = self._vertices.setdefault(id, _Vertex(""))
+        vertex = self._known(id)
         # A chunk may end within a line, and within a character.
         *lines, vertex.partial = (vertex.partial + base64.b64decode(entry["data"])).split(b"\n")
         for line in lines:
@@ -124,7 +140,7 @@ class Progress:
         # What a progress bar overwrote is not worth keeping.
         shown = self._redact(line.decode(errors="replace").rstrip("\r").rpartition("\r")[2])
         vertex.log.append(shown)
-        return LogEvent(id, shown)
+        return LogEvent(vertex.group[0], shown)
 
 
 def _seconds(started: str | None, completed: str | None) -> float:

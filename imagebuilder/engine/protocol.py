@@ -87,6 +87,11 @@ class StepEvent:
     stage: str = ""
     position: int = 0
 
+    @property
+    def is_chore(self) -> bool:
+        """Whether it is one of BuildKit's own, of interest only when it fails."""
+        return self.position == 0 and self.state != "failed" and not self.name.startswith("exporting")
+
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:

@@ -126,6 +126,7 @@ def test_the_engine_gets_a_copy_that_is_gone_afterwards(bench: Bench) -> None:
 
     def look(request: BuildRequest) -> None:
         for name, path in request.contexts.items():
+            assert isinstance(path, Path)
             seen.update({f"{name[:-13]}/{p.relative_to(path)}": p.read_text() for p in path.rglob("*") if p.is_file()})
         assert bench.staged() and list(request.context.iterdir()) == []
 

@@ -47,13 +47,17 @@ def test_every_command_has_help_and_json(cli: Run, leaf: tuple[str, ...]) -> Non
     assert all(len(option.split("  ")) > 1 or option.endswith(("FILE", "VALUE", "SPEC", "STAGE")) for option in options)
 
 
+def test_no_words_at_all_get_the_help(cli: Run) -> None:
+    done = cli()
+    assert (done.code, done.out) == (2, cli("--help").out)
+
+
 # Wrong usage ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        ([], "COMMAND", "--help"),
         (["biuld", "spec.py"], "'biuld' is not a command", "did you mean 'build'?"),
         (["snapshots"], "'snapshots' is not a command", "did you mean 'snapshot'?"),
         (["xyz"], "'xyz' is not a command", "one of: build, render, hash"),

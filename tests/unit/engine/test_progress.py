@@ -52,6 +52,16 @@ def test_success() -> None:
     assert exporting == ["started", "done"]
 
 
+def test_a_linked_copy_is_one_step() -> None:
+    """BuildKit copies and then merges: two vertices of one instruction."""
+    events, _ = read("linked")
+    copies = [event for event in events if isinstance(event, StepEvent) and event.position == 2]
+    assert len({event.id for event in copies}) == 1
+    assert [event.state for event in copies][-1] == "done"
+    ended = [event.seconds for event in copies if event.state == "done"]
+    assert ended == sorted(ended) and ended[0] < ended[-1], "its time is that of both"
+
+
 def test_seconds() -> None:
     events, _ = read("success")
     for event in events:
