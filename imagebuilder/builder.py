@@ -30,6 +30,7 @@ from imagebuilder.engine.protocol import (
     LogEvent,
     SecretValue,
     StepEvent,
+    WrongBase,
 )
 from imagebuilder.home import private_folder
 from imagebuilder.ir.describe import describe
@@ -246,6 +247,13 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
             place,
             tuple(notes),
             f"`imagebuilder snapshot logs {name}` shows the whole log",
+        )
+    if isinstance(failure, WrongBase):
+        return Diagnostic(
+            "IB603",
+            f"the image {failure.ref} is for {failure.has}, and the build is for {failure.wanted}",
+            place,
+            help=f"build for {failure.has}, or where a registry has the image for {failure.wanted}",
         )
     hint, message = "", _CHECKSUM.sub("", failure.message)
     if message != failure.message:

@@ -108,6 +108,7 @@ CODES: dict[str, str] = {
     "IB600": "a command failed",
     "IB601": "interrupted",
     "IB602": "the builder failed",
+    "IB603": "a base for another platform",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

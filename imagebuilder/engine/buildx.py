@@ -157,6 +157,8 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, on_event: OnEv
         for line in process.stderr:
             for event in progress.feed(line.decode(errors="replace")):
                 on_event(event)
+            if progress.wrong_base is not None:
+                raise progress.wrong_base
         return process.wait()
     except KeyboardInterrupt:
         _stop(process)

@@ -18,11 +18,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from imagebuilder.engine.protocol import BuildFailed, Event, LogEvent, State, StepEvent
+from imagebuilder.engine.protocol import BuildFailed, Event, LogEvent, State, StepEvent, WrongBase
 
 _POSITION = re.compile(r"\[(?:(?P<stage>[^\]\s]+) )?\s*(?P<position>\d+)/\d+\] ")
 _EXCERPT = re.compile(r"^[^\s:]+:(\d+)$")
 _EXIT_CODE = re.compile(r"exit code: (\d+)")
+_WRONG_BASE = re.compile(
+    r'InvalidBaseImagePlatform: Base image (?P<ref>\S+) was pulled with platform "(?P<has>[^"]*)",'
+    r' expected "(?P<wanted>[^"]*)"'
+)
 _CANCELED = "context canceled"
 LAST_LINES = 30
 
@@ -52,6 +56,7 @@ class Progress:
         self._vertices: dict[str, _Vertex] = {}
         self._groups: dict[tuple[str, int], list[str]] = {}
         self._messages: list[str] = []
+        self.wrong_base: WrongBase | None = None
 
     def feed(self, line: str) -> Iterator[Event]:
         """The events of one line, in order. What is not as expected is passed over."""
@@ -64,7 +69,9 @@ class Progress:
         except (ValueError, RecursionError):
             self._messages.append(self._redact(line.rstrip()))
             return
-        for read, entries in ((self._vertex, status.get("vertexes")), (self._log, status.get("logs"))):
+        readers = ((self._vertex, "vertexes"), (self._log, "logs"), (self._warning, "warnings"))
+        for read, name in readers:
+            entries = status.get(name)
             for entry in entries if isinstance(entries, list) else ():
                 with suppress(KeyError, TypeError, ValueError, AttributeError):
                     yield from read(entry)
@@ -135,6 +142,14 @@ class Progress:
         *lines, vertex.partial = (vertex.partial + base64.b64decode(entry["data"])).split(b"\n")
         for line in lines:
             yield self._line(id, vertex, line)
+
+    def _warning(self, entry: dict[str, Any]) -> Iterator[Event]:
+        """Of the builder's warnings, the one about wrong bytes: it is given before a step runs."""
+        if match := _WRONG_BASE.match(base64.b64decode(entry["short"]).decode(errors="replace")):
+            ranges = entry.get("range") or [{}]
+            line = ranges[0].get("start", {}).get("line", 0)
+            self.wrong_base = WrongBase(match["ref"], match["has"], match["wanted"], int(line))
+        yield from ()
 
     def _line(self, id: str, vertex: _Vertex, line: bytes) -> LogEvent:
         # What a progress bar overwrote is not worth keeping.

@@ -120,6 +120,14 @@ class BuildFailed(Exception):
         self.log = tuple(log)
 
 
+class WrongBase(BuildFailed):
+    """A base is for another platform than it has to be; the builder would take it all the same."""
+
+    def __init__(self, ref: str, has: str, wanted: str, line: int) -> None:
+        super().__init__(f"{ref} is for {has}, not for {wanted}", line=line)
+        self.ref, self.has, self.wanted = ref, has, wanted
+
+
 class Engine(Protocol):
     """Builds, keeps and runs images.
 
@@ -132,7 +140,7 @@ class Engine(Protocol):
         """Build, and return the image's digest.
 
         Raises:
-            BuildFailed: a step failed.
+            BuildFailed: a step failed, or a base is for another platform; no step has run then.
             Interrupted: the person pressed Ctrl-C; the builder has stopped.
         """
         ...

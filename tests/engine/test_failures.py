@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from imagebuilder.compiler import host_platform
 from tests.conftest import Cli, Done
 
 BASE = "python:3.13-slim-trixie"
@@ -370,3 +371,16 @@ def test_bad_input(cli: Cli, watched: Path, home: Path, tmp_path: Path, bad: Bad
     assert json.loads(cli("snapshot", "list", "--json").out) == []
     left = sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if not path.is_dir())
     assert [path for path in left if not path.startswith("store.db")] == []
+
+
+def test_a_base_for_another_platform(cli: Cli, tmp_path: Path) -> None:
+    """The builder would take it all the same, and call what comes of it the other platform's image."""
+    text = f"from imagebuilder import Image\nimage = Image.debian_slim('3.13').run_commands('echo {uuid4().hex}')\n"
+    (tmp_path / "spec.py").write_text(text)
+    other = "linux/amd64" if host_platform() != "linux/amd64" else "linux/arm64"
+    done = cli("build", "spec.py", "--json", "--platform", other, cwd=tmp_path)
+    assert done.code == 1
+    (found,) = done.json["error"]
+    assert found["code"] == "IB603" and other in found["message"] and host_platform() in found["help"]
+    assert found["span"]["line"] == 2
+    assert cli("snapshot", "info", "spec", "--json").json["state"] == "build_failed"

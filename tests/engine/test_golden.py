@@ -14,7 +14,6 @@ from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.stage import Stage, ordered
 from tests.golden.cases import CASES
 
-
 BASE = "python:3.13-slim-trixie"
 
 

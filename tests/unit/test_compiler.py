@@ -270,4 +270,17 @@ def test_a_plan_is_of_core_operations_with_a_key_for_each(project: Path) -> None
 def test_secrets_are_those_that_a_command_demands() -> None:
     tool = Image.scratch().run_commands("a", secrets=["B", Secret(name="A", target="/a")])
     image = Image.scratch().copy_from(tool, "/a", "/a").run_commands("a", secrets="C").pip_install("six", secrets="A")
-    assert compile(image).secrets == ("B", "A", "C") and compile(Image.scratch()).secrets == ()
+    optional = image.dockerfile_commands("RUN --mount=type=secret,id=D --mount=type=ssh,required=true make")
+    assert compile(image).secrets == compile(optional).secrets == ("B", "A", "C")
+    assert compile(Image.scratch()).secrets == ()
+
+
+def test_one_path_named_in_two_folders_is_two_trees(tmp_path: Path) -> None:
+    """A helper's files lie beside the helper."""
+    found = Image.scratch()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(name)
+        (tmp_path / name / "helper.py").write_text("def add(image):\n    return image.add_local_file('a.txt', '/a')\n")
+        found = runpy.run_path(str(tmp_path / name / "helper.py"))["add"](found)
+    assert len(compile(found).trees) == len({tree.digest for tree in compile(found).trees.values()}) == 2

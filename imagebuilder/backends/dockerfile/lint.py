@@ -7,23 +7,28 @@ its first line; every other check stays on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from imagebuilder.backends.dockerfile.quote import is_one_line
 from imagebuilder.ir.ops import Arg, Cmd, Entrypoint, Env, Maintainer, Op
-from imagebuilder.ir.stage import Stage
+from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Var
 
 
-def skipped(stages: Sequence[Stage]) -> list[str]:
-    """The names of the checks to skip, sorted; ``stages`` come after those that they stand on."""
+def skipped(stages: Mapping[Stage, Sequence[Step]]) -> list[str]:
+    """The names of the checks to skip, sorted.
+
+    Args:
+        stages: with the steps that are written of each; they come after those that they stand on.
+    """
     found: set[str] = set()
     defined: dict[Stage, set[str]] = {}
-    for stage in stages:
+    for stage, steps in stages.items():
         names = set(defined[stage.base]) if isinstance(stage.base, Stage) else set()
-        for step in stage.steps:
+        for step in steps:
             found.update(_answered(step.op, names))
             match step.op:
                 case Env():
@@ -35,7 +40,7 @@ def skipped(stages: Sequence[Stage]) -> list[str]:
 
 
 def _answered(op: Op, defined: set[str]) -> Iterator[str]:
-    if isinstance(op, Cmd | Entrypoint) and isinstance(op.command, str):
+    if isinstance(op, Cmd | Entrypoint) and isinstance(op.command, str) and is_one_line(op.command):
         yield "JSONArgsRecommended"
     if isinstance(op, Maintainer):
         yield "MaintainerDeprecated"

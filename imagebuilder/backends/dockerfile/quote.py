@@ -81,6 +81,9 @@ def flag(value: Word) -> str:
         Invalid: it has a character that flags cannot hold.
     """
     if isinstance(value, Expansion):
+        for var in (part for part in value.parts if isinstance(part, Var)):
+            flag(var.word)
+            flag(var.replacement or "")
         return "".join(_variable(part, None) if isinstance(part, Var) else flag(part) for part in value.parts)
     if value and not re.fullmatch(r"[^\s,\"'\\$`\x00-\x20\x7f]+", value):
         raise Invalid(
@@ -159,11 +162,13 @@ def heredoc_body(value: Word, values: Values) -> str:
 def _variable(var: Var, values: Values | None) -> str:
     if not var.modifier:
         return "${%s}" % var.name
-    if var.modifier in ("#", "%") and isinstance(var.word, str) and var.word.startswith(var.modifier):
+    if var.modifier in ("#", "%") and _edge(var.word, last=False) == var.modifier:
         raise Invalid("IB145", f"a pattern that begins with {var.modifier!r}", f"it would mean {var.modifier * 2}")
     if var.modifier[0] in "#%/" and _edge(var.word, last=var.modifier[0] == "%") == "\ufeff":
         raise Invalid("IB141", "a byte order mark at the edge of a pattern", "the builder would pass over it")
     if var.modifier[0] == "/":
+        if var.word in ("", Expansion(parts=())):
+            raise Invalid("IB145", f"an empty pattern in ${{{var.name}{var.modifier}…}}", "say what is to be replaced")
         inner = _pattern(var.word, values, _PATTERN_BEFORE_SLASH) + "/" + _pattern(var.replacement or "", values)
     else:
         inner = (_pattern if var.modifier[0] in "#%" else _inner)(var.word, values)

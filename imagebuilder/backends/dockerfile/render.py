@@ -7,7 +7,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +20,7 @@ from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.backends.dockerfile.sources import Context, Sources
 from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
-from imagebuilder.ir.ops import BaseImage, Cmd, Entrypoint, Healthcheck, LocalSource, Scratch
+from imagebuilder.ir.ops import BaseImage, Cmd, Entrypoint, Healthcheck, LocalSource, Op, Scratch
 from imagebuilder.ir.stage import Stage, Step, ordered
 
 # BuildKit counts these, as "[name 2/5]", when it reports progress.
@@ -31,7 +31,7 @@ _SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """Lines ``first`` to ``last`` (1-based, inclusive), who asked for them, and the step they come from; none for a FROM.
+    """Lines ``first`` to ``last`` (1-based, inclusive), who asked for them, and for which step (a FROM is none).
 
     ``stage`` and ``position`` are those of BuildKit's progress ("[stage position/…]"); 0 where it counts nothing.
     """
@@ -80,8 +80,8 @@ def render(target: Stage, digests: Mapping[tuple[str, LocalSource], str], *, ca:
 
 class _Renderer:
     def __init__(self, target: Stage, digests: Mapping[tuple[str, LocalSource], str], ca: bool) -> None:
-        self._stages = ordered(target)
-        self._names = StageNames(self._stages)
+        self._stages = {stage: _effective(stage) for stage in ordered(target)}
+        self._names = StageNames(tuple(self._stages))
         self._sources = Sources(digests, self._names)
         self._values = quote.Values()
         self._views = Views(self._sources, self._values, ca)
@@ -93,10 +93,10 @@ class _Renderer:
     def render(self) -> Dockerfile:
         if checks := lint.skipped(self._stages):
             self._lines.append(f"# check=skip={','.join(checks)}")
-        for number, stage in enumerate(self._stages):
+        for number, (stage, steps) in enumerate(self._stages.items()):
             if self._lines:
                 self._lines.append("")
-            self._stage(number, stage)
+            self._stage(number, stage, steps)
         if self._errors:
             raise CompileError(self._errors)
         return Dockerfile(
@@ -106,7 +106,7 @@ class _Renderer:
             dict(self._values.arguments),
         )
 
-    def _stage(self, number: int, stage: Stage) -> None:
+    def _stage(self, number: int, stage: Stage, steps: Sequence[Step]) -> None:
         name = self._names.name(stage)
         shown = name or f"stage-{number}"
         platform: Any = ""
@@ -121,12 +121,9 @@ class _Renderer:
                 raise TypeError(f"{stage.base!r} was not lowered")
         position = 1 if isinstance(stage.base, BaseImage) else 0
         self._emit(self._macros.stage(ref, platform, name), shown, position, stage.place)
-        last = {type(step.op): step for step in stage.steps if isinstance(step.op, _SUPERSEDED)}
         rule = LinkRule(stage)
         declared: set[str] = set()
-        for step in stage.steps:
-            if isinstance(step.op, _SUPERSEDED) and last[type(step.op)] is not step:
-                continue
+        for step in steps:
             try:
                 view = self._views.view(step, rule)
                 text = _bounded(getattr(self._macros, step.op.verb)(view))
@@ -147,6 +144,12 @@ class _Renderer:
         first = len(self._lines) + 1
         self._lines += lines
         self._instructions.append(Instruction(first, first + len(lines) - 1, stage, position, place, step, lines[0]))
+
+
+def _effective(stage: Stage) -> tuple[Step, ...]:
+    """The steps that count: of CMD, ENTRYPOINT and HEALTHCHECK, the last."""
+    last: dict[type[Op], Step] = {type(s.op): s for s in stage.steps if isinstance(s.op, _SUPERSEDED)}
+    return tuple(step for step in stage.steps if last.get(type(step.op), step) is step)
 
 
 def _bounded(text: str) -> str:

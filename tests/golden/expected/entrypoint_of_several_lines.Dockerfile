@@ -1,4 +1,2 @@
-# check=skip=JSONArgsRecommended
-
 FROM python:3.13-slim-trixie
 ENTRYPOINT ["/bin/sh", "-c", "set -e\necho 'first'\nexec sleep infinity"]

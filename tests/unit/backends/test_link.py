@@ -29,7 +29,8 @@ from imagebuilder.ir.stage import Stage
 from imagebuilder.ir.words import expand
 from tests.unit.backends.rendering import dockerfile
 
-BASE = Stage(BaseImage(ref="python:3.13"))
+SLIM = "python:3.13-slim-trixie"
+BASE = Stage(BaseImage(ref=SLIM))
 EMPTY = Stage(Scratch())
 LOCAL = LocalSource(path="src")
 IMAGE = ImageSource(ref="busybox")
@@ -129,14 +130,55 @@ def test_not_after_what_may_have_made_the_folder(op: Op) -> None:
         Shell(words=["/bin/bash", "-c"]),
         Add(sources=["https://example.org/x"], dest="/etc/x"),
         WriteFiles(files=(("", "x\n"),), dest="/etc/x"),
-        copy("/app/other"),
+        copy("/app/file", origin=LocalSource(path="a.txt", kind="file")),
+        copy("/elsewhere/folder", chown="1000"),
     ],
     ids=lambda op: op.verb,
 )
-def test_settings_and_copies_make_no_difference(op: Op) -> None:
+def test_settings_and_single_files_make_no_difference(op: Op) -> None:
     rule = LinkRule(BASE)
     rule.note(op)
     assert rule.allows(copy())
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        copy("/app/other"),
+        copy("/app/file", origin=LocalSource(path="a.txt", kind="file"), chown="1000"),
+        copy("/app/file", origin=LocalSource(path="a.txt", kind="file"), chmod="0700"),
+        copy("/app/x", origin=IMAGE, sources=["/x"]),
+        Add(sources=["https://example.org/x.tar"], dest="/app", unpack=True),
+        WriteFiles(files=(("", "x\n"),), dest="/app/x", chown="app"),
+        copy(expand("/${NAME}")),
+        copy("relative/x"),
+    ],
+)
+def test_not_beside_what_may_be_a_link_or_have_made_the_folder_otherwise(op: Op) -> None:
+    for stage in (BASE, EMPTY):
+        rule = LinkRule(stage)
+        rule.note(op)
+        assert not rule.allows(copy())
+
+
+@pytest.mark.parametrize("dest", ["/./bin/x", "/app/../bin/x", "/app//x", "/app/./x"])
+def test_not_where_the_path_is_not_what_it_seems(dest: str) -> None:
+    assert not LinkRule(BASE).allows(copy(dest))
+
+
+@pytest.mark.parametrize(
+    ("ref", "known"),
+    [
+        ("python:3.12-slim-bookworm", True),
+        ("docker.io/library/python:3.13.1-slim-trixie@sha256:" + "0" * 64, True),
+        ("python:3.12", False),
+        ("example.org/python:3.12-slim-bookworm", False),
+        ("me/python:3.12-slim-bookworm", False),
+        ("my/app", False),
+    ],
+)
+def test_only_on_a_base_of_known_layout(ref: str, known: bool) -> None:
+    assert LinkRule(Stage(BaseImage(ref=ref))).allows(copy()) is known
 
 
 def test_the_author_decides_for_themselves() -> None:
@@ -150,8 +192,9 @@ def test_each_stage_starts_anew(tmp_path: Path) -> None:
     """A command of one stage is none of the next."""
     (tmp_path / "src").touch()
     text = (
-        "FROM a AS one\nRUN true\nCOPY src /app/one\nFROM a\nCOPY src /app/two\nCOPY --from=one /app/one /app/three\n"
+        f"FROM {SLIM} AS one\nRUN true\nCOPY src /app/one\n"
+        f"FROM {SLIM}\nCOPY src /app/two\nCOPY --from=one /app/one /more/three\n"
     )
     lines = dockerfile(tmp_path, text).text.splitlines()
     linked = {line.split()[-1]: "--link" in line for line in lines if line.startswith("COPY")}
-    assert linked == {"/app/one": False, "/app/two": True, "/app/three": True}
+    assert linked == {"/app/one": False, "/app/two": True, "/more/three": True}

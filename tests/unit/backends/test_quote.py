@@ -122,9 +122,18 @@ def test_variables(word: Word, written: str) -> None:
 
 @pytest.mark.parametrize("modifier", ["#", "%"])
 def test_a_pattern_that_would_be_another_modifier_is_refused(modifier: Modifier) -> None:
+    for pattern in (modifier + "x", word_of(modifier, Var(name="B"))):
+        with pytest.raises(Invalid) as caught:
+            quote.word(var(modifier, pattern), Values())
+        assert caught.value.code == "IB145" and modifier * 2 in caught.value.help
+
+
+@pytest.mark.parametrize("modifier", ["/", "//"])
+def test_an_empty_pattern_is_refused(modifier: Modifier) -> None:
+    """``${A//x}`` would be another expression."""
     with pytest.raises(Invalid) as caught:
-        quote.word(var(modifier, modifier + "x"), Values())
-    assert caught.value.code == "IB145" and modifier * 2 in caught.value.help
+        quote.word(var(modifier, "", "x"), Values())
+    assert caught.value.code == "IB145"
 
 
 @pytest.mark.parametrize("modifier", ["#", "##", "/", "//"])
@@ -163,7 +172,7 @@ def test_a_flag_is_written_without_quotes(value: Word, written: str) -> None:
 
 @pytest.mark.parametrize("character", [*" ,\"'$\\`", "\t", "\n", "\x00", "\x7f", "\xa0", "\u2028"], ids=ascii)
 def test_a_flag_refuses_what_it_cannot_hold(character: str) -> None:
-    for value in (f"a{character}b", word_of(f"a{character}", Var(name="A"))):
+    for value in (f"a{character}b", word_of(f"a{character}", Var(name="A")), var(":-", f"a{character}b")):
         with pytest.raises(Invalid) as caught:
             quote.flag(value)
         assert caught.value.code == "IB142" and caught.value.help

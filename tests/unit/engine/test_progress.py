@@ -52,6 +52,19 @@ def test_success() -> None:
     assert exporting == ["started", "done"]
 
 
+def test_a_base_of_another_platform_is_told_before_a_step_runs() -> None:
+    progress = Progress()
+    for line in (RECORDED / "wrong_base.jsonl").read_text().splitlines(keepends=True):
+        events = list(progress.feed(line))
+        if progress.wrong_base is not None:
+            break
+        assert not [event for event in events if isinstance(event, StepEvent) and event.position]
+    found = progress.wrong_base
+    assert found is not None
+    assert (found.ref, found.has, found.wanted) == ("python:3.13-slim-trixie", "linux/amd64", "linux/arm64")
+    assert found.line == 1
+
+
 def test_a_linked_copy_is_one_step() -> None:
     """BuildKit copies and then merges: two vertices of one instruction."""
     events, _ = read("linked")

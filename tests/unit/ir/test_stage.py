@@ -197,12 +197,12 @@ def test_pickling_keeps_what_is_shared(bounded: tuple[Bounded, Bounded]) -> None
     assert found.base is found.steps[0].op.origin is found.steps[1].op.mounts[1].origin
 
 
-def test_ordering_visits_each_stage_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ordering_visits_each_stage_once(bounded: tuple[Bounded, Bounded], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "children", Bounded(children, DEPTH + 1))
     assert len(ordered(diamond())) == DEPTH + 1
 
 
-def test_rewriting_visits_each_stage_once() -> None:
+def test_rewriting_visits_each_stage_once(bounded: tuple[Bounded, Bounded]) -> None:
     stage = diamond()
     change = Bounded(lambda found: found.then(run("more")), DEPTH + 1)
     found = rewrite(stage, change)

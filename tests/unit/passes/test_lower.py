@@ -62,11 +62,13 @@ CORES: tuple[Op, ...] = (
 )  # fmt: skip
 MANAGERS: tuple[tuple[type[Op], dict[str, Any]], ...] = (
     (ops.PipInstall, {"packages": "six"}),
+    (ops.PipInstall, {"packages": ("a", "b", "c", "d")}),
     (ops.PipInstallFromPyproject, {"packages": "six"}),
     (ops.PipInstallFromRequirements, {"path": "requirements.txt"}),
     (ops.UvPipInstall, {"packages": "six"}),
     (ops.UvSync, {}),
     (ops.NpmInstall, {"packages": "a"}),
+    (ops.NpmInstall, {"packages": ("a", "b", "c", "d")}),
     (ops.NpmInstall, {"path": "web", "dest": "/web"}),
 )
 
@@ -294,6 +296,7 @@ def test_only_root_gets_caches_in_roots_home(model: type[Op], options: dict[str,
     assert has_cache(user, op) is root
     assert has_cache(op, base=Stage(Stage(BASE, (Step(user),)))) is root
     assert has_cache(user, ops.User(name="root"), op)
+    assert has_cache(op, base=Stage(Stage(BASE, (Step(user),)), (Step(ops.User(name="root")),)))
 
 
 @pytest.mark.parametrize(("model", "options"), [*MANAGERS, (ops.RunCommands, {"commands": ("a", "b")})])

@@ -22,7 +22,7 @@ from imagebuilder.ir.ops import (
     WriteFiles,
 )
 from imagebuilder.ir.stage import Stage, Step
-from imagebuilder.ir.words import Expansion, Var
+from imagebuilder.ir.words import Expansion, Var, Word, expand
 from imagebuilder.passes import Options
 from imagebuilder.passes.lower import lower
 
@@ -147,6 +147,25 @@ def test_pythonpath_is_set_once(before: Sequence[Op], base: ops.Base | Stage, ti
     found = lowered(*before, SOURCE, base=base)
     assert found.count(PYTHONPATH) == times
     assert isinstance(found[-1], Copy) or found[-1] == PYTHONPATH
+
+
+@pytest.mark.parametrize(
+    ("value", "leads"),
+    [
+        ("/srv", False),
+        ("/opt/python2:/srv/opt/python", False),
+        (expand("/srv:$PYTHONPATH"), False),
+        ("/opt/python", True),
+        ("/srv:/opt/python", True),
+        (expand("/opt/python:$OTHER"), True),
+    ],
+)
+def test_a_pythonpath_that_does_not_lead_to_the_sources_is_kept_behind_them(value: Word, leads: bool) -> None:
+    own = Env(variables={"PYTHONPATH": value})
+    both = Env(variables={"PYTHONPATH": expand("/opt/python:$PYTHONPATH")})
+    assert lowered(own, SOURCE)[2:] == ([] if leads else [both])
+    assert lowered(SOURCE, base=Stage(BASE, (Step(own),)))[1:] == ([] if leads else [both])
+    assert lowered(own, SOURCE, SOURCE).count(both) == (not leads)
 
 
 # Commands --------------------------------------------------------------------------------------------
