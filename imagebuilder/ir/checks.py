@@ -78,7 +78,7 @@ def package(value: str) -> str:
     if value.startswith("-"):
         raise Invalid(
             "IB106",
-            f"a package that starts with '-': {value!r}",
+            f"a package that starts with '-': {_short(value)}",
             "options have parameters of their own, such as index_url=, pre= or extra_options=",
         )
     if any(c in value for c in "\n\r"):
@@ -91,7 +91,7 @@ def apt_package(value: str) -> str:
     value = package(value)
     if not re.fullmatch(r"[a-z0-9][a-z0-9+.\-]*(:[a-z0-9]+)?([=/][A-Za-z0-9.+:~\-]+)?", value):
         raise Invalid(
-            "IB105", f"not a Debian package name: {value!r}", "NAME, NAME=VERSION or NAME:ARCH, in lower case"
+            "IB105", f"not a Debian package name: {_short(value)}", "NAME, NAME=VERSION or NAME:ARCH, in lower case"
         )
     return value
 
@@ -118,15 +118,26 @@ def url(value: str) -> str:
     refuse_credentials(text(value))
     if any(c.isspace() for c in value):
         raise Invalid("IB108", f"not a URL: {_short(value)}", "blanks are written %20")
-    if urlsplit(value).scheme == "" and not value.startswith("git@"):
-        raise Invalid("IB108", f"not a URL: {value!r}", "it starts with https://, for example")
+    try:
+        scheme = urlsplit(value).scheme
+    except ValueError as error:
+        raise Invalid("IB108", f"not a URL: {_short(value)}", str(error)) from None
+    if scheme == "" and not value.startswith("git@"):
+        raise Invalid("IB108", f"not a URL: {_short(value)}", "it starts with https://, for example")
+    return value
+
+
+def git_url(value: str) -> str:
+    """A repository's URL; what a fragment would say has an argument of its own."""
+    if "#" in url(value) or "?" in value:
+        raise Invalid("IB108", f"more than a repository's URL: {_short(value)}", "a branch, tag or commit goes to ref=")
     return value
 
 
 def index_url(value: str) -> str:
     """A URL or, for --find-links, a folder in the image."""
     if value.startswith("-"):
-        raise Invalid("IB106", f"an index that starts with '-': {value!r}", "give a URL")
+        raise Invalid("IB106", f"an index that starts with '-': {_short(value)}", "give a URL")
     return refuse_credentials(nonempty("index URL")(value))
 
 
@@ -136,11 +147,11 @@ def absolute(value: str) -> str:
     if not value.startswith("/"):
         raise Invalid(
             "IB109",
-            f"a relative destination: {value!r}",
+            f"a relative destination: {_short(value)}",
             f"give the whole path, such as {'/' + value.removeprefix('./')!r}",
         )
     if ".." in value.split("/"):
-        raise Invalid("IB110", f"a destination with '..': {value!r}", "write the path that it stands for")
+        raise Invalid("IB110", f"a destination with '..': {_short(value)}", "write the path that it stands for")
     if len(value.encode()) > _MAX_PATH or any(len(name.encode()) > _MAX_NAME for name in value.split("/")):
         raise Invalid(
             "IB132",
@@ -153,7 +164,7 @@ def absolute(value: str) -> str:
 def file(value: str) -> str:
     """The destination of one file that has no other name."""
     if absolute(value).endswith("/"):
-        raise Invalid("IB133", f"a folder in place of a file: {value!r}", "add the file's name")
+        raise Invalid("IB133", f"a folder in place of a file: {_short(value)}", "add the file's name")
     return value
 
 
@@ -164,7 +175,9 @@ def local(value: str) -> str:
 
 def env_name(value: str) -> str:
     if not re.fullmatch(r"[^=\s\0\"'\\$]+", text(value)):
-        raise Invalid("IB111", f"not a variable name: {value!r}", "letters, digits and '_', without '=' or blanks")
+        raise Invalid(
+            "IB111", f"not a variable name: {_short(value)}", "letters, digits and '_', without '=' or blanks"
+        )
     return value
 
 
@@ -173,7 +186,7 @@ def identifier(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.\-]*", value):
         raise Invalid(
             "IB112",
-            f"not a valid name: {value!r}",
+            f"not a valid name: {_short(value)}",
             "letters, digits, '_', '-' and '.', starting with a letter",
         )
     return value
@@ -190,23 +203,24 @@ def image_reference(value: str) -> str:
     """``[host[:port]/]path[:tag][@digest]``, the grammar of the distribution project."""
     if not _REFERENCE.fullmatch(value):
         hint = "names are in lower case" if value != value.lower() else "such as python:3.12-slim-bookworm"
-        raise Invalid("IB113", f"not an image reference: {value!r}", hint)
+        raise Invalid("IB113", f"not an image reference: {_short(value)}", hint)
     return value
 
 
 def platform(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", value):
-        raise Invalid("IB114", f"not a platform: {value!r}", "such as linux/amd64 or linux/arm64")
+        raise Invalid("IB114", f"not a platform: {_short(value)}", "such as linux/amd64 or linux/arm64")
     return value
 
 
 def port(value: Any) -> str:
     found = str(value)
-    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", found)
-    if not match or not all(0 < int(n) < 65536 for n in match.groups()[:2] if n):
+    match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?", found)
+    ends = [int(n) for n in match.groups()[:2] if n] if match else []
+    if not ends or ends != sorted(ends) or not all(0 < n < 65536 for n in ends):
         raise Invalid(
             "IB115",
-            f"not a port: {found!r}",
+            f"not a port: {_short(found)}",
             "1 to 65535, a range such as 8000-8010, with /tcp, /udp or /sctp",
         )
     return found
@@ -252,46 +266,54 @@ def signal(value: str) -> str:
     name = value.upper().removeprefix("SIG")
     if name in _SIGNALS:
         return "SIG" + name
-    if re.fullmatch(r"[1-9]|[1-5]\d|6[0-4]", value) or re.fullmatch(r"RT(MIN|MAX)([+-]\d+)?", name):
+    if re.fullmatch(r"[1-9]|[1-5][0-9]|6[0-4]", value) or re.fullmatch(
+        r"RT(MIN(\+[12]?[0-9])?|MAX(-[12]?[0-9])?)", name
+    ):
         return value
-    raise Invalid("IB116", f"not a signal: {value!r}", did_you_mean(name, _SIGNALS) or "such as SIGTERM or 15")
+    raise Invalid("IB116", f"not a signal: {_short(value)}", did_you_mean(name, _SIGNALS) or "such as SIGTERM or 15")
 
 
 def duration(value: str) -> str:
     """A duration as Go writes it: ``1m30s``, ``500ms``."""
-    if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+|0", value):
-        raise Invalid("IB117", f"not a duration: {value!r}", "a number with its unit, such as 30s, 500ms or 1m30s")
+    if not re.fullmatch(r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0", value):
+        raise Invalid(
+            "IB117", f"not a duration: {_short(value)}", "a number with its unit, such as 30s, 500ms or 1m30s"
+        )
     return value
 
 
 def git_ref(value: str) -> str:
     """A branch, tag or commit, by the rules of git-check-ref-format; BuildKit takes what follows a ':' for a folder."""
-    if not re.fullmatch(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+", value):
-        raise Invalid("IB134", f"not a branch, tag or commit: {value!r}", "such as main, v1.2 or a commit's digits")
+    odd = value.startswith(("-", "/")) or value.endswith(("/", ".", ".lock"))
+    odd = odd or any(part in value for part in ("..", "//", "@{"))
+    if odd or not re.fullmatch(r"[^\x00-\x20\x7f~^:?*\[\\]+", value):
+        raise Invalid(
+            "IB134", f"not a branch, tag or commit: {_short(value)}", "such as main, v1.2 or a commit's digits"
+        )
     return text(value)
 
 
 def debian(value: str) -> str:
     if not re.fullmatch(r"[a-z]*", value):
-        raise Invalid("IB135", f"not a release of Debian: {value!r}", "such as 'bookworm' or 'trixie'")
+        raise Invalid("IB135", f"not a release of Debian: {_short(value)}", "such as 'bookworm' or 'trixie'")
     return value
 
 
 def checksum(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}", value):
-        raise Invalid("IB118", f"not a checksum: {value!r}", "sha256: and 64 hexadecimal digits")
+        raise Invalid("IB118", f"not a checksum: {_short(value)}", "sha256: and 64 hexadecimal digits")
     return value
 
 
 def chmod(value: str) -> str:
     if not re.fullmatch(r"[0-7]{3,4}", value):
-        raise Invalid("IB119", f"not a file mode: {value!r}", "octal digits, such as 0755")
+        raise Invalid("IB119", f"not a file mode: {_short(value)}", "octal digits, such as 0755")
     return value
 
 
 def owner(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(:[A-Za-z0-9_][A-Za-z0-9_.\-]*)?", value):
-        raise Invalid("IB120", f"not an owner: {value!r}", "USER, USER:GROUP or their numbers")
+        raise Invalid("IB120", f"not an owner: {_short(value)}", "USER, USER:GROUP or their numbers")
     return value
 
 
@@ -312,11 +334,11 @@ def command(value: str) -> str:
 
 
 def python_version(value: str) -> str:
-    match = re.fullmatch(r"(3\.\d{1,2})(\.\d{1,2})?", value)
+    match = re.fullmatch(r"(3\.[0-9]{1,2})(\.[0-9]{1,2})?", value)
     if not match:
         raise Invalid(
             "IB124",
-            f"not a Python version: {value!r}",
+            f"not a Python version: {_short(value)}",
             "a series such as '3.12', or a release such as '3.12.4'",
         )
     if match[1] not in DEBIAN_OF_PYTHON:
@@ -336,7 +358,7 @@ def _as_tuple(value: Any) -> Any:
 
 def _pairs(value: Any) -> Any:
     """A mapping as pairs sorted by name: the order of a dictionary has no meaning."""
-    return tuple(sorted(value.items())) if isinstance(value, dict) else value
+    return tuple(sorted(value.items(), key=lambda pair: str(pair[0]))) if isinstance(value, dict) else value
 
 
 Text = Annotated[str, AfterValidator(text)]
@@ -366,5 +388,5 @@ Unordered = AfterValidator(lambda values: tuple(sorted(set(values))))
 
 
 def _short(value: str) -> str:
-    shown = ascii(value)
+    shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "…'"

@@ -497,7 +497,7 @@ class AddUrl(Op):
 
 class GitClone(Op):
     verb: ClassVar[str] = "git_clone"
-    url: Url
+    url: Annotated[str, AfterValidator(checks.git_url)]
     dest: Absolute
     ref: Annotated[str, AfterValidator(checks.git_ref)] | None = None
     keep_git_dir: bool = False

@@ -59,7 +59,8 @@ class Stage:
     def __hash__(self) -> int:
         # Kept, since a graph in which stages are shared would otherwise be walked once per path.
         if not self._hash:
-            object.__setattr__(self, "_hash", hash((self.base, self.steps)) or 1)
+            for stage in _children_first(self, lambda child: child._hash == 0):
+                object.__setattr__(stage, "_hash", hash((stage.base, stage.steps)) or 1)
         return self._hash
 
     def _first(self) -> Stage:
@@ -90,18 +91,9 @@ def ordered(target: Stage) -> tuple[Stage, ...]:
 
     Two stages that are equal are one: whoever wrote them twice meant the same.
     """
-    seen: dict[int, None] = {}
     found: dict[Stage, None] = {}
-
-    def visit(stage: Stage) -> None:
-        if id(stage) in seen:
-            return
-        seen[id(stage)] = None
-        for child in children(stage):
-            visit(child)
+    for stage in _children_first(target):
         found.setdefault(stage)
-
-    visit(target)
     # An equal twin of the target that was met first must not end up last-but-one.
     found.pop(target)
     return (*found, target)
@@ -111,14 +103,33 @@ def rewrite(target: Stage, change: Callable[[Stage], Stage]) -> Stage:
     """The graph with every stage changed, children before parents, each once."""
     done: dict[int, Stage] = {}
 
-    def visit(stage: Stage) -> Stage:
-        if id(stage) not in done:
-            base = visit(stage.base) if isinstance(stage.base, Stage) else stage.base
-            steps = tuple(_with_stages(step, visit) for step in stage.steps)
-            done[id(stage)] = change(replace(stage, base=base, steps=steps))
+    def changed(stage: Stage) -> Stage:
         return done[id(stage)]
 
-    return visit(target)
+    for stage in _children_first(target):
+        base = changed(stage.base) if isinstance(stage.base, Stage) else stage.base
+        steps = tuple(_with_stages(step, changed) for step in stage.steps)
+        done[id(stage)] = change(replace(stage, base=base, steps=steps))
+    return done[id(target)]
+
+
+def _children_first(target: Stage, wanted: Callable[[Stage], bool] = lambda stage: True) -> Iterator[Stage]:
+    """Every stage object of the graph, after those that it needs; without those that are not wanted.
+
+    Without recursion, since a chain of stages may be longer than Python's stack.
+    """
+    seen = {id(target)}
+    waiting = [(target, children(target))]
+    while waiting:
+        stage, rest = waiting[-1]
+        for child in rest:
+            if id(child) not in seen and wanted(child):
+                seen.add(id(child))
+                waiting.append((child, children(child)))
+                break
+        else:
+            waiting.pop()
+            yield stage
 
 
 def _with_stages(step: Step, visit: Callable[[Stage], Stage]) -> Step:

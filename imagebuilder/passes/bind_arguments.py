@@ -64,6 +64,8 @@ def _check(target: Stage, values: dict[str, str]) -> None:
                 )
             )
         try:
+            if not isinstance(value, str):
+                raise Invalid("IB100", f"a build argument that is no text: {name}={value!r}", "give a str")
             checks.text(value)
         except Invalid as error:
             found.append(error.at(step.place))

@@ -78,7 +78,9 @@ def add_url(op: AddUrl, scope: Scope) -> Iterator[Op]:
 
 def git_clone(op: GitClone, scope: Scope) -> Iterator[Op]:
     # BuildKit takes an http URL for a repository only when its path ends in .git.
-    url = op.url if op.url.endswith(".git") or "://" not in op.url else op.url.rstrip("/") + ".git"
+    url = op.url.rstrip("/")
+    if url.startswith(("http://", "https://")) and not url.endswith(".git"):
+        url += ".git"
     source = f"{url}#{op.ref}" if op.ref else url
     yield Add(sources=(source,), dest=op.dest, keep_git_dir=op.keep_git_dir, chown=op.chown or "")
 

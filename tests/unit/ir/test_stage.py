@@ -198,7 +198,8 @@ def test_pickling_keeps_what_is_shared(bounded: tuple[Bounded, Bounded]) -> None
 
 
 def test_ordering_visits_each_stage_once(bounded: tuple[Bounded, Bounded], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "children", Bounded(children, DEPTH + 1))
+    # Once for the order, once for the hash by which equal stages are found.
+    monkeypatch.setattr(module, "children", Bounded(children, 2 * (DEPTH + 1)))
     assert len(ordered(diamond())) == DEPTH + 1
 
 
@@ -208,6 +209,15 @@ def test_rewriting_visits_each_stage_once(bounded: tuple[Bounded, Bounded]) -> N
     found = rewrite(stage, change)
     assert change.calls == len(ordered(found)) == DEPTH + 1
     assert isinstance(copied := found.steps[0].op, Copy) and copied.origin is found.base
+
+
+def test_a_chain_may_be_longer_than_the_stack() -> None:
+    depth = 3 * sys.getrecursionlimit()
+    stage = Stage(BASE)
+    for _ in range(depth):
+        stage = Stage(BASE, (copying(stage),))
+    assert isinstance(hash(stage), int)
+    assert len(ordered(rewrite(stage, lambda found: found))) == depth + 1
 
 
 # Walking ---------------------------------------------------------------------------------------------

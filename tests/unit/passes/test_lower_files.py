@@ -103,7 +103,8 @@ def test_a_path_of_another_image_is_no_pattern(src: str, pattern: str) -> None:
         ("https://h/a", "v1", "https://h/a.git#v1"),
         ("git@h:a", None, "git@h:a"),
         ("git@h:a.git", "main", "git@h:a.git#main"),
-        ("ssh://git@h/a", "main", "ssh://git@h/a.git#main"),
+        ("https://h/a.git/", None, "https://h/a.git"),
+        ("ssh://git@h/a", "main", "ssh://git@h/a#main"),
     ],
 )
 def test_git(url: str, ref: str | None, source: str) -> None:
