@@ -38,10 +38,19 @@ class Api:
     def info(self) -> dict[str, Any]:
         return self._json("GET", "/info")
 
+    def ping(self, timeout: float = 60.0) -> None:
+        """The cheapest call there is; ``timeout`` is in seconds.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        if self._raw("GET", "/_ping", timeout=timeout).strip() != b"OK":
+            raise unreachable(self.endpoint, "what answers there is no Docker Engine")
+
     def answers(self, timeout: float = 2.0) -> bool:
         """Whether an engine is there; ``timeout`` is in seconds."""
         try:
-            self._raw("GET", "/_ping", timeout=timeout)
+            self.ping(timeout)
         except EngineError:
             return False
         return True

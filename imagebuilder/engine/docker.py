@@ -30,7 +30,7 @@ class DockerEngine:
         return Buildx(find_program(self._home), self.endpoint, self._home / "buildx")
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
-        self.api.version()  # buildx's own message for an absent engine names none of the ways out.
+        self.api.ping()  # buildx's own message for an absent engine names none of the ways out.
         return self.buildx().build(request, on_event)
 
     def image(self, ref: str) -> ImageInfo | None:
@@ -72,7 +72,7 @@ def connect(home: Path) -> DockerEngine:
     """
     endpoint = configured() or default()
     try:
-        Api(endpoint).version()
+        Api(endpoint).ping()
     except EngineError:
         from imagebuilder.engine.embedded.engine import status
 
