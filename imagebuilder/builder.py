@@ -35,7 +35,8 @@ from imagebuilder.engine.protocol import (
 from imagebuilder.home import private_folder
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import Run
-from imagebuilder.store import Resources, Snapshot, Step, Store, lock
+from imagebuilder.locks import lock
+from imagebuilder.store import Resources, Snapshot, Step, Store
 
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile.

@@ -1,6 +1,5 @@
 """What is remembered between runs: snapshots, and the logs of their builds."""
 
-from imagebuilder.store.locks import held, lock
 from imagebuilder.store.snapshots import Resources, Snapshot, State, Step, Store, check_name
 
-__all__ = ["Resources", "Snapshot", "State", "Step", "Store", "check_name", "held", "lock"]
+__all__ = ["Resources", "Snapshot", "State", "Step", "Store", "check_name"]

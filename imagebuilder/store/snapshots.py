@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, did_you_mean
 from imagebuilder.home import private_folder
-from imagebuilder.store.locks import held
+from imagebuilder.locks import held
 
 State = Literal["pending", "building", "active", "build_failed"]
 

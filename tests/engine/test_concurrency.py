@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from imagebuilder.store import held
+from imagebuilder.locks import held
 from tests.conftest import Cli
 
 SPEC = """

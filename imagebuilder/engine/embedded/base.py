@@ -18,9 +18,10 @@ from typing import Any
 
 from imagebuilder.engine.api import Api
 from imagebuilder.engine.embedded import apt, archive, recipes
-from imagebuilder.engine.embedded.layout import OnLine, failure, locked, quiet, read_json, write_atomically
+from imagebuilder.engine.embedded.layout import OnLine, failure, quiet, read_json, write_atomically
 from imagebuilder.engine.embedded.recipes import Recipe
 from imagebuilder.engine.embedded.rootfs import remove_tree
+from imagebuilder.locks import lock
 
 STAND_IN = "imagebuilder.stand-in"
 NOTE = "imagebuilder.stand-in.note"
@@ -117,7 +118,7 @@ def _layer(recipe: Recipe, mirrors: apt.Mirrors, settings: list[str], home: Path
     path = folder / f"{recipe.kind}-{digest}.tar"
     facts = path.with_suffix(".json")
     waiting = f"waiting for another build of {recipe.kind}"
-    with locked(folder / f"{recipe.kind}.lock", lambda: on_line(waiting)):
+    with lock(folder / f"{recipe.kind}.lock", lambda: on_line(waiting)):
         for ending in ("part", "version", "work"):
             for leftover in folder.glob(f"{recipe.kind}-*.{ending}"):
                 remove_tree(leftover)

@@ -17,8 +17,9 @@ from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine import command
 from imagebuilder.engine.api import Api
 from imagebuilder.engine.embedded import network, process, rootfs
-from imagebuilder.engine.embedded.layout import Layout, OnLine, failure, locked, quiet, write_atomically
+from imagebuilder.engine.embedded.layout import Layout, OnLine, failure, quiet, write_atomically
 from imagebuilder.engine.endpoint import Endpoint
+from imagebuilder.locks import lock
 
 UP_SECONDS = 60.0
 """How long a daemon may take to answer; with much data to check it is slow."""
@@ -92,7 +93,7 @@ def start(home: Path, on_line: OnLine = quiet) -> EngineStatus:
     _require_machine()
     layout = Layout.of(home)
     layout.make()
-    with locked(layout.lock, lambda: on_line("waiting for another start of this engine")):
+    with lock(layout.lock, lambda: on_line("waiting for another start of this engine")):
         if (running := process.find(layout)) and _wait_for_answer(layout, running):
             process.note(layout, running)
             return status(home)
@@ -129,7 +130,7 @@ def stop(home: Path) -> bool:
     if not sys.platform.startswith("linux") or not layout.engine.exists():
         return False
     _require_root()
-    with locked(layout.lock):
+    with lock(layout.lock):
         ran = _end(layout)
         _clean(layout)
         return ran

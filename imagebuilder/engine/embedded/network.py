@@ -21,10 +21,10 @@ from imagebuilder.engine.embedded.layout import (
     Layout,
     OnLine,
     failure,
-    locked,
     read_json,
     write_atomically,
 )
+from imagebuilder.locks import lock
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 RESOLVER = Path("/etc/resolv.conf")
@@ -49,7 +49,7 @@ def up(layout: Layout, on_line: OnLine) -> Network:
     Raises:
         EngineError: IB521 where every private range is in use, IB522 where the bridge cannot be made.
     """
-    with locked(MACHINE / "lock"):
+    with lock(MACHINE / "lock"):
         _remove(layout)
         pool = choose(layout.id, _taken(layout), _remembered(layout))
         text = json.dumps({"pool": str(pool), "home": str(layout.home)})
@@ -74,7 +74,7 @@ def up(layout: Layout, on_line: OnLine) -> Network:
 
 def down(layout: Layout) -> None:
     """Remove every interface, chain and claim of this engine; harmless where there is none."""
-    with locked(MACHINE / "lock"):
+    with lock(MACHINE / "lock"):
         _remove(layout)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import re
 import sys
@@ -17,7 +16,7 @@ import pytest
 
 from imagebuilder.diagnostics import EXIT_NO_ENGINE, EXIT_USAGE, CompileError, EngineError, ImagebuilderError
 from imagebuilder.engine.embedded import CODES, apt, archive, engine, network, process, recipes, rootfs
-from imagebuilder.engine.embedded.layout import SOCKET_LIMIT, Layout, locked
+from imagebuilder.engine.embedded.layout import SOCKET_LIMIT, Layout
 
 DEB822 = """\
 Types: deb
@@ -294,24 +293,6 @@ def test_no_mounts_below_a_plain_folder(tmp_path: Path) -> None:
     rootfs.remove_tree(tmp_path / "a")
     rootfs.remove_tree(tmp_path / "a")
     assert not (tmp_path / "a").exists()
-
-
-def _hold(path: Path, held: multiprocessing.synchronize.Event, go: multiprocessing.synchronize.Event) -> None:
-    with locked(path):
-        held.set()
-        go.wait(10)
-
-
-def test_a_lock_is_waited_for(tmp_path: Path) -> None:
-    held, go = multiprocessing.Event(), multiprocessing.Event()
-    other = multiprocessing.Process(target=_hold, args=(tmp_path / "lock", held, go))
-    other.start()
-    assert held.wait(10)
-    waits: list[str] = []
-    with locked(tmp_path / "lock", lambda: (waits.append("waited"), go.set())[0]):
-        assert waits == ["waited"]
-    other.join(10)
-    assert other.exitcode == 0
 
 
 def test_every_code_has_a_title_and_is_raised_somewhere() -> None:

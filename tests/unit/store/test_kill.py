@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.store import Resources, Store, held, lock
+from imagebuilder.locks import held, lock
+from imagebuilder.store import Resources, Store
 
 KEY = "sha256:" + "ab" * 32
 
@@ -21,7 +22,8 @@ KEY = "sha256:" + "ab" * 32
 BUILDER = """
 import os, signal, sys
 from pathlib import Path
-from imagebuilder.store import Resources, Step, Store, lock
+from imagebuilder.locks import lock
+from imagebuilder.store import Resources, Step, Store
 
 home, name, stop, builds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 key = "sha256:" + "ab" * 32

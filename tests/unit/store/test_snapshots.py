@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from imagebuilder.diagnostics import CompileError
-from imagebuilder.store import Resources, Snapshot, Step, Store, check_name, lock
+from imagebuilder.locks import lock
+from imagebuilder.store import Resources, Snapshot, Step, Store, check_name
 
 KEY = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.store import held, lock
+from imagebuilder.locks import held, lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from imagebuilder.store import lock
+from imagebuilder.locks import lock
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
