@@ -81,7 +81,9 @@ def _entries(root: Path) -> Iterable[tuple[str, str]]:
         except OSError:
             continue
         if file.suffix == ".list":
-            yield from (found.groups() for line in text.splitlines() if (found := _LINE.match(line)))  # type: ignore[misc]
+            for line in text.splitlines():
+                if found := _LINE.match(line):
+                    yield found[1], found[2]
         elif file.suffix == ".sources":
             yield from _deb822(text)
 
