@@ -89,6 +89,7 @@ CODES: dict[str, str] = {
     "IB207": "neither a file nor a folder",
     "IB208": "a link that leaves the folder",
     "IB210": "a file that changed during the build",
+    "IB211": "a copy for the builder that cannot be written",
     # Targets.
     "IB401": "not a target",
     "IB402": "a target whose code fails",

@@ -11,20 +11,27 @@ import errno
 import hashlib
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 from imagebuilder.context.patterns import IgnoreRules, fixed_folder, ignore_lines, is_wildcard, source_regex
 from imagebuilder.diagnostics import Invalid
+from imagebuilder.files import open_regular, read_text
 from imagebuilder.ir.ops import LocalSource
+
+# As many as Linux follows in one path.
+_MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``path`` is relative, with ``/``; it is empty for a source that is a file.
+    """``path`` is relative, with ``/``; for a source that is a file, its name.
 
     ``content`` is the SHA-256 of a file in hexadecimal, the target of a link, or empty.
     """
@@ -37,10 +44,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The entries of a source, sorted by path, parents before what they hold."""
+    """The entries of a source, sorted by path, parents before what they hold.
+
+    ``root`` is the folder in which their paths start, ``source`` what the author named.
+    """
 
     root: Path
-    name: str
+    source: Path
     entries: tuple[Entry, ...]
     digest: str
 
@@ -59,22 +69,46 @@ def read_tree(root: str, source: LocalSource) -> Tree:
     Raises:
         Invalid: something is missing, unreadable, or of a kind that no image can hold.
     """
-    path = Path(root) / source.path
-    if source.kind == "file":
-        entries = [_file_entry(path)]
-        return Tree(path, path.name, tuple(entries), _digest(entries))
-    if not path.is_dir():
-        raise (
-            _unreadable(path)
-            if not path.exists()
-            else Invalid("IB205", f"not a folder: {str(path)!r}", "add_local_file takes a file")
-        )
-    path = path.resolve()
-    wanted = _Selection(path, source)
-    entries = _with_parents(_walk(path, "", _rules(path, source), (), wanted))
+    path = Path(root) / on_disk(source.path)
+    try:
+        if source.kind == "file":
+            entries = [_file_entry(path)]
+            return Tree(path.parent, path, tuple(entries), _digest(entries))
+        if not path.is_dir():
+            raise (
+                _unreadable(path)
+                if not path.exists()
+                else Invalid("IB205", f"not a folder: {str(path)!r}", "add_local_file takes a file")
+            )
+        folder = path.resolve()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    wanted = _Selection(folder, source)
+    rules = _rules(folder, source)
+    entries = _with_parents(_walk(folder, rules, wanted))
+    while wanted.follow(entries):
+        entries = _with_parents(_walk(folder, rules, wanted))
     wanted.check({entry.path for entry in entries})
     entries.sort(key=lambda entry: entry.path.encode())
-    return Tree(path, path.name, tuple(entries), _digest(entries))
+    return Tree(folder, path, tuple(entries), _digest(entries))
+
+
+def on_disk(path: str) -> str:
+    """A path as this process has to say it: names are UTF-8, whatever its locale is."""
+    return os.fsdecode(path.encode())
+
+
+def _as_text(name: str) -> str:
+    """A name from this machine, read as UTF-8 whatever the locale of this process is."""
+    return _checked(os.fsencode(name).decode(errors="surrogateescape"))
+
+
+def _checked(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise Invalid("IB206", f"a file name that is not UTF-8: {name!a}", "rename the file, or ignore it") from None
+    return name
 
 
 class _Selection:
@@ -88,18 +122,59 @@ class _Selection:
 
     def __init__(self, root: Path, source: LocalSource) -> None:
         self._root = root
-        self._groups = []
         self._source = source
-        for group in source.include:
-            patterns = []
-            for pattern in group:
-                literal = source.literal or not is_wildcard(pattern)
-                patterns.append(source_regex(pattern, literal=literal))
-                if literal:
-                    patterns += [source_regex(target, literal=True) for target in _link_targets(root, pattern)]
-            self._groups.append(tuple(patterns))
+        self._followed: set[str] = set()
+        self._groups = [[regex for pattern in group for regex in self._patterns(pattern)] for group in source.include]
         self.met = set(self.matching("."))
         self._all = not self._groups or bool(self.met)
+
+    def _patterns(self, pattern: str) -> Iterator[re.Pattern[str]]:
+        """The pattern; and where symbolic links stand on the way to it, each link and the pattern behind it."""
+        literal = self._source.literal or not is_wildcard(pattern)
+        yield source_regex(pattern, literal=literal)
+        parts = posixpath.normpath(pattern).lstrip("/").split("/")
+        for _ in range(_MAX_LINKS):
+            fixed = parts if literal else list(takewhile(lambda part: not is_wildcard(part), parts))
+            ways = ("/".join(fixed[:count]) for count in range(1, len(fixed) + 1))
+            link = next((way for way in ways if (self._root / on_disk(way)).is_symlink()), None)
+            if link is None:
+                return
+            self._followed.add(link)
+            yield source_regex(link, literal=True)
+            parts = [*self._target(link).split("/"), *parts[link.count("/") + 1 :]]
+            yield source_regex("/".join(parts), literal=literal)
+        raise _unreadable(self._root / on_disk(pattern), OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+
+    def _target(self, link: str) -> str:
+        """Where a link leads, one step, as a path in the root."""
+        path = self._root / on_disk(link)
+        target = posixpath.join(posixpath.dirname(link), _as_text(os.readlink(path)))
+        if posixpath.isabs(target):
+            target = posixpath.relpath(target, _as_text(str(self._root)))
+        target = posixpath.normpath(target)
+        if target.split("/")[0] == "..":
+            raise Invalid(
+                "IB208",
+                f"a link that leaves the folder: {str(path)!r}",
+                "the builder sees nothing outside of it; copy the target",
+            )
+        return target
+
+    def follow(self, entries: Iterable[Entry]) -> bool:
+        """Take along where the links lead that a wildcard named; whether there were new ones.
+
+        The builder follows a link that is a source, not one inside of a folder that is.
+        """
+        if self._all:
+            return False
+        found = [e.path for e in entries if e.type == "link" and e.path not in self._followed and self.matching(e.path)]
+        self._followed.update(found)
+        for path in found:
+            for number in self.matching(path):
+                # What it leads to may be missing or elsewhere; the builder says so then.
+                with suppress(Invalid):
+                    self._groups[number] += self._patterns(_escaped(path) if not self._source.literal else path)
+        return bool(found)
 
     def matching(self, path: str) -> frozenset[int]:
         """The groups that name the path."""
@@ -128,45 +203,32 @@ class _Selection:
         return all((folder in taken) if (folder := fixed_folder(pattern)) else bool(taken) for pattern in group)
 
 
-def _walk(
-    folder: Path,
-    prefix: str,
-    rules: IgnoreRules,
-    matched: tuple[bool, ...],
-    wanted: _Selection,
-    above: frozenset[int] = frozenset(),
-) -> Iterator[Entry]:
-    try:
-        with os.scandir(folder) as found:
-            children = list(found)
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-    for child in children:
-        path = prefix + child.name
-        ignored, below = rules.matches(path, matched)
-        is_dir = child.is_dir(follow_symlinks=False)
-        groups = above | wanted.matching(path)
-        take = wanted.takes(groups) and not ignored
-        if is_dir:
-            if ignored and not rules.may_include_below(path):
-                continue
-            if take:
+def _walk(root: Path, rules: IgnoreRules, wanted: _Selection) -> Iterator[Entry]:
+    """What is taken, in no order; without recursion, since folders may be nested deeper than Python's stack."""
+    waiting: list[tuple[str, str, tuple[bool, ...], frozenset[int]]] = [(str(root), "", (), frozenset())]
+    while waiting:
+        folder, prefix, matched, above = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                children = list(found)
+        except OSError as error:
+            raise _unreadable(Path(folder), error) from None
+        for child in children:
+            path = prefix + os.fsencode(child.name).decode(errors="surrogateescape")
+            ignored, below = rules.matches(path, matched)
+            is_dir = child.is_dir(follow_symlinks=False)
+            groups = above | wanted.matching(path)
+            take = wanted.takes(groups) and not ignored
+            if is_dir:
+                if ignored and not rules.may_include_below(path):
+                    continue
+                if take:
+                    wanted.met |= groups
+                    yield Entry(_checked(path), "dir")
+                waiting.append((child.path, path + "/", below, groups))
+            elif take and (entry := _entry(_checked(path), Path(child.path))):
                 wanted.met |= groups
-                yield Entry(_checked(path, child), "dir")
-            yield from _walk(Path(child.path), path + "/", rules, below, wanted, groups)
-        elif take and (entry := _entry(_checked(path, child), Path(child.path))):
-            wanted.met |= groups
-            yield entry
-
-
-def _checked(path: str, child: os.DirEntry[str]) -> str:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise Invalid(
-            "IB206", f"a file name that is not UTF-8: {child.path!a}", "rename the file, or ignore it"
-        ) from None
-    return path
+                yield entry
 
 
 def _with_parents(entries: Iterator[Entry]) -> list[Entry]:
@@ -182,7 +244,7 @@ def _entry(name: str, path: Path) -> Entry | None:
     try:
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
-            return Entry(name, "link", os.readlink(path))
+            return Entry(name, "link", _as_text(os.readlink(path)))
         if stat.S_ISSOCK(status.st_mode):
             return None  # It has no content; the builder leaves sockets out too.
         if not stat.S_ISREG(status.st_mode):
@@ -200,14 +262,14 @@ def _entry(name: str, path: Path) -> Entry | None:
 def _file_entry(path: Path) -> Entry:
     if path.is_dir():
         raise Invalid("IB205", f"a folder, not a file: {str(path)!r}", "add_local_dir takes folders")
-    entry = _entry("", _resolved(path, strict=True))
+    entry = _entry(_as_text(path.name), _resolved(path, strict=True))
     if entry is None:
         raise Invalid("IB207", f"neither a file nor a folder: {str(path)!r}")
     return entry
 
 
 def _hash(path: Path) -> tuple[str, int]:
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return digest.hexdigest(), file.tell()
 
@@ -216,7 +278,7 @@ def _digest(entries: list[Entry]) -> str:
     total = hashlib.sha256(b"imagebuilder tree 1\0")
     for entry in entries:
         for part in (entry.type, entry.path, entry.content):
-            data = part.encode(errors="surrogateescape")
+            data = part.encode()
             total.update(b"%d:%s" % (len(data), data))
     return "sha256:" + total.hexdigest()
 
@@ -226,7 +288,7 @@ def _rules(path: Path, source: LocalSource) -> IgnoreRules:
     if source.dockerignore:
         file = path / source.dockerignore
         try:
-            lines = ignore_lines(file.read_text(encoding="utf-8"))
+            lines = ignore_lines(read_text(file))
         except (FileNotFoundError, NotADirectoryError):
             pass
         except (OSError, UnicodeDecodeError) as error:
@@ -238,22 +300,8 @@ def _rules(path: Path, source: LocalSource) -> IgnoreRules:
     return IgnoreRules([*lines, *source.ignore])
 
 
-def _link_targets(root: Path, pattern: str) -> Iterator[str]:
-    """Where symbolic links on the way to a source lead, inside the root: the builder follows those it is named."""
-    path = root
-    for part in Path(pattern.lstrip("/")).parts:
-        path = path / part
-        if not path.is_symlink():
-            continue
-        target = _resolved(path)
-        if not target.is_relative_to(root):
-            raise Invalid(
-                "IB208",
-                f"a link that leaves the folder: {str(path)!r}",
-                "the builder sees nothing outside of it; copy the target",
-            )
-        yield target.relative_to(root).as_posix()
-        path = target
+def _escaped(path: str) -> str:
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def _resolved(path: Path, *, strict: bool = False) -> Path:

@@ -163,3 +163,41 @@ def test_what_no_group_takes_is_not_in_the_digest(folder: Path) -> None:
     assert read_tree(str(folder), source).digest == before
     (folder / "a.txt").write_text("changed")
     assert read_tree(str(folder), source).digest != before
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    root = tmp_path / "linked"
+    (root / "sub/deep").mkdir(parents=True)
+    (root / "sub/x").write_text("x")
+    (root / "sub/y").write_text("y")
+    (root / "sub/deep/z").write_text("z")
+    (root / "l").symlink_to("sub")
+    (root / "lx").symlink_to("sub/x")
+    (root / "chain").symlink_to("lx")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("source", "paths"),
+    [
+        ("l/x", ["l", "sub/x"]),
+        ("l/deep/z", ["l", "sub/deep/z"]),
+        ("l/*", ["l", "sub/deep/z", "sub/x", "sub/y"]),
+        ("l/[x]", ["l", "sub/x"]),
+        ("lx", ["lx", "sub/x"]),
+        ("lx*", ["lx", "sub/x"]),
+        ("chain", ["chain", "lx", "sub/x"]),
+        ("cha*", ["chain", "lx", "sub/x"]),
+        ("l", ["l", "sub/deep/z", "sub/x", "sub/y"]),
+    ],
+)
+def test_links_on_the_way_come_with_what_they_lead_to(linked: Path, source: str, paths: list[str]) -> None:
+    """The builder follows the links that a source names or a wildcard finds; it needs both ends, and no more."""
+    assert taken(linked, (source,)) == paths
+
+
+def test_links_inside_of_a_folder_stay_links(linked: Path) -> None:
+    (linked / "sub/out").symlink_to("../../elsewhere")
+    assert "sub/out" in taken(linked, ("sub",))
+    assert len(taken(linked, (".",))) == 7

@@ -80,6 +80,7 @@ def test_a_file(root: Path) -> None:
     tree = read_tree(str(root), LocalSource(path="link", kind="file"))
     target = root.parent / "staged"
     stage_tree(tree, target)
+    target /= "link"
     assert target.read_bytes() == b"content\r\n\0" and not target.is_symlink()
     assert (stat.S_IMODE(target.stat().st_mode), target.stat().st_mtime_ns) == (0o644, MTIME)
 
@@ -94,6 +95,8 @@ def test_text(tmp_path: Path) -> None:
 MEANWHILE: dict[str, Callable[[Path], object]] = {
     "another content": lambda root: (root / "sub/file").write_bytes(b"CONTENT\r\n\0"),
     "more content": lambda root: (root / "sub/file").write_bytes(b"content\r\n\0more"),
+    "a pipe": lambda root: ((root / "program").unlink(), os.mkfifo(root / "program")),
+    "a link to what never ends": lambda root: ((root / "program").unlink(), (root / "program").symlink_to("/dev/zero")),
     "another target": lambda root: ((root / "link").unlink(), (root / "link").symlink_to("sub")),
     "a file that is gone": lambda root: (root / "program").unlink(),
     "a file that is a folder now": lambda root: ((root / "program").unlink(), (root / "program").mkdir()),

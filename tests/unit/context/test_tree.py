@@ -14,6 +14,7 @@ import pytest
 
 from imagebuilder.context import Tree, read_tree
 from imagebuilder.diagnostics import Invalid
+from imagebuilder.files import open_regular
 from imagebuilder.ir.ops import LocalSource
 
 
@@ -47,14 +48,20 @@ def test_entries(root: Path) -> None:
         ("sub/empty", "dir", "", 0),
         ("sub/file", "file", content, 7),
     ]
-    assert (tree.root, tree.name, tree.size) == (root, "root", 17)
+    assert (tree.root, tree.source, tree.size) == (root, root, 17)
     assert tree.digest.startswith("sha256:")
 
 
 def test_a_file(root: Path) -> None:
     tree = file_tree(root / "program")
-    assert [(e.path, e.type, e.size) for e in tree.entries] == [("", "program", 10)]
-    assert tree.name == "program"
+    assert [(e.path, e.type, e.size) for e in tree.entries] == [("program", "program", 10)]
+    assert (tree.root, tree.source) == (root, root / "program")
+
+
+def test_the_name_of_a_file_is_part_of_what_it_is(root: Path) -> None:
+    """A copy into a folder that is there takes the name along."""
+    (root / "same").write_bytes((root / "sub/file").read_bytes())
+    assert file_tree(root / "same").digest != file_tree(root / "sub/file").digest
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -156,9 +163,9 @@ def test_a_link_to_a_folder_is_not_entered(root: Path) -> None:
 def test_a_link_named_as_a_file_is_followed(root: Path) -> None:
     (root / "second").symlink_to("link")
     tree = file_tree(root / "second")
-    assert [(e.type, e.size) for e in tree.entries] == [("file", 7)]
-    assert tree.name == "second"
-    assert tree.digest == file_tree(root / "sub/file").digest
+    assert [(e.path, e.type, e.size) for e in tree.entries] == [("second", "file", 7)]
+    (root / "sub/second").write_bytes((root / "sub/file").read_bytes())
+    assert tree.digest == file_tree(root / "sub/second").digest
 
 
 def test_a_link_named_as_a_folder_is_followed(root: Path, tmp_path: Path) -> None:
@@ -252,10 +259,57 @@ def test_a_folder_whose_name_is_not_utf8_is_refused(root: Path) -> None:
     assert caught.value.code == "IB206"
 
 
-def test_a_link_target_that_is_not_utf8_is_kept(root: Path) -> None:
+def test_a_link_target_that_is_not_utf8_is_refused(root: Path) -> None:
+    """The builder's own protocol carries UTF-8 alone."""
     os.symlink(b"\xff\xfe", os.fsencode(root) + b"/bytes")
-    entry = next(e for e in folder_tree(root).entries if e.path == "bytes")
-    assert os.fsencode(entry.content) == b"\xff\xfe"
+    with pytest.raises(Invalid) as caught:
+        folder_tree(root)
+    assert caught.value.code == "IB206"
+
+
+def test_the_digest_does_not_depend_on_the_locale(root: Path) -> None:
+    """Names are UTF-8, whatever a process takes file names for."""
+    (root / "ünï").write_text("x")
+    code = (
+        "import sys; from imagebuilder.context import read_tree; from imagebuilder.ir.ops import LocalSource; "
+        "print(read_tree(sys.argv[1], LocalSource(path='.')).digest)"
+    )
+    found = {folder_tree(root).digest}
+    for environment in ({"PYTHONUTF8": "1"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        argv = [sys.executable, "-c", code, os.fsencode(root)]
+        done = subprocess.run(argv, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+        found.add(done.stdout.strip())
+    assert len(found) == 1
+
+
+def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+    depth = sys.getrecursionlimit() + 50
+    here = os.getcwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(depth):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    assert len(folder_tree(tmp_path).entries) == depth
+    # Later clean-up by recursion would fail.
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "pipe"])
+def test_a_pipe_is_not_waited_for(root: Path, name: str) -> None:
+    os.mkfifo(root / name)
+    with pytest.raises(Invalid) as caught:
+        folder_tree(root, dockerignore=".dockerignore")
+    assert caught.value.code in ("IB201", "IB207")
+
+
+def test_a_path_beyond_what_the_system_takes(tmp_path: Path) -> None:
+    for kind in ("file", "dir"):
+        with pytest.raises(Invalid) as caught:
+            read_tree(str(tmp_path), LocalSource(path="x" * 5000, kind=kind))
+        assert caught.value.code == "IB201"
 
 
 # What cannot be read --------------------------------------------------------------------------------
@@ -280,14 +334,13 @@ def test_a_folder_for_a_file_and_the_reverse(root: Path) -> None:
 
 def test_an_unreadable_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root reads everything, so the refusal is the test's own."""
-    opening = Path.open
 
-    def refusing(self: Path, *args: object, **options: object) -> object:
-        if self.name == "file":
-            raise PermissionError(13, "Permission denied", str(self))
-        return opening(self, *args, **options)
+    def refusing(path: Path) -> object:
+        if path.name == "file":
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_regular(path)
 
-    monkeypatch.setattr(Path, "open", refusing)
+    monkeypatch.setattr("imagebuilder.context.tree.open_regular", refusing)
     with pytest.raises(Invalid) as caught:
         folder_tree(root)
     assert caught.value.code == "IB201" and "sub/file': permission denied" in caught.value.message
