@@ -165,6 +165,8 @@ class Build:
     @contextmanager
     def _staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:
         """The files of the build in a folder that is gone afterwards."""
+        from imagebuilder.backends.dockerfile import FOLDER
+
         folder = private_folder(self._store.home / "staging") / self._store.lock_path(self._plan.key).name
         shutil.rmtree(folder, ignore_errors=True)
         main = private_folder(folder / "main")
@@ -173,7 +175,7 @@ class Build:
             for context in dockerfile.contexts:
                 path = (main if context.main else folder) / context.name
                 path.mkdir(mode=0o755)
-                self._stage(context, path / context.prefix)
+                self._stage(context, path / FOLDER)
                 if not context.main:
                     contexts[context.name] = path
             file = folder / "Dockerfile"
@@ -183,9 +185,12 @@ class Build:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _stage(self, context: Context, target: Path) -> None:
+        from imagebuilder.backends.dockerfile import Text
+
         try:
-            if isinstance(context.content, str):
-                stage_text(context.content, target)
+            if isinstance(context.content, Text):
+                target.mkdir(mode=0o755)
+                stage_text(context.content.content, target / context.content.name)
             else:
                 stage_tree(self._plan.trees[context.content], target)
         except Invalid as error:

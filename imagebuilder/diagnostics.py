@@ -75,6 +75,7 @@ CODES: dict[str, str] = {
     "IB143": "a text without a line end among several",
     "IB144": "a line that is too long",
     "IB145": "a pattern that would mean another modifier",
+    "IB146": "values that are too long together",
     # Secrets.
     "IB150": "a secret without a value",
     "IB151": "a secret's file that does not exist",

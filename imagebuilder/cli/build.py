@@ -108,10 +108,12 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
+    from imagebuilder.backends.dockerfile import Text
+
     plan = _plan(arguments)
     dockerfile = plan.dockerfile()
     contexts = {
-        context.name: None if isinstance(context.content, str) else str(plan.trees[context.content].root)
+        context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
         for context in dockerfile.contexts
     }
     if arguments.json:

@@ -86,6 +86,11 @@ def simplified(parts: list[str | Var]) -> Word:
     return Expansion(parts=whole)
 
 
+def literal_pattern(path: str) -> str:
+    """A path as a COPY source, which is a pattern: a class of one character is that character."""
+    return re.sub(r"[*?\[\\]", lambda found: "[\\\\]" if found[0] == "\\" else f"[{found[0]}]", path)
+
+
 def variables(word: Word) -> set[str]:
     """The names that a word refers to, nested ones included."""
     if isinstance(word, str):

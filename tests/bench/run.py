@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from imagebuilder.backends.dockerfile import ca
+from imagebuilder.backends.dockerfile import FOLDER, ca
 from imagebuilder.client import Client
 from imagebuilder.compiler import compile
 from imagebuilder.context import stage_tree
@@ -102,8 +102,8 @@ def overhead(engine: DockerEngine, start: float) -> None:
                 context = dockerfile.contexts[0]
                 name, staged = context.name, str(folder / "staged")
                 Path(staged).mkdir()
-                assert not isinstance(context.content, str)
-                stage_tree(plan.trees[context.content], Path(staged) / context.prefix)
+                assert isinstance(context.content, tuple)
+                stage_tree(plan.trees[context.content], Path(staged) / FOLDER)
         program = str(engine.buildx().program)
         tool, plain = in_turn(runs, ours, lambda n: bare(n + 2 * runs, program))
         show("build, all cached", "imagebuilder build", tool, "buildx build (the plugin itself)", plain)

@@ -132,7 +132,7 @@ def test_the_engine_gets_a_copy_that_is_gone_afterwards(bench: Bench) -> None:
 
     bench.engine.during = look
     bench.build(bench.project())
-    assert seen == {"src/files/a": "a", "b/b": "no line end"}
+    assert seen == {"src/files/a": "a", "b/files/b": "no line end"}
     assert bench.staged() == []
 
 

@@ -40,8 +40,12 @@ class Values:
 
     def name(self, value: str) -> str:
         """The argument that holds the value. Its name is made of the value, so that no other step moves it."""
-        name = f"IB_VALUE_{sha256(value.encode()).hexdigest()[:12]}"
-        self.arguments[name] = value
+        digest = sha256(value.encode()).hexdigest()
+        name = f"IB_VALUE_{digest[:12]}"
+        # Two values whose digests begin alike, which somebody can look for, get whole ones.
+        if self.arguments.setdefault(name, value) != value:
+            name = f"IB_VALUE_{digest}"
+            self.arguments[name] = value
         self._asked[name] = None
         return name
 
@@ -80,16 +84,31 @@ def flag(value: Word) -> str:
     Raises:
         Invalid: it has a character that flags cannot hold.
     """
+    return _unquoted(value, r"""[^\s"'\\$`\x00-\x20\x7f]*""")
+
+
+def field(value: Word) -> str:
+    """The value of one field of a flag that has several, parted by commas, such as ``--mount=``.
+
+    Raises:
+        Invalid: it has a character that fields cannot hold.
+    """
+    return _unquoted(value, r"""[^\s,"'\\$`\x00-\x20\x7f]*""")
+
+
+def _unquoted(value: Word, allowed: str) -> str:
     if isinstance(value, Expansion):
         for var in (part for part in value.parts if isinstance(part, Var)):
-            flag(var.word)
-            flag(var.replacement or "")
-        return "".join(_variable(part, None) if isinstance(part, Var) else flag(part) for part in value.parts)
-    if value and not re.fullmatch(r"[^\s,\"'\\$`\x00-\x20\x7f]+", value):
+            _unquoted(var.word, allowed)
+            _unquoted(var.replacement or "", allowed)
+        return "".join(
+            _variable(part, None) if isinstance(part, Var) else _unquoted(part, allowed) for part in value.parts
+        )
+    if not re.fullmatch(allowed, value):
         raise Invalid(
             "IB142",
             f"a value that no flag can hold: {value!a}",
-            "blanks, commas, quotes, '$' and '\\' are not possible here",
+            "blanks, quotes, '$' and '\\' are not possible here, nor are commas in a mount",
         )
     return value
 
@@ -131,14 +150,26 @@ def _is_bare(value: Word) -> bool:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether shell text can stand on its instruction's line and mean the same."""
+    """Whether shell text can stand on its instruction's line and mean the same.
+
+    Text that begins with ``[`` can where it is no JSON: BuildKit then reads it as text too.
+    """
     return bool(text) and not (
         _CONTROL.search(text.replace("\t", ""))
         or text != text.strip()
-        or text.startswith(("-", "[", "#", "<<"))
+        or text.startswith(("-", "#", "<<"))
+        or (text.startswith("[") and _is_json(text))
         or "<<" in text
         or text.endswith("\\")
     )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def delimiter(*bodies: str) -> str:

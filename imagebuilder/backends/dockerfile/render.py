@@ -25,6 +25,8 @@ from imagebuilder.ir.stage import Stage, Step, ordered
 
 # BuildKit counts these, as "[name 2/5]", when it reports progress.
 _COUNTED = frozenset({"run", "copy", "add", "write_files", "workdir"})
+# Linux takes two megabytes of arguments and environment together (ARG_MAX).
+_MOST_ARGUMENTS = 1_000_000
 # Only the last of each counts in a stage.
 _SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
 
@@ -97,6 +99,10 @@ class _Renderer:
             if self._lines:
                 self._lines.append("")
             self._stage(number, stage, steps)
+        if (size := sum(len(value.encode()) for value in self._values.arguments.values())) > _MOST_ARGUMENTS:
+            help = "put large values into files: add_text or add_local_file"
+            message = f"{size:,} bytes of values for the builder's command line, which holds {_MOST_ARGUMENTS:,}"
+            self._errors.append(Diagnostic("IB146", message, help=help))
         if self._errors:
             raise CompileError(self._errors)
         return Dockerfile(
@@ -122,6 +128,7 @@ class _Renderer:
         position = 1 if isinstance(stage.base, BaseImage) else 0
         self._emit(self._macros.stage(ref, platform, name), shown, position, stage.place)
         rule = LinkRule(stage)
+        self._views.enter(stage)
         declared: set[str] = set()
         for step in steps:
             try:

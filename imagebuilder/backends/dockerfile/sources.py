@@ -3,10 +3,9 @@
 Local files reach the build as named contexts. A context's name carries a piece
 of its content's digest: a builder that kept files of an earlier build under the
 same name compares only their size and time, so two contents must never share a
-name. The files lie one level down, where a ``.dockerignore`` among them is a
-file like any other: a folder under a fixed name, since BuildKit's cache covers
-the last name of a source and a checkout may be called anything, and a single
-file under its own.
+name. The files lie one level down, in ``files/``, where a ``.dockerignore``
+among them is a file like any other. That name is fixed, since BuildKit's cache
+covers the last name of a source and a checkout may be called anything.
 """
 
 from __future__ import annotations
@@ -28,17 +27,24 @@ Digests = Mapping[tuple[str, LocalSource], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """A build context: ``prefix`` is the name under which ``content`` lies in it.
+class Text:
+    """A file whose text is part of the spec."""
 
-    ``content`` is a step's root and a local source, or the text of a file. ADD
-    reads local files from the main context alone: a ``main`` context is a folder
-    of its name in that one.
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A build context: ``content`` lies in its folder ``files``.
+
+    ``content`` is a step's root and a local source, or a text. ADD reads local
+    files from the main context alone: a ``main`` context is a folder of its name
+    in that one.
     """
 
     name: str
-    prefix: str
-    content: tuple[str, LocalSource] | str
+    content: tuple[str, LocalSource] | Text
     main: bool = False
 
 
@@ -49,16 +55,16 @@ class Sources:
         self._digests = digests
         self._stages = stages
         self.contexts: dict[tuple[str, bool], Context] = {}
+        self._contents: dict[str, str] = {}
 
     def local(self, step: Step, source: LocalSource, *, main: bool = False) -> Context:
         # Of the path as the author wrote it: where it lies on this machine must not show.
         file = posixpath.basename(posixpath.normpath(source.path))
-        digest = self._digests[step.root, source].partition(":")[2]
-        prefix = FOLDER if source.kind == "dir" else file
-        return self._context(file, prefix, digest, (step.root, source), main)
+        return self._context(file, self._digests[step.root, source], (step.root, source), main)
 
     def text(self, name: str, content: str) -> Context:
-        return self._context(name, name, sha256(content.encode()).hexdigest(), content)
+        plain = name if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", name) else "text"
+        return self._context(plain, sha256(f"{plain}\0{content}".encode()).hexdigest(), Text(plain, content))
 
     def name(self, origin: LocalSource | ImageSource | Stage, step: Step) -> str:
         """What stands after ``--from=``."""
@@ -66,10 +72,10 @@ class Sources:
             return self.local(step, origin).name
         return self._stages.name(origin) if isinstance(origin, Stage) else origin.ref
 
-    def _context(
-        self, name: str, prefix: str, digest: str, content: tuple[str, LocalSource] | str, main: bool = False
-    ) -> Context:
+    def _context(self, name: str, digest: str, content: tuple[str, LocalSource] | Text, main: bool = False) -> Context:
+        digest = digest.removeprefix("sha256:")
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "context"
-        plain = prefix if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", prefix) else slug
-        context = Context(f"{slug}-{digest[:12]}", plain, content, main)
-        return self.contexts.setdefault((context.name, main), context)
+        short = f"{slug}-{digest[:12]}"
+        # Two contents whose digests begin alike, which somebody can look for, get whole ones.
+        unique = short if self._contents.setdefault(short, digest) == digest else f"{slug}-{digest}"
+        return self.contexts.setdefault((unique, main), Context(unique, content, main))

@@ -8,7 +8,7 @@ from typing import Any
 
 from imagebuilder.backends.dockerfile import ca, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
-from imagebuilder.backends.dockerfile.sources import Sources
+from imagebuilder.backends.dockerfile.sources import FOLDER, Sources, Text
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir.ops import (
     Add,
@@ -30,8 +30,8 @@ from imagebuilder.ir.ops import (
     Workdir,
     WriteFiles,
 )
-from imagebuilder.ir.stage import Step
-from imagebuilder.ir.words import Expansion, Word
+from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.ir.words import Expansion, Word, literal_pattern
 
 _MOUNT_FIELDS = (
     "id",
@@ -48,6 +48,7 @@ _MOUNT_FIELDS = (
 )
 # A here-document is for text that a person reads in the Dockerfile; longer files go through a context.
 _HEREDOC_LIMIT = 4096
+_DEFAULT_SHELL: tuple[str, ...] = ("/bin/sh", "-c")
 
 
 class Views:
@@ -55,7 +56,14 @@ class Views:
         self._sources = sources
         self._values = values
         self._ca = with_ca
-        self._shell: tuple[str, ...] = ("/bin/sh", "-c")
+        self._shell = _DEFAULT_SHELL
+        self._shells: dict[Stage, tuple[str, ...]] = {}
+
+    def enter(self, stage: Stage) -> None:
+        """The views that follow are of this stage, which starts with the shell of the one that it stands on."""
+        self._shell = self._shells.get(stage.base, _DEFAULT_SHELL) if isinstance(stage.base, Stage) else _DEFAULT_SHELL
+        self._stage = stage
+        self._shells[stage] = self._shell
 
     def view(self, step: Step, rule: LinkRule) -> Any:
         """The template's ``op`` for a step."""
@@ -78,7 +86,7 @@ class Views:
             case Healthcheck():
                 return self._healthcheck(op)
             case Shell():
-                self._shell = op.words
+                self._shell = self._shells[self._stage] = op.words
             case Workdir():
                 return SimpleNamespace(path=self._word(op.path))
             case User():
@@ -130,14 +138,13 @@ class Views:
         if mount.origin is not None:
             fields.append(f"from={self._sources.name(mount.origin, step)}")
             if isinstance(mount.origin, LocalSource):
-                prefix = self._sources.local(step, mount.origin).prefix
-                source = posixpath.normpath(posixpath.join(prefix, str(source or ".").lstrip("/")))
+                source = posixpath.normpath(posixpath.join(FOLDER, str(source or ".").lstrip("/")))
         for name in _MOUNT_FIELDS:
             value = source if name == "source" else getattr(mount, name)
             if isinstance(value, bool):
                 fields.append(f"{name}={'true' if value else 'false'}")
             elif value is not None:
-                fields.append(f"{name}={quote.flag(value)}")
+                fields.append(f"{name}={quote.field(value)}")
         return "--mount=" + ",".join(fields)
 
     def _copy(self, step: Step, op: Copy, rule: LinkRule) -> SimpleNamespace:
@@ -183,13 +190,13 @@ class Views:
         parents: bool = False,
         main: bool = False,
     ) -> tuple[Word, ...]:
-        """Sources of a local origin lie under the context's prefix."""
+        """Sources of a local origin lie in the context's folder."""
         if not isinstance(origin, LocalSource):
             return sources
         context = self._sources.local(step, origin, main=main)
-        prefix = f"{context.name}/{context.prefix}" if main else context.prefix
+        prefix = f"{context.name}/{FOLDER}" if main else FOLDER
         if origin.kind == "file":
-            return (prefix,)
+            return (f"{prefix}/{literal_pattern(posixpath.basename(origin.path))}",)
         # What stands before '/./' is not copied with --parents.
         pivot = f"{prefix}/." if parents and not any("/./" in str(s) for s in sources) else prefix
         return tuple(
@@ -202,10 +209,11 @@ class Views:
         (name, content), *others = op.files
         if not others and isinstance(content, str) and not _fits_heredoc(content):
             context = self._sources.text(name or posixpath.basename(str(op.dest)), content)
+            assert isinstance(context.content, Text)
             return SimpleNamespace(
                 flags=[f"--from={context.name}", *flags],
                 files=[],
-                dest=quote.paths((context.prefix, op.dest), self._values),
+                dest=quote.paths((f"{FOLDER}/{context.content.name}", op.dest), self._values),
             )
         files = []
         for name, content in op.files:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from imagebuilder.ir.ops import (
@@ -21,7 +20,7 @@ from imagebuilder.ir.ops import (
     Op,
     WriteFiles,
 )
-from imagebuilder.ir.words import Expansion, Var, Word
+from imagebuilder.ir.words import Expansion, Var, Word, literal_pattern
 from imagebuilder.passes.lower.scope import Scope
 
 PYTHON_SOURCE = "/opt/python"
@@ -87,6 +86,6 @@ def git_clone(op: GitClone, scope: Scope) -> Iterator[Op]:
 
 def copy_from(op: CopyFrom, scope: Scope) -> Iterator[Op]:
     origin = ImageSource(ref=op.source) if isinstance(op.source, str) else op.source
-    # COPY takes its sources for patterns; a character class of one character is that character.
-    source = re.sub(r"[*?\[\\]", lambda found: "[\\\\]" if found[0] == "\\" else f"[{found[0]}]", op.src)
-    yield Copy(sources=(source,), dest=op.dest, origin=origin, chown=op.chown or "", chmod=op.chmod or "")
+    yield Copy(
+        sources=(literal_pattern(op.src),), dest=op.dest, origin=origin, chown=op.chown or "", chmod=op.chmod or ""
+    )

@@ -11,5 +11,5 @@ COPY <<'EOF_2' /ends
 EOF
 EOF_1
 EOF_2
-COPY --from=one-line-8bda05b7f04e one-line /etc/one-line
-COPY --from=odd-77a788996fad odd /etc/odd
+COPY --from=one-line-08eadffb9bd4 files/one-line /etc/one-line
+COPY --from=odd-827bc947b9e4 files/odd /etc/odd

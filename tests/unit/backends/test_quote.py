@@ -170,12 +170,20 @@ def test_a_flag_is_written_without_quotes(value: Word, written: str) -> None:
     assert quote.flag(value) == written
 
 
-@pytest.mark.parametrize("character", [*" ,\"'$\\`", "\t", "\n", "\x00", "\x7f", "\xa0", "\u2028"], ids=ascii)
+def test_a_comma_is_of_no_weight_but_in_a_field() -> None:
+    assert quote.flag("u=rwX,go=rX") == "u=rwX,go=rX"
+    with pytest.raises(Invalid) as caught:
+        quote.field("/a,b")
+    assert caught.value.code == "IB142"
+
+
+@pytest.mark.parametrize("character", [*" \"'$\\`", "\t", "\n", "\x00", "\x7f", "\xa0", "\u2028"], ids=ascii)
 def test_a_flag_refuses_what_it_cannot_hold(character: str) -> None:
     for value in (f"a{character}b", word_of(f"a{character}", Var(name="A")), var(":-", f"a{character}b")):
-        with pytest.raises(Invalid) as caught:
-            quote.flag(value)
-        assert caught.value.code == "IB142" and caught.value.help
+        for write in (quote.flag, quote.field):
+            with pytest.raises(Invalid) as caught:
+                write(value)
+            assert caught.value.code == "IB142" and caught.value.help
 
 
 # Vectors ----------------------------------------------------------------------------------------------
@@ -246,7 +254,7 @@ def test_a_destination_behind_a_here_document_has_no_quotes(dest: Word, written:
 # Shell text and here-documents ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["true", "a\tb", "echo \"$HOME\" 'x' \\\\ x", "a # b", "a < b", "é", "a\\ b"])
+@pytest.mark.parametrize("text", ["true", "a\tb", "echo \"$HOME\" 'x' \\\\ x", "a # b", "a < b", "é", "a\\ b", "[ -f x ] && y", "[a]"])
 def test_shell_text_that_can_stand_on_its_line(text: str) -> None:
     assert quote.is_one_line(text)
 
@@ -260,7 +268,9 @@ def test_shell_text_that_can_stand_on_its_line(text: str) -> None:
         "\ta",
         "\xa0a",
         "-a",
-        "[a]",
+        '["a"]',
+        "[1]",
+        "[]",
         "#a",
         "<<EOF",
         "cat <<EOF",

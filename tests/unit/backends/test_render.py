@@ -301,3 +301,20 @@ def test_all_mistakes_are_found_at_once_and_each_at_its_call() -> None:
     assert [d.code for d in caught.value.diagnostics] == ["IB144", "IB143"]
     assert [d.place for d in caught.value.diagnostics] == [step.place for step in image.stage.steps]
     assert all(d.place is not None and d.help for d in caught.value.diagnostics)
+
+
+def test_a_shell_is_that_of_its_own_stage_and_of_those_on_top() -> None:
+    """A command that cannot stand on a line is written as the vector that its shell's form means."""
+    other = Image.base("debian").shell(["/bin/bash", "-c"]).run_commands("true")
+    odd = "a\nb"
+    beside = rendered(Image.base("debian").copy_from(other, "/a", "/a").cmd(odd)).text
+    assert 'CMD ["/bin/sh", "-c", "a\\nb"]' in beside
+    on_top = rendered(Image(Stage(other.stage)).cmd(odd)).text
+    assert 'CMD ["/bin/bash", "-c", "a\\nb"]' in on_top
+
+
+def test_values_that_no_command_line_holds_are_refused() -> None:
+    image = Image.base("debian").env({f"V{n}": f"\n{n}" + "x" * 90_000 for n in range(12)})
+    with pytest.raises(CompileError) as caught:
+        rendered(image)
+    assert [d.code for d in caught.value.diagnostics] == ["IB146"]

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import Image
-from imagebuilder.backends.dockerfile import Context, Dockerfile
-from imagebuilder.backends.dockerfile.sources import FOLDER
+from imagebuilder.backends.dockerfile import FOLDER, Context, Dockerfile, Text
+from imagebuilder.backends.dockerfile.naming import StageNames
+from imagebuilder.backends.dockerfile.sources import Sources
 from imagebuilder.compiler import compile
-from imagebuilder.ir.ops import LocalSource
+from imagebuilder.ir.ops import LocalSource, Scratch
+from imagebuilder.ir.stage import Stage
 from tests.unit.backends.rendering import PLATFORM, dockerfile, rendered
 
 SPEC = "from imagebuilder import Image\nimage = Image.base('debian').add_local_dir('.', '/app')\n"
@@ -38,7 +40,7 @@ def folder_context(path: Path) -> Context:
 def test_a_contexts_name_carries_its_contents_digest(tmp_path: Path) -> None:
     plan = compile(Image.base("debian").add_local_dir(project(tmp_path / "web", a="1"), "/app"), platform=PLATFORM)
     context = only(plan.dockerfile())
-    assert not isinstance(context.content, str)
+    assert not isinstance(context.content, Text)
     assert context.name == "web-" + plan.trees[context.content].digest.removeprefix("sha256:")[:12]
     assert f"COPY --from={context.name} {FOLDER}/ /app" in plan.dockerfile().text.split("\n")
 
@@ -47,7 +49,6 @@ def test_another_content_is_another_context(tmp_path: Path) -> None:
     """BuildKit compares only size and time with what it kept under the same name."""
     one, two = (folder_context(project(tmp_path / n / "app", a=n)) for n in ("1", "2"))
     assert one.name != two.name
-    assert one.prefix == two.prefix == FOLDER
 
 
 def test_the_same_content_is_the_same_context(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_two_projects_of_one_build_do_not_meet(tmp_path: Path) -> None:
         image = image.add_local_dir(path, f"/srv/{path.parent.name}")
     found = rendered(image).contexts
     assert len({context.name for context in found}) == 2
-    assert [c.content[0] and c.content[1].path for c in found if not isinstance(c.content, str)] == [
+    assert [c.content[0] and c.content[1].path for c in found if not isinstance(c.content, Text)] == [
         str(p) for p in paths
     ]
 
@@ -83,34 +84,51 @@ def test_a_checkouts_own_name_does_not_show(tmp_path: Path) -> None:
 def test_a_file_keeps_its_name(tmp_path: Path) -> None:
     path = project(tmp_path / "x", **{"app.conf": "a"}) / "app.conf"
     found = rendered(Image.base("debian").add_local_file(path, "/etc/"))
-    assert only(found).prefix == "app.conf"
-    assert f"COPY --from={only(found).name} app.conf /etc/app.conf" in found.text.split("\n")
+    assert f"COPY --from={only(found).name} {FOLDER}/app.conf /etc/app.conf" in found.text.split("\n")
 
 
 @pytest.mark.parametrize(
-    ("name", "slug", "prefix"),
+    ("name", "slug", "source"),
     [
-        ("Read Me.TXT", "read-me-txt", "read-me-txt"),
-        ("--link", "link", "link"),
-        ("日本", "context", "context"),
-        ("[a]*$", "a", "a"),
-        (".dockerignore", "dockerignore", "dockerignore"),
-        ("A_b-1.c", "a-b-1-c", "A_b-1.c"),
-        ("x" * 60, "x" * 40, "x" * 60),
+        ("Read Me.TXT", "read-me-txt", '["\\"files/Read Me.TXT\\"", "/x"]'),
+        ("--link", "link", "files/--link /x"),
+        ("日本", "context", "files/日本 /x"),
+        ("[a]*", "a", "files/[[]a][*] /x"),
+        (".dockerignore", "dockerignore", "files/.dockerignore /x"),
+        ("x" * 60, "x" * 40, f"files/{'x' * 60} /x"),
     ],
 )
-def test_an_odd_name_needs_no_quotes(tmp_path: Path, name: str, slug: str, prefix: str) -> None:
-    """And a ``.dockerignore`` in a context's root would be read as one."""
+def test_an_odd_name_stays_itself(tmp_path: Path, name: str, slug: str, source: str) -> None:
+    """The name of the context is plain; that of the file may matter where it is copied into a folder."""
     path = project(tmp_path / "odd", **{name: "a"}) / name
-    context = only(rendered(Image.base("debian").add_local_file(path, "/x")))
-    assert re.fullmatch(re.escape(slug) + "-[0-9a-f]{12}", context.name)
-    assert context.prefix == prefix
+    found = rendered(Image.base("debian").add_local_file(path, "/x"))
+    assert re.fullmatch(re.escape(slug) + "-[0-9a-f]{12}", only(found).name)
+    assert found.text.split("\n")[-2] == f"COPY --from={only(found).name} {source}"
 
 
 def test_a_text_that_no_here_document_holds_has_a_context(tmp_path: Path) -> None:
     context = only(rendered(Image.base("debian").add_text("no line end", "/etc/app.conf")))
-    assert context == Context("app-conf-" + sha256(b"no line end").hexdigest()[:12], "app.conf", "no line end")
+    assert context.content == Text("app.conf", "no line end")
+    assert re.fullmatch("app-conf-[0-9a-f]{12}", context.name)
     assert rendered(Image.base("debian").add_text("a line end\n", "/etc/app.conf")).contexts == ()
+
+
+# Two texts, and two values, whose digests begin with the same 48 bits: somebody can look for such.
+ALIKE = ("collide \x01 84885d", "collide \x01 fb589e")
+
+
+def test_digests_that_begin_alike_are_told_apart() -> None:
+    assert len({sha256(text.encode()).hexdigest()[:12] for text in ALIKE}) == 1
+    found = rendered(Image.base("debian").env({"A": ALIKE[0], "B": ALIKE[1]}))
+    names = re.findall(r"[AB]=\"\$\{(IB_VALUE_[0-9a-f]+)\}\"", found.text)
+    assert [found.build_args[name] for name in names] == [*ALIKE]
+
+
+def test_contexts_whose_digests_begin_alike_are_told_apart() -> None:
+    sources = Sources({}, StageNames([Stage(Scratch())]))
+    digests = ("0" * 64, "0" * 63 + "1")
+    one, other, same = (sources._context("a", digest, Text("a", digest)) for digest in (*digests, digests[0]))
+    assert one == same != other and one.name != other.name
 
 
 # The main context -------------------------------------------------------------------------------------
