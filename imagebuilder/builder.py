@@ -33,9 +33,10 @@ from imagebuilder.engine.protocol import (
     WrongBase,
 )
 from imagebuilder.home import private_folder
+from imagebuilder.ir import checks
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import Run
-from imagebuilder.locks import lock
+from imagebuilder.locks import lock, unless_held
 from imagebuilder.store import Resources, Snapshot, Step, Store
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ class Build:
                 return self._reuse(*existing, started)
             dockerfile = plan.dockerfile(ca=True)
             secrets = _secrets(plan, self._options)
+            if self._options.builder is not None:
+                self._engine.require_builder(self._options.builder)
+            self._sweep()
             snapshot = self._begin()
             try:
                 with self._logging(snapshot):
@@ -184,6 +188,14 @@ class Build:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _sweep(self) -> None:
+        """Remove what builds left that were killed: a staging folder belongs to the lock of its key."""
+        staging = self._store.home / "staging"
+        for folder in staging.iterdir() if staging.is_dir() else ():
+            with unless_held(self._store.locks / folder.name) as free:
+                if free:
+                    shutil.rmtree(folder, ignore_errors=True)
+
     def _stage(self, context: Context, target: Path) -> None:
         from imagebuilder.backends.dockerfile import Text
 
@@ -237,7 +249,7 @@ def image_ref(name: str) -> str:
 
 def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> Diagnostic:
     """The builder's failure, at the author's line."""
-    instruction = dockerfile.at_line(failure.line)
+    instruction = dockerfile.at_line(failure.line) or dockerfile.at_name(failure.step)
     step = instruction.step if instruction else None
     place = instruction.place if instruction else None
     op = step.op if step else None
@@ -265,11 +277,27 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
     if message != failure.message:
         hint = "is the path right? it is looked up where the call copies from"
     if "failed to resolve source metadata" in failure.message or "pull access denied" in failure.message:
-        hint = (
-            "is the name right? where no registry can be reached, `imagebuilder base build` makes Python's base images"
-        )
+        base = step is None and instruction is not None
+        hint = _about_base(instruction.text) if base and instruction else "is the name right?"
     notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []
     return Diagnostic("IB602", f"the builder failed: {message}", place, tuple(notes), hint)
+
+
+def _about_base(text: str) -> str:
+    """What may help where the base of ``FROM …`` is not to be had."""
+    from imagebuilder.engine.embedded.recipes import parse
+
+    ref = next((word for word in text.split()[1:] if not word.startswith("--")), "")
+    try:
+        honest = parse(ref, stand_in=True).honest
+    except CompileError:
+        return "is the name right, and can its registry be reached?"
+    if honest:
+        return f"is the name right? where no registry can be reached, `imagebuilder base build {ref}` makes it"
+    return (
+        "is the name right? where no registry can be reached, "
+        f"`imagebuilder base build --stand-in {ref}` puts another Python of Debian's under that name, to try things"
+    )
 
 
 def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
@@ -278,11 +306,22 @@ def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
 
     found: dict[str, SecretValue] = {}
     missing = []
-    for name in plan.secrets:
+    for name, value in options.secrets.items():
+        try:
+            checks.identifier(name)
+            if not isinstance(value, str | Path):
+                raise Invalid("IB100", f"the secret {name!r} is neither a text nor the Path of a file", "give a str")
+            if isinstance(value, str) and "\0" in value:
+                raise Invalid(
+                    "IB101", f"a NUL character in the secret {name!r}", "no variable can hold one; use a file"
+                )
+        except Invalid as error:
+            raise CompileError(error.at(None)) from None
+    for name, place in plan.secrets.items():
         value = options.secrets.get(name, os.environ.get(name))
         if value is None:
             help = f"set the environment variable {name}, or give --secret id={name},src=FILE"
-            missing.append(Diagnostic("IB150", f"the build secret {name!r} has no value", help=help))
+            missing.append(Diagnostic("IB150", f"the build secret {name!r} has no value", place, help=help))
         else:
             found[name] = SecretValue(file=value) if isinstance(value, Path) else SecretValue(value)
     for name, value in options.secrets.items():
@@ -311,6 +350,4 @@ def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
 
 def _proxies(build_args: Mapping[str, str]) -> dict[str, str]:
     """The arguments that BuildKit takes without an ARG; the others are in the Dockerfile already."""
-    from imagebuilder.passes.bind_arguments import PROXIES
-
-    return {name: value for name, value in build_args.items() if name in PROXIES}
+    return {name: value for name, value in build_args.items() if name in checks.PROXIES}

@@ -21,6 +21,7 @@ from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Engine, LogEvent, Output
 from imagebuilder.frontends.image import Image
 from imagebuilder.home import home as default_home
+from imagebuilder.locks import lock
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 __all__ = ["Client", "CreateSnapshotParams", "Resources", "Snapshot", "build"]
@@ -95,6 +96,9 @@ class Client:
             Interrupted: Ctrl-C.
         """
         name = check_name(name)
+        if not hasattr(image, "stage"):
+            help = "Image.base(NAME) describes an image by its name"
+            raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
         plan = compile(image, platform=platform, build_args=build_args)
         options = BuildOptions(
             build_args=dict(build_args or {}),
@@ -117,13 +121,17 @@ class Client:
             BuildError: the command did not end in time.
             EngineError: the engine does not answer.
         """
+        if isinstance(command, str):
+            help = "give its words: ['ls', '-l'], or ['sh', '-c', '…'] for a shell's"
+            raise CompileError(Diagnostic("IB100", f"a command that is one text: {command!r}", help=help))
         found = self.store.get(snapshot)
-        if not found.digest:
+        if found.state != "active":
             why = f"{found.state}: {found.reason}" if found.reason else found.state
             raise CompileError(
-                Diagnostic("IB707", f"the snapshot {snapshot!r} has no image ({why})", help="build it again")
+                Diagnostic("IB707", f"the snapshot {snapshot!r} cannot be used ({why})", help="build it again")
             )
-        output = self.engine.run(found.image, command, timeout)
+        # By digest: another home may have given the name to an image of its own.
+        output = self.engine.run(found.digest, command, timeout)
         self.store.used(found.name)
         return output
 
@@ -170,9 +178,14 @@ class Snapshots:
             CompileError: there is none.
             EngineError: the engine does not answer; the snapshot stays.
         """
-        found = self.get(name)
-        self._client.engine.untag(found.image)
-        return self._client.store.delete(found.name)
+        engine, store = self._client.engine, self._client.store
+        # A build of that name is waited for: it would leave an image without a snapshot.
+        with lock(store.name_lock_path(self.get(name).name)):
+            found = self.get(name)
+            image = engine.image(found.image)
+            if image is not None and (image.id == found.digest or not found.digest):
+                engine.untag(found.image)
+            return store.delete(found.name)
 
 
 class BuildKeywords(TypedDict, total=False):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imagebuilder.context import Tree, read_tree
-from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.ir import checks
 from imagebuilder.ir.keys import StageKeys, keys
 from imagebuilder.ir.ops import LocalSource, Run
@@ -48,16 +48,16 @@ class Plan:
         return self.keys[self.stage].last
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """The names of the build secrets that a RUN demands."""
-        found: dict[str, None] = {}
+    def secrets(self) -> Mapping[str, Place | None]:
+        """The names of the build secrets that a RUN demands, and who asked first."""
+        found: dict[str, Place | None] = {}
         for stage in ordered(self.stage):
             for step in stage.steps:
                 if isinstance(step.op, Run):
                     for mount in step.op.mounts:
                         if mount.type == "secret" and isinstance(mount.id, str) and mount.id and mount.required:
-                            found[mount.id] = None
-        return tuple(found)
+                            found.setdefault(mount.id, step.place)
+        return found
 
     def dockerfile(self, *, ca: bool = False) -> Dockerfile:
         """The Dockerfile of the plan; ``ca`` adds the optional mounts for a CA bundle.

@@ -106,6 +106,7 @@ CODES: dict[str, str] = {
     "IB506": "buildx is not installed",
     "IB507": "the builder did not name its image",
     "IB508": "the engine did not answer in time",
+    "IB509": "no such builder",
     # Builds.
     "IB600": "a command failed",
     "IB601": "interrupted",
@@ -121,6 +122,8 @@ CODES: dict[str, str] = {
     "IB706": "not a secret",
     "IB707": "a snapshot without an image",
     "IB708": "a home folder that cannot be used",
+    "IB709": "resources that nothing can have",
+    "IB710": "the system refused",
 }
 
 

@@ -34,6 +34,27 @@ def lock(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[Non
             os.close(file)
 
 
+@contextmanager
+def unless_held(path: Path) -> Iterator[bool]:
+    """Hold the lock if nobody does; whether it is held now. Never waits."""
+    private_folder(path.parent)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        mine = _is(path, file)
+        try:
+            yield mine
+        finally:
+            if mine:
+                path.unlink(missing_ok=True)
+    finally:
+        os.close(file)
+
+
 def held(path: Path) -> bool:
     """Whether a living process holds the lock.
 

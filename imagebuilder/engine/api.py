@@ -107,7 +107,12 @@ class Api:
         body = {"Image": image, "Entrypoint": words[:1], "Cmd": words[1:], "HostConfig": host}
         id = self._json("POST", "/containers/create", body)["Id"]
         try:
-            self._json("POST", f"/containers/{id}/start")
+            try:
+                self._json("POST", f"/containers/{id}/start")
+            except Refused as error:
+                # As a shell has it: the command is not there, or is no program.
+                message = error.diagnostics[0].message
+                return Output(127 if "not found" in message or "no such file" in message else 126, "", message + "\n")
             try:
                 ended = self._json("POST", f"/containers/{id}/wait", timeout=timeout)
             except TimedOut:

@@ -6,15 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagebuilder.diagnostics import Diagnostic, EngineError, Interrupted
+from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
-from imagebuilder.engine.protocol import BuildRequest, OnEvent, SecretValue
+from imagebuilder.engine.protocol import BuildFailed, BuildRequest, OnEvent, SecretValue
 from imagebuilder.engine.redact import redactor
 
 _PLUGIN_FOLDERS = (
@@ -48,22 +47,40 @@ class Buildx:
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
         """Build, and return the image's digest. Errors are those of :meth:`Engine.build`."""
-        with tempfile.TemporaryDirectory(prefix="imagebuilder-") as scratch:
-            metadata = Path(scratch) / "metadata.json"
-            argv = [str(self.program), *_arguments(request, metadata)]
-            env = self._environment(request) | _secret_environment(request.secrets)
-            process = command.spawn(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, new_session=True)
-            progress = Progress(redactor(request.secrets.values()))
-            try:
-                code = _follow(process, progress, on_event)
-            except BaseException:
-                _stop(process)
+        try:
+            return self._build(request, on_event)
+        except BuildFailed as failure:
+            if not failure.is_passing:
                 raise
-            for event in progress.finish():
-                on_event(event)
-            if code != 0:
-                raise progress.failure()
-            return _digest(metadata)
+            return self._build(request, on_event)
+
+    def _build(self, request: BuildRequest, on_event: OnEvent) -> str:
+        # Beside the Dockerfile, in a folder that is the build's own and gone after it, however it ends.
+        metadata = request.dockerfile.with_name("metadata.json")
+        argv = [str(self.program), *_arguments(request, metadata)]
+        env = self._environment(request) | _secret_environment(request.secrets)
+        process = command.spawn(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, new_session=True)
+        progress = Progress(redactor(request.secrets.values()))
+        try:
+            code = _follow(process, progress, on_event)
+        except BaseException:
+            _stop(process)
+            raise
+        for event in progress.finish():
+            on_event(event)
+        if code != 0:
+            raise progress.failure()
+        return _digest(metadata)
+
+    def require(self, builder: str) -> None:
+        """
+        Raises:
+            CompileError: there is no builder of that name.
+        """
+        done = command.run([self.program, "inspect", "--", builder], env=dict(self._endpoint.env), timeout=60)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().removeprefix("ERROR: ")
+            raise CompileError(Diagnostic("IB509", f"no builder {builder!r}: {said}", help="see `docker buildx ls`"))
 
     def check(self, request: BuildRequest) -> list[dict[str, object]]:
         """The warnings of BuildKit's own check of the Dockerfile.
@@ -133,7 +150,7 @@ def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
         arguments.append(f"--build-arg={name}={value}")
     for number, (id, secret) in enumerate(request.secrets.items()):
         where = _field(f"src={secret.file}") if secret.file else f"env={_variable(number)}"
-        arguments.append(f"--secret=id={id},{where}")
+        arguments.append(f"--secret={_field(f'id={id}')},{where}")
     return [*arguments, "--", str(request.context)]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.api import Api, TimedOut
 from imagebuilder.engine.buildx import Buildx, find_program
-from imagebuilder.engine.endpoint import Endpoint, configured, default
+from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
 from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
 
 
@@ -60,6 +60,13 @@ class DockerEngine:
     def untag(self, ref: str) -> None:
         self.api.untag(ref)
 
+    def require_builder(self, name: str) -> None:
+        self.buildx().require(name)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return self.endpoint.env if self.endpoint.source == EMBEDDED else {}
+
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)
 
@@ -79,5 +86,5 @@ def connect(home: Path) -> DockerEngine:
         own = status(home)
         if endpoint.source != "default" or not own.running:
             raise
-        endpoint = Endpoint.at(own.docker_host, "embedded engine")
+        endpoint = Endpoint.at(own.docker_host, EMBEDDED)
     return DockerEngine(endpoint, home)

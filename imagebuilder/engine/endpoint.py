@@ -20,6 +20,8 @@ from typing import Any
 from imagebuilder.diagnostics import Diagnostic, EngineError
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+EMBEDDED = "embedded engine"
+"""The source of an endpoint that is ours."""
 
 
 @dataclass(frozen=True, slots=True)

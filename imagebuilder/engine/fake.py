@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from imagebuilder.engine.protocol import (
@@ -62,6 +62,13 @@ class FakeEngine:
 
     def untag(self, ref: str) -> None:
         self.images.pop(ref, None)
+
+    def require_builder(self, name: str) -> None:
+        return
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {}
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return Output(0, " ".join(command) + "\n", "")

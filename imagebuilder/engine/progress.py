@@ -40,7 +40,7 @@ class _Vertex:
     state: State | None = None
     seconds: float = 0.0
     error: str = ""
-    partial: bytes = b""
+    partial: dict[int, bytes] = field(default_factory=dict)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
 
@@ -79,9 +79,10 @@ class Progress:
     def finish(self) -> Iterator[Event]:
         """The lines that were not ended."""
         for id, vertex in self._vertices.items():
-            if vertex.partial:
-                yield self._line(id, vertex, vertex.partial)
-                vertex.partial = b""
+            for rest in vertex.partial.values():
+                if rest:
+                    yield self._line(id, vertex, rest)
+            vertex.partial.clear()
 
     def failure(self) -> BuildFailed:
         """What went wrong, as far as the builder said."""
@@ -96,6 +97,7 @@ class Progress:
             line=line,
             exit_code=int(code[1]) if code else None,
             log=tuple(failed.log) if failed else (),
+            step=failed.name if failed else "",
         )
 
     def _vertex(self, data: dict[str, Any]) -> Iterator[StepEvent]:
@@ -138,8 +140,10 @@ class Progress:
     def _log(self, entry: dict[str, Any]) -> Iterator[LogEvent]:
         id = entry["vertex"]
         vertex = self._known(id)
-        # A chunk may end within a line, and within a character.
-        *lines, vertex.partial = (vertex.partial + base64.b64decode(entry["data"])).split(b"\n")
+        # A chunk may end within a line, and within a character; the two streams are cut apart from one another.
+        stream = int(entry.get("stream", 1))
+        before = vertex.partial.get(stream, b"")
+        *lines, vertex.partial[stream] = (before + base64.b64decode(entry["data"])).split(b"\n")
         for line in lines:
             yield self._line(id, vertex, line)
 

@@ -6,6 +6,7 @@ stand behind it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,19 +106,41 @@ Event = StepEvent | LogEvent
 OnEvent = Callable[[Event], None]
 
 
+_LOST_TRACK = re.compile(r"failed to stat active key during commit|failed to prepare extraction snapshot")
+
+
 class BuildFailed(Exception):
     """The builder refused or a step failed; the caller knows where the line comes from.
 
     ``line`` is the Dockerfile's (0 if unknown), ``exit_code`` the failed
-    command's (None if none ran), ``log`` the last lines of the failed step.
+    command's (None if none ran), ``log`` the last lines of the failed step, and
+    ``step`` what the builder calls that.
     """
 
-    def __init__(self, message: str, *, line: int = 0, exit_code: int | None = None, log: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int = 0,
+        exit_code: int | None = None,
+        log: Sequence[str] = (),
+        step: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.exit_code = exit_code
         self.log = tuple(log)
+        self.step = step
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same build may well succeed now.
+
+        BuildKit loses track of a step that it cancels for one client, which was killed, while it runs
+        it for another.
+        """
+        return _LOST_TRACK.search(self.message) is not None
 
 
 class WrongBase(BuildFailed):
@@ -153,6 +176,18 @@ class Engine(Protocol):
 
     def untag(self, ref: str) -> None:
         """Take the name away; the image goes when it has no other. Nothing happens where there is none."""
+        ...
+
+    def require_builder(self, name: str) -> None:
+        """
+        Raises:
+            CompileError: there is no builder of that name.
+        """
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What Docker's own client needs in its environment to talk to this engine, beyond what is there."""
         ...
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:

@@ -29,12 +29,13 @@ from imagebuilder.diagnostics import (
     did_you_mean,
 )
 from imagebuilder.frontends.image import Image
+from imagebuilder.ir.checks import PROXIES
 
 _MODULE = "__target__"
 
 
 class Target(NamedTuple):
-    """What a target names: the image, a name for its snapshot, and the build arguments that it has yet to be given."""
+    """What a target names: the image, a name for its snapshot, and the build arguments that are left for the build."""
 
     image: Image
     name: str
@@ -82,7 +83,8 @@ def load_target(
     from imagebuilder.frontends.dockerfile import load
 
     stage_found = load(path.absolute(), context_dir=context_dir, build_args=build_args, target=stage)
-    return Target(Image(stage_found), _name(path.absolute().parent.name), {})
+    left = {name: value for name, value in (build_args or {}).items() if name in PROXIES}
+    return Target(Image(stage_found), _name(path.absolute().parent.name), left)
 
 
 def _from_python(path: Path, attribute: str) -> tuple[Image, str]:
@@ -148,7 +150,15 @@ def _failed(path: Path, error: Exception) -> Diagnostic:
     hint = ""
     if isinstance(error, AttributeError) and error.name:
         hint = did_you_mean(error.name, [name for name in dir(error.obj) if not name.startswith("_")])
-    return Diagnostic("IB402", f"{path.name} raised {type(error).__name__}: {error}", _place(path, error), notes, hint)
+    message = f"{path.name} raised {type(error).__name__}: {_shown(error)}"
+    return Diagnostic("IB402", message, _place(path, error), notes, hint)
+
+
+def _shown(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception as inner:  # noqa: BLE001 - the person's own __str__ may raise whatever it likes
+        return f"({type(inner).__name__} while it was shown)"
 
 
 def _place(path: Path, error: Exception) -> Place:

@@ -28,6 +28,13 @@ DEBIAN_OF_PYTHON = {
 }
 DEFAULT_PYTHON = "3.13"
 
+# BuildKit takes these build arguments without an ARG and keeps them out of its cache keys; so does the key.
+PROXIES = frozenset(
+    name
+    for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+    for name in (upper, upper.lower())
+)
+
 # A build argument travels on buildx's command line; Linux refuses longer words (MAX_ARG_STRLEN).
 MAX_TEXT = 100_000
 _MAX_PATH = 4095

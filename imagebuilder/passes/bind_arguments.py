@@ -14,20 +14,16 @@ from dataclasses import replace
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Span, did_you_mean
 from imagebuilder.ir import checks
+from imagebuilder.ir.checks import PROXIES
 from imagebuilder.ir.ops import Arg
 from imagebuilder.ir.stage import Stage, ordered, rewrite
 from imagebuilder.passes.options import Options
 
-# BuildKit knows these without an ARG and keeps them out of its cache keys; so do we.
-PROXIES = frozenset(
-    name
-    for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-    for name in (upper, upper.lower())
-)
-
 
 def bind_arguments(target: Stage, options: Options) -> Stage:
     values = {name: value for name, value in options.build_args.items() if name not in PROXIES}
+    for name in options.build_args.keys() - values.keys():
+        _text(name, options.build_args[name])
     if not values:
         return target
     _check(target, values)
@@ -64,10 +60,21 @@ def _check(target: Stage, values: dict[str, str]) -> None:
                 )
             )
         try:
-            if not isinstance(value, str):
-                raise Invalid("IB100", f"a build argument that is no text: {name}={value!r}", "give a str")
-            checks.text(value)
+            _checked(name, value)
         except Invalid as error:
             found.append(error.at(step.place))
     if found:
         raise CompileError(found)
+
+
+def _text(name: str, value: object) -> None:
+    try:
+        _checked(name, value)
+    except Invalid as error:
+        raise CompileError(error.at(None)) from None
+
+
+def _checked(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise Invalid("IB100", f"a build argument that is no text: {name}={value!r}", "give a str")
+    checks.text(value)

@@ -2,7 +2,7 @@
 
 Write-ahead logging lets readers go on while a build writes, and a process that
 is killed leaves the last committed state. A row that says ``building`` while no
-living process holds its key's lock is a build that was cut off, and is read as
+living process holds its name's lock is a build that was cut off, and is read as
 ``build_failed``.
 """
 
@@ -52,12 +52,30 @@ CREATE INDEX IF NOT EXISTS snapshots_by_key ON snapshots (key);
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a sandbox of the snapshot gets: CPUs, memory and disk in GiB, GPUs."""
+    """What a sandbox of the snapshot gets: CPUs, memory and disk in GiB, GPUs.
+
+    Raises:
+        CompileError: a value is no number, or negative; only ``gpu`` may be 0.
+    """
 
     cpu: float = 1
     memory: float = 1
     disk: float = 3
     gpu: float = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("cpu", "more than 0"),
+            ("memory", "more than 0"),
+            ("disk", "more than 0"),
+            ("gpu", "0 or more"),
+        ):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value < 1e9 or (value == 0 and name != "gpu"):
+                raise CompileError(
+                    Diagnostic("IB709", f"{name}={value!r} of a snapshot's resources", help=f"a number, {least}")
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +179,7 @@ class Store:
     def __init__(self, home: Path) -> None:
         try:
             self.home = private_folder(home)
-            self._locks = private_folder(home / "locks")
+            self.locks = private_folder(home / "locks")
             self._logs = private_folder(home / "logs")
         except OSError as error:
             raise CompileError(
@@ -176,11 +194,11 @@ class Store:
 
     def lock_path(self, key: str) -> Path:
         """The lock that whoever builds this key holds."""
-        return self._locks / key.partition(":")[2][:40]
+        return self.locks / key.partition(":")[2][:40]
 
     def name_lock_path(self, name: str) -> Path:
         """The lock that whoever builds under this name holds."""
-        return self._locks / f"name-{sha256(name.encode()).hexdigest()[:40]}"
+        return self.locks / f"name-{sha256(name.encode()).hexdigest()[:40]}"
 
     def log_path(self, id: str) -> Path:
         return self._logs / f"{id}.log"
@@ -313,11 +331,7 @@ class Store:
                 db.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             raise CompileError(
-                Diagnostic(
-                    "IB703",
-                    f"the store {str(self._path)!r} cannot be used: {error}",
-                    help="move the file away to start anew; images stay in the engine",
-                )
+                Diagnostic("IB703", f"the store {str(self._path)!r} cannot be used: {error}", help=_remedy(error))
             ) from error
 
     def _prepare(self, db: sqlite3.Connection) -> None:
@@ -336,12 +350,20 @@ class Store:
         self._ready = True
 
     def _row(self, db: sqlite3.Connection, name: str) -> Snapshot | None:
-        row = db.execute("SELECT * FROM snapshots WHERE name = ? OR id = ?", (name, name)).fetchone()
+        row = db.execute(
+            "SELECT * FROM snapshots WHERE name = ? OR id = ? ORDER BY name = ? DESC", (name, name, name)
+        ).fetchone()
         return None if row is None else self._snapshot(row)
 
     def _snapshot(self, row: sqlite3.Row) -> Snapshot:
+        try:
+            return self._read(row)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise sqlite3.DatabaseError(f"the row of {row['name']!r} is damaged: {error}") from error
+
+    def _read(self, row: sqlite3.Row) -> Snapshot:
         state, reason = row["state"], row["reason"]
-        if state in ("pending", "building") and not held(self.lock_path(row["key"])):
+        if state in ("pending", "building") and not held(self.name_lock_path(row["name"])):
             state, reason = "build_failed", "the build was cut off; build again"
         return Snapshot(
             name=row["name"],
@@ -364,3 +386,14 @@ class Store:
 
 def _time(stamp: float | None) -> datetime | None:
     return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return "another process is using it; try again"
+    if "full" in text or "I/O" in text:
+        return "free some space there, or set IMAGEBUILDER_HOME to a folder on a larger disk"
+    if "readonly" in text or "unable to open" in text:
+        return "may it be written? set IMAGEBUILDER_HOME to a folder of your own"
+    return "move the file away to start anew; images stay in the engine"

@@ -60,6 +60,13 @@ class Dockerfile:
         """The instruction that a line belongs to."""
         return next((i for i in self.instructions if i.first <= line <= i.last), None)
 
+    def at_name(self, name: str) -> Instruction | None:
+        """The instruction that BuildKit means by a step's name, such as ``[stage 2/5] ADD …`` or the URL that one fetches."""
+        if not name:
+            return None
+        words = name.partition("] ")[2] or name
+        return next((i for i in self.instructions if i.text in words or words in i.text), None)
+
     def at_step(self, stage: str, position: int) -> Instruction | None:
         """The instruction that BuildKit calls ``[stage position/…]``; older builders leave a lone stage out."""
         stage = stage or self.instructions[-1].stage

@@ -18,7 +18,7 @@ from imagebuilder.engine import command
 from imagebuilder.engine.api import Api
 from imagebuilder.engine.embedded import network, process, rootfs
 from imagebuilder.engine.embedded.layout import Layout, OnLine, failure, quiet, write_atomically
-from imagebuilder.engine.endpoint import Endpoint
+from imagebuilder.engine.endpoint import EMBEDDED, Endpoint
 from imagebuilder.locks import lock
 
 UP_SECONDS = 60.0
@@ -78,7 +78,7 @@ def status(home: Path) -> EngineStatus:
 
 def api_of(layout: Layout) -> Api:
     """Calls to the engine of this HOME."""
-    return Api(Endpoint.at(layout.docker_host, "embedded engine"))
+    return Api(Endpoint.at(layout.docker_host, EMBEDDED))
 
 
 def start(home: Path, on_line: OnLine = quiet) -> EngineStatus:

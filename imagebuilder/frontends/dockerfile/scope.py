@@ -12,16 +12,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from imagebuilder.ir.checks import PROXIES
 from imagebuilder.ir.words import Expansion, Var, Word, simplified
 
 AUTOMATIC = frozenset(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT")
 ) | {"TARGETOSVERSION", "BUILDOSVERSION"}
-PROXIES = frozenset(
-    name
-    for base in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-    for name in (base, base.lower())
-)
 MAX_VALUE = 100_000
 # Characters written, and steps of pattern matching, for one file.
 MAX_WORK = 10_000_000
