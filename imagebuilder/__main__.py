@@ -14,9 +14,23 @@ def main(argv: list[str] | None = None) -> int:
 
         print(f"imagebuilder {__version__}")
         return 0
-    from imagebuilder.cli.main import run
+    import signal
 
-    return run(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        from imagebuilder.cli.main import run
+
+        return run(words)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        # What is left is the interpreter's own end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """A service that cancels a job asks by SIGTERM; it is answered as Ctrl-C is, and leaves as little."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

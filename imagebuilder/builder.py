@@ -318,12 +318,12 @@ def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
         except Invalid as error:
             raise CompileError(error.at(None)) from None
     for name, place in plan.secrets.items():
-        value = options.secrets.get(name, os.environ.get(name))
-        if value is None:
+        given = {**os.environ, **options.secrets}.get(name)
+        if given is None:
             help = f"set the environment variable {name}, or give --secret id={name},src=FILE"
             missing.append(Diagnostic("IB150", f"the build secret {name!r} has no value", place, help=help))
         else:
-            found[name] = SecretValue(file=value) if isinstance(value, Path) else SecretValue(value)
+            found[name] = SecretValue(file=given) if isinstance(given, Path) else SecretValue(given)
     for name, value in options.secrets.items():
         if isinstance(value, Path) and not value.is_file():
             help = f"--secret id={name},src=FILE starts at the current folder"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import print_json, size
+from imagebuilder.cli.output import print_json, size, tell
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, span_json
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with reporter() as progress:
         snapshot = client.build(
             target.image,
-            name=arguments.name or target.name,
+            name=target.name if arguments.name is None else arguments.name,
             platform=arguments.platform,
             build_args=target.build_args,
             secrets=_secrets(arguments.secret),
@@ -103,7 +103,8 @@ def _build(arguments: argparse.Namespace) -> int:
     how = "reused" if snapshot.reused else "built"
     print(f"{how} {snapshot.name} in {snapshot.seconds:.1f} s: {snapshot.image} ({size(snapshot.size)})")
     print(f"  key    {snapshot.key}\n  digest {snapshot.digest}")
-    print(f"  try    docker run --rm -it {snapshot.image}")
+    variables = "".join(f"{name}={value} " for name, value in client.engine.environment.items())
+    print(f"  try    {variables}docker run --rm -it {snapshot.image}")
     return 0
 
 
@@ -129,7 +130,9 @@ def _render(arguments: argparse.Namespace) -> int:
         return 0
     sys.stdout.write(dockerfile.text)
     for name, path in contexts.items():
-        print(f"# {name} is {path or 'a text of the spec'}", file=sys.stderr)
+        tell(f"# the folder files/ of {name} is {path or 'a text of the spec'}")
+    for name in dockerfile.build_args:
+        tell(f"# {name} is a value that a Dockerfile cannot hold; --json has it")
     return 0
 
 

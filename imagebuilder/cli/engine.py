@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from imagebuilder.cli.output import print_json
+from imagebuilder.cli.output import print_json, tell
 from imagebuilder.diagnostics import EXIT_NO_ENGINE, EngineError
 from imagebuilder.home import home
 
@@ -50,15 +49,18 @@ def _verb(verbs: Any, name: str, function: Callable[[argparse.Namespace], int], 
 def _start(arguments: argparse.Namespace) -> int:
     from imagebuilder.engine.docker import connect
     from imagebuilder.engine.embedded.engine import start
+    from imagebuilder.engine.endpoint import configured
 
     if arguments.if_needed:
         try:
             connect(home())
         except EngineError:
-            pass
+            if configured() is not None:
+                # One of our own would not be used either: the environment comes first.
+                raise
         else:
             return _status(arguments)
-    start(home(), _say)
+    start(home(), tell)
     return _status(arguments)
 
 
@@ -69,7 +71,7 @@ def _stop(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"stopped": stopped})
     else:
-        print("stopped" if stopped else "it was not running")
+        print(f"stopped the engine of {home()}" if stopped else f"no engine of {home()} was running")
     return 0
 
 
@@ -81,7 +83,7 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         info = connect(home()).info()
     except EngineError as error:
-        print(error, file=sys.stderr)
+        tell(str(error))
         if arguments.json:
             print_json({"docker_host": None, "version": None, "embedded": False})
         return EXIT_NO_ENGINE
@@ -111,14 +113,10 @@ def _base_build(arguments: argparse.Namespace) -> int:
     names = full_names(arguments.names or None, stand_in=arguments.stand_in)
     if arguments.if_needed:
         names = [name for name in names if engine.image(name) is None and not engine.pull(name)]
-    made = build_bases(names, engine.api, home(), _say, stand_in=arguments.stand_in, force=arguments.force)
+    made = build_bases(names, engine.api, home(), tell, stand_in=arguments.stand_in, force=arguments.force)
     if arguments.json:
         print_json({"images": list(made)})
     else:
         for name in made:
             print(name)
     return 0
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

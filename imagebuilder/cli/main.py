@@ -6,12 +6,14 @@ import argparse
 import os
 import re
 import sys
-from typing import NoReturn
+from io import TextIOWrapper
+from typing import Any, NoReturn
 
 from imagebuilder import __version__
 from imagebuilder.cli import build, doctor, engine, snapshot
 from imagebuilder.cli.output import print_diagnostics
 from imagebuilder.diagnostics import (
+    EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     CompileError,
@@ -37,6 +39,9 @@ _CHOICE = re.compile(
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
     def error(self, message: str) -> NoReturn:
         hint = f"`{self.prog} --help` shows how it is used"
         # argparse lists every choice in quotes; the nearest one is of more use.
@@ -64,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(argv: list[str]) -> int:
     """Parse, carry out, and return the exit code."""
+    _open_streams()
     # Asked of the words, since wrong usage is to be told in the same form.
     as_json = "--json" in argv
     try:
@@ -71,7 +77,9 @@ def run(argv: list[str]) -> int:
             print(parser().format_help(), end="")
             return EXIT_USAGE
         arguments = parser().parse_args(argv)
-        return int(arguments.command(arguments))
+        code = int(arguments.command(arguments))
+        sys.stdout.flush()
+        return code
     except SystemExit as stop:
         return int(stop.code or 0)  # --help and --version
     except ImagebuilderError as error:
@@ -81,6 +89,22 @@ def run(argv: list[str]) -> int:
         print_diagnostics(Interrupted(Diagnostic("IB601", "interrupted")), as_json=as_json)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone. Python would complain once more when it flushes at the end.
+        # Whoever read the result has gone. Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f": {os.fspath(error.filename)!r}" if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        help = "is there space, and may it be written? `imagebuilder doctor` looks at the home folder"
+        print_diagnostics(CompileError(Diagnostic("IB710", f"{reason}{where}", help=help)), as_json=False)
+        return EXIT_FAILED
+
+
+def _open_streams() -> None:
+    """A closed stream leads nowhere, and a character that one cannot show is escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

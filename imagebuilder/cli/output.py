@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from imagebuilder.diagnostics import ImagebuilderError
+
+
+def tell(line: str) -> None:
+    """A line on standard error, for people. That nobody reads it any more changes nothing of what is done."""
+    with suppress(BrokenPipeError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -19,7 +26,7 @@ def print_json(value: Any) -> None:
 def print_diagnostics(error: ImagebuilderError, *, as_json: bool) -> None:
     """For people on standard error; with --json also one object on standard output."""
     for found in error.diagnostics:
-        print(found.render(), file=sys.stderr)
+        tell(found.render())
     if as_json:
         print_json({"error": [found.as_json() for found in error.diagnostics]})
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from imagebuilder.cli.output import tell
 from imagebuilder.engine.protocol import Event, LogEvent, StepEvent
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class PlainReporter:
             self._print(f"#{number} {event.name}{end[event.state]}")
 
     def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        tell(line)
 
 
 class LiveReporter:

@@ -202,16 +202,19 @@ class Image:
         Emits one ``RUN`` with uv bound into it from a stage of its own, so that uv is in no layer.
 
         Args:
-            requirements: requirements files, besides the packages.
+            requirements: requirements files, besides the packages; read now, with those they name by ``-r`` and ``-c``.
         """
         named = (requirements,) if isinstance(requirements, str | os.PathLike) else requirements
         files = tuple(os.fspath(path) for path in named)
+        place, root = _caller()
+        includes = tuple(requirement_includes(root / file, place) for file in files)
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
         return self._with(
             ops.UvPipInstall,
             when=(*_flat(packages), *files),
             packages=_flat(packages),
             requirements=files,
+            includes=includes if any(includes) else (),
             **options,
         )
 

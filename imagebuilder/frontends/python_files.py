@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place, did_you_mean
+from imagebuilder.files import read_text
 from imagebuilder.ir.checks import refuse_credentials
 
-_OPTION = re.compile(r"^(-r|--requirement|-c|--constraint)(?:\s+|=)(.+)$")
+_OPTION = re.compile(r"^(?:-[rc]\s*=?|--(?:requirement|constraint)(?:\s+|=))\s*(.+)$")
 _EDITABLE = re.compile(r"^(-e\b|--editable\b|\.{0,2}/|file:)")
 
 
@@ -46,7 +47,7 @@ def requirement_includes(path: Path, place: Place | None) -> tuple[str, ...]:
                     )
                 )
             if match := _OPTION.match(line):
-                other = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2].strip()))
+                other = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1].strip()))
                 if other.startswith(("../", "/")):
                     raise CompileError(
                         Diagnostic(
@@ -108,7 +109,7 @@ def _are_texts(value: object) -> bool:
 
 def _read(path: Path, place: Place | None) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except OSError as error:
         raise CompileError(
             Diagnostic(

@@ -103,14 +103,14 @@ def apt_package(value: str) -> str:
     return value
 
 
-_CREDENTIAL = re.compile(r"(?<![A-Za-z0-9+.\-])[A-Za-z][A-Za-z0-9+.\-]*://[^/\s@]*@")
-_HARMLESS_USER = re.compile(r"(git\+)?ssh://[^/\s:@]+@")
+_CREDENTIAL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s@]*@")
+_HARMLESS_USER = re.compile(r"(?<![A-Za-z0-9])(git\+)?ssh://[^/\s:@]+@$")
 
 
 def refuse_credentials(value: str) -> str:
     """Refuse ``scheme://user:password@host``: it would end up in the image's history and in the key."""
     for found in _CREDENTIAL.finditer(value):
-        if not _HARMLESS_USER.fullmatch(found[0]):
+        if not _HARMLESS_USER.search(found[0]):
             shown = re.sub(r"://[^/\s@]*@", "://…@", found[0])
             raise Invalid(
                 "IB107",

@@ -414,10 +414,13 @@ class PipInstallFromPyproject(_PipOptions):
 
 
 class UvPipInstall(_PipOptions):
+    """``includes`` has for each requirements file those that it names with -r or -c, relative to its folder."""
+
     verb: ClassVar[str] = "uv_pip_install"
     reads_files: ClassVar[bool] = True
     packages: Annotated[tuple[Package, ...], Many, Unordered] = ()
     requirements: Annotated[tuple[Local, ...], Many] = ()
+    includes: Annotated[tuple[tuple[Local, ...], ...], Many] = ()
 
 
 class UvSync(Op):

@@ -137,7 +137,7 @@ FAILURES = {
     ),
     "a base image that does not exist": Failure(
         {"spec.py": MISSING_BASE}, "spec.py", "spec.py:4", 'Image.base("localhost:1/no/such:image")',
-        ("localhost:1/no/such:image",), code="IB602", notes=("is the name right?",),
+        ("localhost:1/no/such:image",), code="IB602", notes=("is the name right",),
     ),
     "a path that the other image does not have": Failure(
         {"spec.py": MISSING_SOURCE}, "spec.py", "spec.py:5", '.copy_from(other, "/no/such/path", "/x")',

@@ -77,7 +77,7 @@ def test_a_failure_is_kept_and_the_next_build_works(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("message", "shown", "hint"),
     [
-        ("pull access denied", "the builder failed: pull access denied", "is the name right?"),
+        ("pull access denied", "the builder failed: pull access denied", "is the name right"),
         ('failed to compute cache key: failed to calculate checksum of ref a::b: "/x": not found',
          'the builder failed: "/x": not found', "is the path right?"),
         ("something else", "the builder failed: something else", ""),

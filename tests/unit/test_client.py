@@ -187,7 +187,7 @@ def test_run(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
     built = client.build(IMAGE, name="app")
     assert built.last_used_at is None
     assert client.run("app", ["a", "b c"], timeout=7) == Output(3, "out", "err")
-    assert calls == [("imagebuilder/app:latest", ["a", "b c"], 7)]
+    assert calls == [(built.digest, ["a", "b c"], 7)], "by digest: a name may be another home's"
     assert client.snapshot.get("app").last_used_at is not None
 
 
@@ -205,13 +205,15 @@ def test_run_in_a_snapshot_without_an_image(client: Client, engine: FakeEngine) 
         client.run("app", ["true"])
     found = caught.value.diagnostics[0]
     assert (found.code, found.help) == ("IB707", "build it again")
-    assert found.message == "the snapshot 'app' has no image (build_failed: the builder failed: no space)"
+    assert found.message == "the snapshot 'app' cannot be used (build_failed: the builder failed: no space)"
     assert client.snapshot.get("app").last_used_at is None
 
 
-def test_a_failed_build_does_not_take_the_last_image_away(client: Client, engine: FakeEngine) -> None:
+def test_a_failed_build_leaves_nothing_to_run_and_the_last_image(client: Client, engine: FakeEngine) -> None:
     client.build(IMAGE, name="app")
     engine.fail = BuildFailed("no")
     with pytest.raises(BuildError):
         client.build(IMAGE.env(A="1"), name="app")
-    assert client.run("app", ["hello"]).stdout == "hello\n"
+    with pytest.raises(CompileError, match="IB707"):
+        client.run("app", ["hello"])
+    assert engine.image("imagebuilder/app:latest") is not None

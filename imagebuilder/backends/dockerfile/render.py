@@ -61,7 +61,7 @@ class Dockerfile:
         return next((i for i in self.instructions if i.first <= line <= i.last), None)
 
     def at_name(self, name: str) -> Instruction | None:
-        """The instruction that BuildKit means by a step's name, such as ``[stage 2/5] ADD …`` or the URL that one fetches."""
+        """The instruction of a step that BuildKit names ``[stage 2/5] ADD …``, or by the URL that one fetches."""
         if not name:
             return None
         words = name.partition("] ")[2] or name

@@ -67,7 +67,8 @@ def uv_pip_install(op: UvPipInstall, scope: Scope) -> Iterator[Op]:
     mounts = []
     arguments = ""
     for number, path in enumerate(op.requirements):
-        mount, file = _requirements(path, (), f"/run/requirements/{number}")
+        includes = op.includes[number] if number < len(op.includes) else ()
+        mount, file = _requirements(path, includes, f"/run/requirements/{number}")
         mounts.append(mount)
         arguments += f"-r {shlex.quote(file)} "
     command = f"{UV} pip install --system --compile-bytecode{_options(op, uv=True)} {arguments}{words(op.packages)}"

@@ -254,7 +254,9 @@ def test_a_destination_behind_a_here_document_has_no_quotes(dest: Word, written:
 # Shell text and here-documents ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["true", "a\tb", "echo \"$HOME\" 'x' \\\\ x", "a # b", "a < b", "é", "a\\ b", "[ -f x ] && y", "[a]"])
+@pytest.mark.parametrize(
+    "text", ["true", "a\tb", "echo \"$HOME\" 'x' \\\\ x", "a # b", "a < b", "é", "a\\ b", "[ -f x ] && y", "[a]"]
+)
 def test_shell_text_that_can_stand_on_its_line(text: str) -> None:
     assert quote.is_one_line(text)
 

@@ -284,11 +284,11 @@ def test_the_digest_does_not_depend_on_the_locale(root: Path) -> None:
 
 def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
     depth = sys.getrecursionlimit() + 50
-    here = os.getcwd()
+    here = Path.cwd()
     try:
         os.chdir(tmp_path)
         for _ in range(depth):
-            os.mkdir("d")
+            Path("d").mkdir()
             os.chdir("d")
     finally:
         os.chdir(here)

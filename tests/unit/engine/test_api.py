@@ -170,7 +170,16 @@ def test_running(container: Server, engine: DockerEngine) -> None:
     assert container.asked[-1][:2] == ("DELETE /containers/c1", {"force": "1", "v": "1"})
 
 
-@pytest.mark.parametrize("call", ["POST /containers/c1/start", "POST /containers/c1/wait", "GET /containers/c1/logs"])
+@pytest.mark.parametrize(("message", "code"), [('exec: "x": executable file not found in $PATH', 127), ("denied", 126)])
+def test_a_command_that_cannot_be_started(container: Server, engine: DockerEngine, message: str, code: int) -> None:
+    """As a shell has it; the engine is not at fault."""
+    container.answers["POST /containers/c1/start"] = 400, {"message": message}
+    done = engine.run("app", ["x"])
+    assert (done.exit_code, done.stdout) == (code, "") and message in done.stderr
+    assert container.asked[-1][0] == "DELETE /containers/c1"
+
+
+@pytest.mark.parametrize("call", ["POST /containers/c1/wait", "GET /containers/c1/logs"])
 def test_the_container_goes_whatever_happens(container: Server, engine: DockerEngine, call: str) -> None:
     container.answers[call] = 500, {"message": "no such file: sh"}
     with pytest.raises(Refused, match="no such file: sh"):

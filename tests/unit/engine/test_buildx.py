@@ -115,7 +115,7 @@ def test_a_plain_request(setup: Setup) -> None:
     assert digest == "sha256:abc"
     assert [type(event) for event in events] == [StepEvent, LogEvent]
     assert events[-1] == LogEvent("a", "no end"), "a last line that nothing ended is told"
-    assert not Path(metadata.partition("=")[2]).parent.exists(), "the scratch folder is gone"
+    assert Path(metadata.partition("=")[2]).parent == setup.dockerfile.parent, "in the build's own folder"
 
 
 def test_everything_that_can_be_asked_for(setup: Setup) -> None:

@@ -35,7 +35,7 @@ def reached(where):
 print("ready", flush=True)
 for number in range(builds):
     store = Store(home)
-    with lock(store.lock_path(key)):
+    with lock(store.name_lock_path(name)):
         reached("locked")
         snapshot = store.begin(name, key, "linux/amd64", "imagebuilder/" + name, Resources())
         reached("pending")
@@ -63,9 +63,9 @@ def check_usable(home: Path) -> None:
     with sqlite3.connect(home / "store.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store = Store(home)
-    assert not held(store.lock_path(KEY))
+    assert not held(store.name_lock_path("app"))
     waited: list[str] = []
-    with lock(store.lock_path(KEY), lambda: waited.append("waited")):
+    with lock(store.name_lock_path("next"), lambda: waited.append("waited")):
         snapshot = store.begin("next", KEY, "linux/amd64", "imagebuilder/next", Resources())
         store.building(snapshot)
         assert store.active(snapshot, digest="sha256:x", size=1, seconds=1, steps=()).state == "active"

@@ -29,14 +29,14 @@ def begin(store: Store, name: str = "app", key: str = KEY) -> Snapshot:
 
 
 def build(store: Store, name: str = "app", key: str = KEY, digest: str = "sha256:1") -> Snapshot:
-    with lock(store.lock_path(key)):
+    with lock(store.name_lock_path(name)):
         snapshot = begin(store, name, key)
         store.building(snapshot)
         return store.active(snapshot, digest=digest, size=10, seconds=2.25, steps=STEPS)
 
 
 def test_states(store: Store) -> None:
-    with lock(store.lock_path(KEY)):
+    with lock(store.name_lock_path("app")):
         snapshot = begin(store)
         assert store.get("app").state == snapshot.state == "pending"
         store.building(snapshot)
@@ -49,7 +49,7 @@ def test_states(store: Store) -> None:
 
 
 def test_a_failed_build_says_why(store: Store) -> None:
-    with lock(store.lock_path(KEY)):
+    with lock(store.name_lock_path("app")):
         snapshot = begin(store)
         store.building(snapshot)
         store.failed(snapshot, "run_commands failed with exit code 3")
@@ -59,7 +59,7 @@ def test_a_failed_build_says_why(store: Store) -> None:
 
 @pytest.mark.parametrize("last", ["pending", "building"])
 def test_a_build_whose_process_is_gone_was_cut_off(store: Store, last: str) -> None:
-    with lock(store.lock_path(KEY)):
+    with lock(store.name_lock_path("app")):
         snapshot = begin(store)
         if last == "building":
             store.building(snapshot)
@@ -70,7 +70,7 @@ def test_a_build_whose_process_is_gone_was_cut_off(store: Store, last: str) -> N
 
 def test_a_failed_build_keeps_what_the_name_stood_for(store: Store) -> None:
     build(store)
-    with lock(store.lock_path(OTHER)):
+    with lock(store.name_lock_path("app")):
         store.failed(begin(store, key=OTHER), "no")
     found = store.get("app")
     assert (found.state, found.key, found.digest, found.size) == ("build_failed", OTHER, "sha256:1", 10)
@@ -79,7 +79,7 @@ def test_a_failed_build_keeps_what_the_name_stood_for(store: Store) -> None:
 
 def test_a_later_build_of_the_name_is_not_changed_by_an_earlier_one(store: Store) -> None:
     earlier = begin(store)
-    with lock(store.lock_path(OTHER)):
+    with lock(store.name_lock_path("app")):
         later = begin(store, key=OTHER)
         store.failed(earlier, "late")
         finished = store.active(earlier, digest="sha256:9", size=1, seconds=1, steps=())
