@@ -125,7 +125,7 @@ def pip_pyproject() -> Image:
 
 @case()
 def uv_few() -> Image:
-    return slim().uv_pip_install("six", requirements=FILES / "constraints.txt")
+    return slim().uv_pip_install("certifi", requirements=FILES / "requirements.txt")
 
 
 @case(builds=False)

@@ -12,6 +12,7 @@ from imagebuilder import Image
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import BuildError, CompileError
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest
+from imagebuilder.locks import lock
 from tests.unit.building import Bench
 
 
@@ -167,3 +168,29 @@ def test_a_value_that_no_dockerfile_holds_leaves_no_row(bench: Bench) -> None:
     with pytest.raises(CompileError, match="IB144"):
         bench.build(Image.base("debian").run_commands("x" * 70_000))
     assert bench.store.list() == [] and bench.engine.requests == []
+
+
+def test_what_a_killed_build_left_is_swept_by_the_next(bench: Bench) -> None:
+    """Of whatever key; a folder whose lock is held belongs to a build that runs."""
+    staging = bench.store.home / "staging"
+    for name in ("dead", "alive"):
+        (staging / name / "main").mkdir(parents=True)
+    with lock(bench.store.locks / "alive"):
+        bench.build()
+    assert sorted(path.name for path in staging.iterdir()) == ["alive"]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "code"),
+    [
+        ({"TOKEN": "x", "zz,id=TOKEN,src=/etc/hostname": "y"}, "IB112"),
+        ({"TOKEN": "a\0b"}, "IB101"),
+        ({"TOKEN": 5}, "IB100"),
+    ],
+)
+def test_secrets_that_cannot_be(bench: Bench, secrets: dict[str, str], code: str) -> None:
+    image = Image.base("debian").run_commands("x", secrets="TOKEN")
+    with pytest.raises(CompileError) as caught:
+        bench.build(image, secrets=secrets)
+    assert [d.code for d in caught.value.diagnostics] == [code]
+    assert bench.engine.requests == [] and bench.store.list() == []

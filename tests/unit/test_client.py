@@ -217,3 +217,32 @@ def test_a_failed_build_leaves_nothing_to_run_and_the_last_image(client: Client,
     with pytest.raises(CompileError, match="IB707"):
         client.run("app", ["hello"])
     assert engine.image("imagebuilder/app:latest") is not None
+
+
+def test_deleting_leaves_the_image_of_another_home(client: Client, engine: FakeEngine) -> None:
+    """Two homes may give one name on one engine."""
+    client.build(IMAGE, name="app")
+    engine.images["imagebuilder/app:latest"] = "sha256:theirs"
+    client.snapshot.delete("app")
+    assert engine.images["imagebuilder/app:latest"] == "sha256:theirs"
+    assert client.snapshot.list() == []
+
+
+@pytest.mark.parametrize("command", ["ls -l", ""])
+def test_a_command_is_a_list_of_words(client: Client, command: str) -> None:
+    client.build(IMAGE, name="app")
+    with pytest.raises(CompileError) as caught:
+        client.run("app", command)
+    assert code(caught) == "IB100"
+
+
+def test_what_is_no_image(client: Client) -> None:
+    with pytest.raises(CompileError) as caught:
+        client.build("debian", name="app")  # type: ignore[arg-type]
+    assert code(caught) == "IB100" and "Image.base" in caught.value.diagnostics[0].help
+
+
+@pytest.mark.parametrize("wrong", [{"cpu": -1}, {"cpu": 0}, {"memory": "2"}, {"disk": float("nan")}, {"gpu": True}])
+def test_resources_that_nothing_can_have(wrong: dict[str, float]) -> None:
+    with pytest.raises(CompileError, match="IB709"):
+        Resources(**wrong)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.locks import held, lock
+from imagebuilder.locks import held, lock, unless_held
 
 HOLDER = """
 import sys, time
@@ -151,3 +151,19 @@ def test_asking_is_not_holding(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(answers) == 1200 and not any(answers)
+
+
+def test_taking_a_lock_only_if_nobody_has_it(path: Path) -> None:
+    with unless_held(path) as free:
+        assert free and held(path)
+    assert not held(path) and not path.exists()
+    process = holder(path)
+    try:
+        with unless_held(path) as free:
+            assert not free
+        assert held(path), "asking takes nothing away"
+    finally:
+        process.kill()
+        process.communicate()
+    with unless_held(path) as free:
+        assert free

@@ -270,3 +270,15 @@ def test_torn_and_garbled_streams_never_raise(stream: str) -> None:
             list(progress.feed(line))
         list(progress.finish())
         assert isinstance(progress.failure(), BuildFailed)
+
+
+def _log(stream: int, data: str) -> str:
+    entry = {"vertex": "a", "stream": stream, "data": base64.b64encode(data.encode()).decode()}
+    return json.dumps({"logs": [entry]}) + "\n"
+
+
+def test_two_streams_do_not_cut_into_one_anothers_lines() -> None:
+    progress = Progress()
+    chunks = [_log(2, "+ echo"), _log(1, "hello\n"), _log(2, " hello\n"), _log(1, "rest")]
+    events = [event for chunk in chunks for event in progress.feed(chunk)]
+    assert lines([*events, *progress.finish()]) == ["hello", "+ echo hello", "rest"]
