@@ -134,6 +134,20 @@ def url(value: str) -> str:
     return value
 
 
+def download_url(value: str) -> str:
+    """What the builder fetches as a file."""
+    if not url(value).lower().startswith(("http://", "https://")):
+        raise Invalid("IB108", f"not a URL that a builder fetches: {_short(value)}", "it starts with https:// or http://")
+    return value
+
+
+def module(value: str) -> str:
+    """A module or package of Python, by its dotted name."""
+    if not all(part.isidentifier() for part in value.split(".")):
+        raise Invalid("IB112", f"not the name of a Python module: {_short(value)}", "such as app or app.settings")
+    return value
+
+
 def git_url(value: str) -> str:
     """A repository's URL; what a fragment would say has an argument of its own."""
     if "#" in url(value) or "?" in value:
@@ -372,7 +386,6 @@ Text = Annotated[str, AfterValidator(text)]
 TextWord = Annotated[Word, AfterValidator(word)]
 Package = Annotated[str, AfterValidator(package)]
 AptPackage = Annotated[str, AfterValidator(apt_package)]
-Url = Annotated[str, AfterValidator(url)]
 IndexUrl = Annotated[str, AfterValidator(index_url)]
 Absolute = Annotated[str, AfterValidator(absolute)]
 File = Annotated[str, AfterValidator(file)]

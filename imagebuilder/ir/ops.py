@@ -45,7 +45,6 @@ from imagebuilder.ir.checks import (
     Text,
     TextWord,
     Unordered,
-    Url,
 )
 from imagebuilder.ir.stage import Stage
 
@@ -290,7 +289,7 @@ class User(Op):
 class Shell(Op):
     verb: ClassVar[str] = "shell"
     core: ClassVar[bool] = True
-    words: Annotated[tuple[Text, ...], Many, Field(min_length=1)]
+    words: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class Entrypoint(Op):
@@ -476,7 +475,7 @@ class AddLocalDir(Op):
 class AddLocalPythonSource(Op):
     verb: ClassVar[str] = "add_local_python_source"
     reads_files: ClassVar[bool] = True
-    modules: Annotated[tuple[Text, ...], Many]
+    modules: Annotated[tuple[Annotated[str, AfterValidator(checks.module)], ...], Many]
     ignore: Annotated[tuple[Text, ...], Many] = ()
 
 
@@ -490,7 +489,7 @@ class AddText(Op):
 
 class AddUrl(Op):
     verb: ClassVar[str] = "add_url"
-    url: Url
+    url: Annotated[str, AfterValidator(checks.download_url)]
     dest: Absolute
     checksum: Checksum | None = None
     chmod: Mode | None = None

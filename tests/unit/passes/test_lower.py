@@ -56,7 +56,7 @@ INTENT: tuple[Op, ...] = (
 CORES: tuple[Op, ...] = (
     Run(command="a"), Copy(sources=".", dest="/", origin=LocalSource(path=".")), Add(sources="a", dest="/"),
     ops.WriteFiles(files=(("", "a"),), dest="/a"), Env(variables={"A": "a"}), ops.Label(labels={"A": "a"}), ops.Arg(name="A"),
-    ops.Workdir(path="/a"), USER, ops.Shell(words="sh"), ops.Entrypoint(command="a"), ops.Cmd(command="a"),
+    ops.Workdir(path="/a"), USER, ops.Shell(words=["sh"]), ops.Entrypoint(command="a"), ops.Cmd(command="a"),
     ops.Expose(ports="1"), ops.Volume(paths="/a"), ops.Healthcheck(command=()), ops.StopSignal(signal="TERM"),
     ops.Onbuild(instruction="RUN a"), ops.Maintainer(name="a"),
 )  # fmt: skip
