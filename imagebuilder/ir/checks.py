@@ -137,7 +137,9 @@ def url(value: str) -> str:
 def download_url(value: str) -> str:
     """What the builder fetches as a file."""
     if not url(value).lower().startswith(("http://", "https://")):
-        raise Invalid("IB108", f"not a URL that a builder fetches: {_short(value)}", "it starts with https:// or http://")
+        raise Invalid(
+            "IB108", f"not a URL that a builder fetches: {_short(value)}", "it starts with https:// or http://"
+        )
     return value
 
 

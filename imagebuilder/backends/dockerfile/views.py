@@ -196,7 +196,9 @@ class Views:
         context = self._sources.local(step, origin, main=main)
         prefix = f"{context.name}/{FOLDER}" if main else FOLDER
         if origin.kind == "file":
-            return (f"{prefix}/{literal_pattern(posixpath.basename(origin.path))}",)
+            name = posixpath.basename(origin.path)
+            # The folder holds nothing else; BuildKit takes blanks off the ends of a name before it sends the file.
+            return (f"{prefix}/{literal_pattern(name) if name == name.strip() else '*'}",)
         # What stands before '/./' is not copied with --parents.
         pivot = f"{prefix}/." if parents and not any("/./" in str(s) for s in sources) else prefix
         return tuple(

@@ -94,6 +94,7 @@ def test_a_file_keeps_its_name(tmp_path: Path) -> None:
         ("--link", "link", "files/--link /x"),
         ("日本", "context", "files/日本 /x"),
         ("[a]*", "a", "files/[[]a][*] /x"),
+        (" blank\n", "blank", "files/* /x"),
         (".dockerignore", "dockerignore", "files/.dockerignore /x"),
         ("x" * 60, "x" * 40, f"files/{'x' * 60} /x"),
     ],
