@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,7 @@ from imagebuilder.ir.ops import (
     WriteFiles,
 )
 from imagebuilder.ir.stage import Stage, Step
-from imagebuilder.ir.words import Expansion, Word, literal_pattern
+from imagebuilder.ir.words import Expansion, Word
 
 _MOUNT_FIELDS = (
     "id",
@@ -48,6 +49,7 @@ _MOUNT_FIELDS = (
 )
 # A here-document is for text that a person reads in the Dockerfile; longer files go through a context.
 _HEREDOC_LIMIT = 4096
+_PLAIN_NAME = re.compile(r"[\w.+@=,~-]+")
 _DEFAULT_SHELL: tuple[str, ...] = ("/bin/sh", "-c")
 
 
@@ -197,8 +199,8 @@ class Views:
         prefix = f"{context.name}/{FOLDER}" if main else FOLDER
         if origin.kind == "file":
             name = posixpath.basename(origin.path)
-            # The folder holds nothing else; BuildKit takes blanks off the ends of a name before it sends the file.
-            return (f"{prefix}/{literal_pattern(name) if name == name.strip() else '*'}",)
+            # The folder holds nothing else, and not every name survives the patterns by which BuildKit asks for it.
+            return (f"{prefix}/{name if _PLAIN_NAME.fullmatch(name) else '*'}",)
         # What stands before '/./' is not copied with --parents.
         pivot = f"{prefix}/." if parents and not any("/./" in str(s) for s in sources) else prefix
         return tuple(
