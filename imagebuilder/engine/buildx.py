@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
@@ -16,6 +18,7 @@ from imagebuilder.engine.progress import Progress
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest, OnEvent, SecretValue
 from imagebuilder.engine.redact import redactor
 
+_PAUSE = 1.0
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
@@ -47,12 +50,16 @@ class Buildx:
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
         """Build, and return the image's digest. Errors are those of :meth:`Engine.build`."""
-        try:
-            return self._build(request, on_event)
-        except BuildFailed as failure:
-            if not failure.is_passing:
-                raise
-            return self._build(request, on_event)
+        # The builder forgets the step that it lost when nobody asks for it any more; without its cache it never does.
+        for again in (request, replace(request, no_cache=True)):
+            try:
+                return self._build(request, on_event)
+            except BuildFailed as failure:
+                if not failure.is_passing:
+                    raise
+            time.sleep(_PAUSE)
+            request = again
+        return self._build(request, on_event)
 
     def _build(self, request: BuildRequest, on_event: OnEvent) -> str:
         # Beside the Dockerfile, in a folder that is the build's own and gone after it, however it ends.
