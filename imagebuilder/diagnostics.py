@@ -143,6 +143,10 @@ class Span:
     def resolve(self) -> Span:
         return self
 
+    def part(self, name: str, index: int | None) -> Span:
+        """Where the argument of that name stands, or one of its values; the whole where that is not known."""
+        return self
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
 
@@ -163,6 +167,9 @@ class CallSite:
         # Code cannot be pickled; where it stood can.
         span = self.resolve()
         return (Span, (span.file, span.line, span.column, span.end_line, span.end_column))
+
+    def part(self, name: str, index: int | None) -> CallSite:
+        return self
 
     def resolve(self) -> Span:
         file = self.code.co_filename

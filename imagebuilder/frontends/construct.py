@@ -31,7 +31,7 @@ def diagnostics(error: ValidationError, place: Place | None, model: type[BaseMod
     for detail in error.errors():
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Invalid):
-            found[cause.at(place)] = None
+            found[cause.at(_part(place, detail["loc"]))] = None
     if not found:
         # A value of no fitting type is refused once for each member of a union; the first says enough.
         detail = error.errors()[0]
@@ -39,7 +39,15 @@ def diagnostics(error: ValidationError, place: Place | None, model: type[BaseMod
         shown = ascii(detail.get("input"))[:60]
         found[
             Diagnostic(
-                "IB100", f"{getattr(model, 'verb', error.title)}: {field}: {detail['msg'].lower()}, got {shown}", place
+                "IB100",
+                f"{getattr(model, 'verb', error.title)}: {field}: {detail['msg'].lower()}, got {shown}",
+                _part(place, detail["loc"]),
             )
         ] = None
     return list(found)
+
+
+def _part(place: Place | None, loc: tuple[int | str, ...]) -> Place | None:
+    """The part of a statement that gave the field, where the place knows its parts."""
+    index = next((part for part in loc[1:] if isinstance(part, int)), None)
+    return place.part(str(loc[0]), index) if place is not None and loc else place

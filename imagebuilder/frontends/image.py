@@ -9,12 +9,12 @@ nothing. What an operation means is in ``ir/ops.py``; how it is carried out is i
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from imagebuilder.diagnostics import CallSite, CompileError, Invalid, Place
+from imagebuilder.diagnostics import CompileError, Invalid, Place
+from imagebuilder.frontends.caller import caller
 from imagebuilder.frontends.construct import construct
 from imagebuilder.frontends.python_files import pyproject_dependencies, requirement_includes
 from imagebuilder.ir import checks, ops
@@ -57,20 +57,20 @@ class Image:
                 whatever Python runs this.
             debian: the release of Debian; None is ``bookworm`` up to Python 3.12 and ``trixie`` from 3.13 on.
         """
-        place, _ = _caller()
+        place, _ = caller()
         version = checks.DEFAULT_PYTHON if python_version is None else python_version
         return cls(Stage(construct(ops.DebianSlim, place, python_version=version, debian=debian or ""), place=place))
 
     @classmethod
     def base(cls, ref: str) -> Image:
         """Any image: ``name:tag``, ``host/name:tag`` or ``name@sha256:…``. Emits ``FROM``."""
-        place, _ = _caller()
+        place, _ = caller()
         return cls(Stage(construct(ops.BaseImage, place, ref=ref), place=place))
 
     @classmethod
     def scratch(cls) -> Image:
         """The empty image. Emits ``FROM scratch``."""
-        place, _ = _caller()
+        place, _ = caller()
         return cls(Stage(ops.Scratch(), place=place))
 
     @classmethod
@@ -93,7 +93,7 @@ class Image:
         """
         from imagebuilder.frontends.dockerfile import load
 
-        _, root = _caller()
+        _, root = caller()
         context = None if context_dir is None else root / context_dir
         return cls(load(root / path, context_dir=context, build_args=build_args, target=target))
 
@@ -151,7 +151,7 @@ class Image:
         Reads the file now. Emits one ``RUN`` that sees the files through a bind mount; they are in no layer.
         The other arguments are those of :meth:`pip_install`.
         """
-        place, root = _caller()
+        place, root = caller()
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
         includes = requirement_includes(root / path, place)
         return self._append(
@@ -178,7 +178,7 @@ class Image:
             path: the file, or the folder that holds it.
             optional_dependencies: names of extras; one that does not exist is refused.
         """
-        place, root = _caller()
+        place, root = caller()
         file = root / path
         if file.is_dir():
             file /= "pyproject.toml"
@@ -206,7 +206,7 @@ class Image:
         """
         named = (requirements,) if isinstance(requirements, str | os.PathLike) else requirements
         files = tuple(os.fspath(path) for path in named)
-        place, root = _caller()
+        place, root = caller()
         includes = tuple(requirement_includes(root / file, place) for file in files)
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
         return self._with(
@@ -409,7 +409,7 @@ class Image:
         """
         from imagebuilder.frontends.dockerfile import parse_commands
 
-        place, root = _caller()
+        place, root = caller()
         context = root if context_dir is None else root / context_dir
         return Image(self.stage.then(*parse_commands(_flat(lines), context_dir=context, place=place)))
 
@@ -420,9 +420,9 @@ class Image:
         found = {**(variables or {}), **more}
         return self._with(ops.Env, when=found, variables=found)
 
-    def workdir(self, path: str) -> Image:
+    def workdir(self, path: str | Expansion) -> Image:
         """The folder in which commands and the container start; made where it does not exist. Emits ``WORKDIR``."""
-        place, root = _caller()
+        place, root = caller()
         try:
             # A Dockerfile may say a relative one; here it could only surprise.
             if isinstance(path, str):
@@ -431,7 +431,7 @@ class Image:
             raise CompileError(error.at(place)) from None
         return self._append(ops.Workdir, place, root, path=path)
 
-    def user(self, name: str) -> Image:
+    def user(self, name: str | Expansion) -> Image:
         """The user, ``user:group`` or numbers, for later commands and the container. Emits ``USER``."""
         return self._with(ops.User, name=name)
 
@@ -452,11 +452,13 @@ class Image:
         found = {**(labels or {}), **more}
         return self._with(ops.Label, when=found, labels=found)
 
-    def expose(self, *ports: int | str) -> Image:
+    def expose(self, *ports: int | str | Expansion) -> Image:
         """Ports that the container serves: ``8080``, ``"53/udp"``, ``"8000-8010"``. Emits ``EXPOSE``."""
-        return self._with(ops.Expose, when=ports, ports=tuple(str(port) for port in ports))
+        return self._with(
+            ops.Expose, when=ports, ports=tuple(str(port) if isinstance(port, int) else port for port in ports)
+        )
 
-    def volume(self, *paths: str) -> Image:
+    def volume(self, *paths: str | Expansion) -> Image:
         """Folders that are mounts of their own. Emits ``VOLUME``."""
         return self._with(ops.Volume, when=paths, paths=paths)
 
@@ -491,7 +493,7 @@ class Image:
         """The signal that asks the container to end: ``"SIGTERM"`` or its number. Emits ``STOPSIGNAL``."""
         return self._with(ops.StopSignal, signal=str(signal))
 
-    def arg(self, name: str, default: str | None = None) -> Image:
+    def arg(self, name: str, default: str | Expansion | None = None) -> Image:
         """A build argument: an environment variable of later commands, not of the container. Emits ``ARG``.
 
         ``imagebuilder build --build-arg NAME=VALUE`` sets it; the value is part of the key.
@@ -538,22 +540,12 @@ class Image:
     def _with(self, model: type[ops.Op], *, when: object = True, **fields: Any) -> Image:
         if not when:
             return self
-        place, root = _caller()
+        place, root = caller()
         return self._append(model, place, root, **fields)
 
     def _append(self, model: type[ops.Op], place: Place, root: Path, **fields: Any) -> Image:
         op = construct(model, place, **fields)
         return Image(self.stage.then(Step(op, place, str(root) if ops.reads_local(op) else "")))
-
-
-def _caller() -> tuple[CallSite, Path]:
-    """The call outside of this package, and the folder from which its relative paths start."""
-    frame = sys._getframe(2)
-    while frame.f_globals.get("__name__", "").partition(".")[0] == "imagebuilder" and frame.f_back is not None:
-        frame = frame.f_back
-    file = Path(frame.f_code.co_filename)
-    root = file.parent.absolute() if file.is_file() else Path.cwd()
-    return CallSite(frame.f_code, frame.f_lasti, frame.f_lineno), root
 
 
 def _flat(values: Iterable[Texts]) -> tuple[str, ...]:

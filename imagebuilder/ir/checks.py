@@ -230,6 +230,25 @@ def image_reference(value: str) -> str:
     return value
 
 
+_SNAPSHOT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
+
+
+def snapshot_name(value: str) -> str:
+    """``name`` or ``name:tag``, as an image may be called.
+
+    Without ``:latest``, which no tag stands for: both are one image and one snapshot.
+    """
+    repository, colon, tag = value.partition(":")
+    if len(repository) > 200 or not _SNAPSHOT.fullmatch(repository) or (colon and not _TAG.fullmatch(tag)):
+        raise Invalid(
+            "IB701",
+            f"not a snapshot name: {value!r}",
+            "lower-case letters and digits parted by '.', '_', '-' or '/', then perhaps ':tag'",
+        )
+    return value.removesuffix(":latest")
+
+
 def platform(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", value):
         raise Invalid("IB114", f"not a platform: {_short(value)}", "such as linux/amd64 or linux/arm64")
@@ -341,7 +360,10 @@ def owner(value: str) -> str:
 
 
 def command(value: str) -> str:
-    """One shell command of several that share a script."""
+    """One shell command of several that share a script; the line ends around it have no meaning.
+
+    A script with an interpreter of its own (``#!``) stays as it is.
+    """
     if not value.strip():
         raise Invalid("IB121", "an empty command", "leave it out")
     ending = value.rstrip("\n")
@@ -353,7 +375,7 @@ def command(value: str) -> str:
         )
     if "\r" in value:
         raise Invalid("IB123", f"a carriage return in a command: {_short(value)}", "use \\n line ends")
-    return text(value)
+    return text(value if value.startswith("#!") else value.strip("\n"))
 
 
 def python_version(value: str) -> str:

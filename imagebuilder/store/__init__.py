@@ -1,5 +1,6 @@
 """What is remembered between runs: snapshots, and the logs of their builds."""
 
-from imagebuilder.store.snapshots import Resources, Snapshot, State, Step, Store, check_name
+from imagebuilder.ir.resources import Resources
+from imagebuilder.store.snapshots import Snapshot, State, Step, Store, check_name
 
 __all__ = ["Resources", "Snapshot", "State", "Step", "Store", "check_name"]

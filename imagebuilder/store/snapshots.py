@@ -9,20 +9,21 @@ living process holds its name's lock is a build that was cut off, and is read as
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from imagebuilder.diagnostics import CompileError, Diagnostic, did_you_mean
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, did_you_mean
 from imagebuilder.home import private_folder
+from imagebuilder.ir import checks
+from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held
 
 State = Literal["pending", "building", "active", "build_failed"]
@@ -48,34 +49,6 @@ CREATE TABLE IF NOT EXISTS snapshots (
 );
 CREATE INDEX IF NOT EXISTS snapshots_by_key ON snapshots (key);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a sandbox of the snapshot gets: CPUs, memory and disk in GiB, GPUs.
-
-    Raises:
-        CompileError: a value is no number, or negative; only ``gpu`` may be 0.
-    """
-
-    cpu: float = 1
-    memory: float = 1
-    disk: float = 3
-    gpu: float = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("cpu", "more than 0"),
-            ("memory", "more than 0"),
-            ("disk", "more than 0"),
-            ("gpu", "0 or more"),
-        ):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 <= value < 1e9 or (value == 0 and name != "gpu"):
-                raise CompileError(
-                    Diagnostic("IB709", f"{name}={value!r} of a snapshot's resources", help=f"a number, {least}")
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +80,7 @@ class Snapshot:
     digest: str = ""
     size: int = 0
     reason: str = ""
-    resources: Resources = Resources()
+    resources: Resources = field(default_factory=Resources)
     created_at: datetime | None = None
     updated_at: datetime | None = None
     last_used_at: datetime | None = None
@@ -144,29 +117,16 @@ class Snapshot:
         }
 
 
-_NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
-
-
 def check_name(name: str) -> str:
-    """``name`` or ``name:tag``, as an image may be called.
-
-    Returns:
-        The name without ``:latest``, which no tag stands for: both are one image and one snapshot.
+    """A snapshot's name as it is kept; see :func:`imagebuilder.ir.checks.snapshot_name`.
 
     Raises:
-        CompileError: it is not.
+        CompileError: it is none.
     """
-    repository, colon, tag = name.partition(":")
-    if len(repository) > 200 or not _NAME.fullmatch(repository) or (colon and not _TAG.fullmatch(tag)):
-        raise CompileError(
-            Diagnostic(
-                "IB701",
-                f"not a snapshot name: {name!r}",
-                help="lower-case letters and digits parted by '.', '_', '-' or '/', then perhaps ':tag'",
-            )
-        )
-    return name.removesuffix(":latest")
+    try:
+        return checks.snapshot_name(name)
+    except Invalid as error:
+        raise CompileError(error.at(None)) from None
 
 
 class Store:

@@ -110,14 +110,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "pyproject.toml").write_text(
         '[project]\nname="x"\ndependencies=["six"]\n[project.optional-dependencies]\ndev=["pytest"]\n'
     )
-    monkeypatch.setattr("imagebuilder.frontends.image._caller", _caller_in(tmp_path))
+    monkeypatch.setattr("imagebuilder.frontends.image.caller", _caller_in(tmp_path))
     return folder
 
 
 def _caller_in(root: Path) -> Callable[[], tuple[Any, Path]]:
     from imagebuilder.frontends import image
 
-    real = image._caller
+    real = image.caller
 
     def caller() -> tuple[Any, Path]:
         place, found = real()

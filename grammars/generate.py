@@ -1,0 +1,22 @@
+"""`make grammar`: write everything that follows from the grammar and the operations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagebuilder.frontends.snap.grammar import table
+
+ROOT = Path(__file__).parent.parent
+
+
+def parser_table() -> str:
+    return table((ROOT / "grammars" / "snap.lark").read_text(encoding="utf-8"))
+
+
+OUTPUTS = {
+    "imagebuilder/frontends/snap/table.json": parser_table,
+}
+
+if __name__ == "__main__":
+    for name, make in OUTPUTS.items():
+        (ROOT / name).write_text(make(), encoding="utf-8")

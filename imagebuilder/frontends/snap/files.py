@@ -1,0 +1,199 @@
+"""Files: reading them, and what they ``use``.
+
+A file is evaluated once for each set of values it is used with. What it uses
+must lie inside of the project, so that a spec from a stranger reads nothing
+else; links are followed before that is decided.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
+from imagebuilder.frontends.image import Image
+from imagebuilder.frontends.snap.bounds import MAX_FILES, MAX_SIZE
+from imagebuilder.frontends.snap.declarations import check_header, misplaced, parameters, secrets, twice, with_values
+from imagebuilder.frontends.snap.module import Evaluation, Module
+from imagebuilder.frontends.snap.nodes import File, Matrix, Use, When
+from imagebuilder.frontends.snap.params import Value
+from imagebuilder.frontends.snap.places import span
+from imagebuilder.frontends.snap.scope import Scope
+from imagebuilder.frontends.snap.syntax import parse_file
+from imagebuilder.frontends.snap.text import text
+
+Given = Mapping[str, tuple[Value | str, Span | None]]
+
+
+@dataclass(slots=True)
+class Loader:
+    """``project`` is the folder that ``use`` does not leave."""
+
+    project: Path
+    errors: list[Diagnostic] = field(default_factory=list)
+    _parsed: dict[Path, File | None] = field(default_factory=dict)
+    _modules: dict[tuple[Path, str], Module | None] = field(default_factory=dict)
+
+    def module(
+        self, path: str, source: str | None, given: Given, chain: tuple[tuple[Path, Span], ...] = ()
+    ) -> Module | None:
+        """The file, evaluated; None where it cannot be, which ``errors`` then says.
+
+        Args:
+            path: as it is shown to people.
+            source: its text; None reads it.
+        """
+        real = Path(os.path.realpath(path))
+        key = (real, repr(sorted((name, value) for name, (value, _) in given.items())))
+        if key in self._modules:
+            return self._modules[key]
+        self._modules[key] = None
+        if real not in self._parsed:
+            self._parsed[real] = self._parse(path, source)
+        file = self._parsed[real]
+        if file is not None:
+            self._modules[key] = self._evaluate(file, real, given, chain)
+        return self._modules[key]
+
+    def _parse(self, path: str, source: str | None) -> File | None:
+        try:
+            file, errors = parse_file(path, read(path) if source is None else source)
+        except CompileError as error:
+            self.errors += error.diagnostics
+            return None
+        self.errors += errors or list(check_header(file))
+        return None if errors else file
+
+    def _evaluate(self, file: File, real: Path, given: Given, chain: tuple[tuple[Path, Span], ...]) -> Module:
+        errors: list[Diagnostic] = []
+        # Relative paths start beside the name that was given, not beside what a link leads to.
+        root = Path(os.path.abspath(file.path)).parent  # noqa: PTH100 - resolve() would follow symbolic links
+        scope = Scope(file.path, root, {}, secrets(file, errors), _no_images)
+        params, broken = parameters(file, scope, given, errors)
+        scope = Scope(file.path, root, params, scope.secrets, _no_images, frozenset(broken), scope.used)
+        errors += _misplaced(file)
+        uses = self._uses(file, scope, root, (*chain, (real, Span(file.path, 1))), errors)
+        module = Evaluation(scope, uses, errors).run(file.items)
+        self.errors += errors
+        return module
+
+    def _uses(
+        self, file: File, scope: Scope, root: Path, chain: tuple[tuple[Path, Span], ...], errors: list[Diagnostic]
+    ) -> dict[str, Module | None]:
+        found: dict[str, Module | None] = {}
+        places: dict[str, Span] = {}
+        for item in file.items:
+            if not isinstance(item, Use):
+                continue
+            alias, place = str(item.alias), span(file.path, item.alias)
+            if alias in places:
+                errors.append(twice(f"the name {alias!r}", place, places[alias]))
+                continue
+            places[alias] = place
+            found[alias] = None
+            given = with_values(item.values, scope, errors)
+            try:
+                target = self._target(item, scope, root, chain)
+            except CompileError as error:
+                errors += error.diagnostics
+                continue
+            here = span(file.path, item.path)
+            chain_here = (*chain[:-1], (chain[-1][0], here))
+            found[alias] = self.module(target, None, given, chain_here)
+        return found
+
+    def _target(self, item: Use, scope: Scope, root: Path, chain: tuple[tuple[Path, Span], ...]) -> str:
+        place = span(scope.file, item.path)
+        written = text(item.path, scope.text, scope.file)
+        if not written or "\0" in written:
+            raise CompileError(Diagnostic("IB851", f"not the path of a file: {written!r}", place))
+        if Path(written).is_absolute():
+            raise CompileError(
+                Diagnostic(
+                    "IB850",
+                    f"an absolute path: {written!r}",
+                    place,
+                    help="it starts at this file's folder: ./common.snap",
+                )
+            )
+        target = os.path.normpath(root / written)
+        shown = os.path.normpath(Path(scope.file).parent / written)
+        real = Path(os.path.realpath(target))
+        if not real.is_relative_to(os.path.realpath(self.project)):
+            raise CompileError(
+                Diagnostic(
+                    "IB850",
+                    f"{written!r} is outside of the project",
+                    place,
+                    help=f"the project is {str(self.project)!r}; --project names another folder",
+                )
+            )
+        for index, (file, _) in enumerate(chain):
+            if file == real:
+                ring = chain[index:]
+                names = " → ".join([*(each.name for each, _ in ring), real.name])
+                notes = tuple(Note(f"{each.name} uses the next one here", at) for each, at in ring[:-1])
+                raise CompileError(Diagnostic("IB816", f"files that use one another: {names}", place, notes))
+        if len(self._modules) >= MAX_FILES:
+            raise CompileError(Diagnostic("IB852", f"more than {MAX_FILES} files, or files with other values", place))
+        if not Path(target).is_file():
+            folder = Path(target).parent
+            near = did_you_mean(Path(target).name, [p.name for p in folder.glob("*.snap")]) if folder.is_dir() else ""
+            raise CompileError(
+                Diagnostic(
+                    "IB851", f"there is no file {written!r}", place, help=near or "it starts at this file's folder"
+                )
+            )
+        return shown
+
+
+def _misplaced(file: File) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    waiting = [item for item in file.items if isinstance(item, When | Matrix)]
+    while waiting:
+        block = waiting.pop()
+        inner = [*block.body, *(block.otherwise if isinstance(block, When) else ())]
+        found += misplaced(inner, file)
+        waiting += [item for item in inner if isinstance(item, When | Matrix)]
+    return found
+
+
+def _no_images(name: str, place: Span) -> Image:
+    raise AssertionError(name)
+
+
+def read(path: str) -> str:
+    """
+    Raises:
+        CompileError: the file cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_SIZE + 1)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise CompileError(Diagnostic("IB801", f"cannot read {path!r}: {reason}")) from None
+    return decode(path, data)
+
+
+def decode(path: str, data: bytes) -> str:
+    if len(data) > MAX_SIZE:
+        raise CompileError(
+            Diagnostic("IB803", f"{path!r} has more than {MAX_SIZE:,} bytes", help="`use` parts a spec into files")
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = len(data[: error.start].rpartition(b"\n")[2].decode(errors="replace")) + 1
+        raise CompileError(
+            Diagnostic("IB802", "not a text in UTF-8", Span(path, line, column), help="save the file as UTF-8")
+        ) from None
+
+
+def project_of(path: Path) -> Path:
+    """The nearest folder above that is a repository's, or the file's own."""
+    folder = Path(os.path.realpath(path)).parent
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)

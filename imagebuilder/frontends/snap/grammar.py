@@ -1,0 +1,66 @@
+"""The parser: Lark's LALR tables for ``grammars/snap.lark``, generated ahead of time.
+
+Reading the grammar costs more than parsing most files, so ``table.json`` holds
+what comes of it. ``make grammar`` writes it; a test says when it is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, TextSlice, Token
+from lark.grammar import Rule
+from lark.lexer import TerminalDef
+
+from imagebuilder.frontends.snap.tree import Build
+
+STARTS = ("start", "head_item", "head_stmt")
+_TABLE = Path(__file__).with_name("table.json")
+
+
+def table(grammar: str) -> str:
+    """What ``table.json`` holds for the text of a grammar."""
+    data, memo = Lark(grammar, parser="lalr", start=list(STARTS)).memo_serialize([TerminalDef, Rule])
+    return json.dumps([data, memo], separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
+@cache
+def _parser() -> Lark:
+    data, memo = json.loads(_TABLE.read_bytes())
+    # JSON knows no numbers as keys.
+    lalr = data["parser"]["parser"]
+    lalr["tokens"] = _numbered(lalr["tokens"])
+    lalr["states"] = {int(state): _numbered(actions) for state, actions in lalr["states"].items()}
+    # The way in that Lark's own stand-alone parsers take.
+    parser: Lark = Lark._load_from_dict(data, _numbered(memo), transformer=Build())  # type: ignore[no-untyped-call]
+    return parser
+
+
+def _numbered(table: dict[str, Any]) -> dict[int, Any]:
+    return {int(key): value for key, value in table.items()}
+
+
+def parse(text: str, start: str = "start", begin: int = 0, end: int | None = None) -> Any:
+    """What the callbacks of :class:`~imagebuilder.frontends.snap.tree.Build` made of ``text[begin:end]``.
+
+    Raises:
+        lark.exceptions.UnexpectedInput: it does not parse; positions are those in the whole text.
+    """
+    whole = begin == 0 and end is None
+    return _parser().parse(text if whole else TextSlice(text, begin, len(text) if end is None else end), start)
+
+
+def tokens(text: str) -> list[Token]:
+    """All tokens of a valid file in order, those that the tree leaves out included.
+
+    Raises:
+        lark.exceptions.UnexpectedInput: it does not parse.
+    """
+    interactive = _parser().parse_interactive(text, "start")
+    found = []
+    for token in interactive.iter_parse():
+        found.append(token)
+    return found

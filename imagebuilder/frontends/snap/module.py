@@ -1,0 +1,372 @@
+"""One file with its parameters: the images and snapshots that it describes.
+
+The order of images in a file has no meaning: what an image needs is evaluated
+before it, and images that need one another are refused. A branch that is not
+taken is still looked at, as far as that is possible without values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from lark import Token
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
+from imagebuilder.frontends import image as fluent
+from imagebuilder.frontends.snap import blocks, values
+from imagebuilder.frontends.snap.bounds import MAX_CELLS, MAX_DEPTH, too_deep
+from imagebuilder.frontends.snap.conditions import holds
+from imagebuilder.frontends.snap.declarations import twice
+from imagebuilder.frontends.snap.nodes import Image, Item, ListNode, Matrix, Pair, Snapshot, Source, Statement, When
+from imagebuilder.frontends.snap.params import Type
+from imagebuilder.frontends.snap.places import span, span_of
+from imagebuilder.frontends.snap.scope import Known, Scope, Silent
+from imagebuilder.frontends.snap.text import hole, is_word, text
+from imagebuilder.frontends.snap.verbs import FACTORIES, factories, verbs
+from imagebuilder.ir import checks
+from imagebuilder.ir.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSpec:
+    """A snapshot that a file describes. ``name`` may hold a tag."""
+
+    name: str
+    image: fluent.Image
+    resources: Resources
+    place: Span
+
+
+@dataclass(slots=True)
+class Cell:
+    """Images that see one another: those of the file, or of one cell of a matrix."""
+
+    scope: Scope
+    parent: Cell | None = None
+    images: dict[str, Image] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    made: dict[str, fluent.Image] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def home(self, name: str) -> Cell | None:
+        """The nearest cell that has an image of the name."""
+        cell: Cell | None = self
+        while cell is not None and name not in cell.images:
+            cell = cell.parent
+        return cell
+
+
+@dataclass(slots=True)
+class Module:
+    """A file, evaluated. ``images`` lacks those that were refused, whose names are in ``broken``."""
+
+    path: str
+    images: Mapping[str, fluent.Image]
+    broken: set[str]
+    snapshots: list[SnapshotSpec]
+
+
+class Evaluation:
+    """Collects every independent mistake in ``errors`` instead of ending at the first."""
+
+    def __init__(self, scope: Scope, uses: Mapping[str, Module | None], errors: list[Diagnostic]) -> None:
+        self._scope = scope
+        self._uses = uses
+        self._errors = errors
+        self._elsewhere: dict[str, Span] = {}
+        self._cells = 0
+        self._snapshots: dict[str, SnapshotSpec] = {}
+        self._used_images: set[str] = set()
+
+    def run(self, items: list[Item]) -> Module:
+        cell = Cell(self._scope)
+        pending = [cell]
+        self._collect(items, cell, pending)
+        for each in pending:
+            for name in each.images:
+                self._make(each, name)
+            for snapshot in each.snapshots:
+                self._snapshot(each, snapshot)
+        return Module(self._scope.file, cell.made, cell.broken, list(self._snapshots.values()))
+
+    # What there is ------------------------------------------------------------------------------
+
+    def _collect(self, items: list[Item], cell: Cell, pending: list[Cell]) -> None:
+        file = self._scope.file
+        for item in items:
+            match item:
+                case Image():
+                    self._add_image(item, cell)
+                case Snapshot():
+                    cell.snapshots.append(item)
+                case When():
+                    if item.depth > MAX_DEPTH:
+                        self._errors.append(too_deep(file, item))
+                        continue
+                    taken, left = self._branches(item, cell.scope)
+                    self._collect(taken, cell, pending)
+                    self._untaken(left, cell)
+                case Matrix():
+                    if item.depth > MAX_DEPTH:
+                        self._errors.append(too_deep(file, item))
+                        continue
+                    for scope in self._expand(item, cell.scope):
+                        inner = Cell(scope, cell)
+                        pending.append(inner)
+                        self._collect(item.body, inner, pending)
+
+    def _add_image(self, item: Image, cell: Cell) -> None:
+        name = str(item.name)
+        place = span(self._scope.file, item.name)
+        if name in FACTORIES:
+            help = f"`from {name}` is what an image starts from; choose another name"
+            self._errors.append(Diagnostic("IB818", f"{name!r} cannot be an image's name", place, help=help))
+        elif (home := cell.home(name)) is not None:
+            self._errors.append(twice(f"the image {name!r}", place, span(self._scope.file, home.images[name].name)))
+        else:
+            cell.images[name] = item
+
+    def _branches(self, item: When, scope: Scope) -> tuple[list[Item], list[Item]]:
+        """The branch that is taken, and the others; nothing is taken where the condition is refused."""
+        left: list[Item] = []
+        rest: When | None = item
+        while rest is not None:
+            try:
+                if holds(rest.condition, scope):
+                    return rest.body, [*left, *rest.otherwise]
+            except CompileError as error:
+                self._errors += error.diagnostics
+                return [], [*left, *rest.body, *rest.otherwise]
+            left += rest.body
+            chained = len(rest.otherwise) == 1 and isinstance(rest.otherwise[0], When)
+            if not chained:
+                return rest.otherwise, left
+            rest = rest.otherwise[0]
+        raise AssertionError
+
+    def _untaken(self, items: list[Item], cell: Cell) -> None:
+        waiting = list(items)
+        while waiting:
+            item = waiting.pop()
+            match item:
+                case Image() | Snapshot():
+                    if isinstance(item, Image):
+                        self._elsewhere[str(item.name)] = span(self._scope.file, item.name)
+                    with self._noting():
+                        self._check_source(item, cell)
+                    self._check_statements(item.body, cell)
+                case When():
+                    with self._noting():
+                        holds(item.condition, cell.scope)
+                    waiting += item.body
+                    waiting += item.otherwise
+
+    def _check_source(self, item: Image | Snapshot, cell: Cell) -> None:
+        if str(item.source.name) in FACTORIES:
+            verb = factories()[str(item.source.name)]
+            blocks.bind_and_check(item.source, verb, cell.scope)
+
+    def _check_statements(self, statements: list[Statement], cell: Cell) -> None:
+        for error in blocks.problems(statements, cell.scope):
+            self._errors.append(error)
+
+    def _expand(self, item: Matrix, scope: Scope) -> Iterator[Scope]:
+        axes: dict[str, tuple[Span, tuple[str, ...]]] = {}
+        file = scope.file
+        for pair in item.axes:
+            name = str(pair.key)[:-1].strip('"')
+            place = span(file, pair.key)
+            if not name.isidentifier():
+                self._errors.append(Diagnostic("IB811", f"not a parameter's name: {name!r}", place))
+                return
+            if name in axes or name in scope.params:
+                first = axes[name][0] if name in axes else scope.params[name].place
+                self._errors.append(twice(f"the parameter {name!r}", place, first))
+                return
+            try:
+                axes[name] = (place, self._axis(pair, scope))
+            except CompileError as error:
+                self._errors += error.diagnostics
+                return
+        count = 1
+        for _, found in axes.values():
+            count *= len(found)
+        self._cells += count
+        if self._cells > MAX_CELLS:
+            place = next(iter(axes.values()))[0]
+            self._errors.append(Diagnostic("IB852", f"a matrix of more than {MAX_CELLS} cells", place))
+            return
+        text_type = Type("string")
+        for combination in product(*(found for _, found in axes.values())):
+            yield scope.inner(
+                {
+                    name: Known(text_type, value, place)
+                    for (name, (place, _)), value in zip(axes.items(), combination, strict=True)
+                }
+            )
+
+    def _axis(self, pair: Pair, scope: Scope) -> tuple[str, ...]:
+        alone = hole(pair.value) if isinstance(pair.value, Token) else None
+        if not isinstance(pair.value, ListNode) and alone is None:
+            help = f"a list: {pair.key}[…]"
+            raise CompileError(
+                Diagnostic("IB835", "one value in place of a list", span_of(scope.file, pair.value), help=help)
+            )
+        found = values.texts(pair.value, scope)
+        if len(set(found)) != len(found):
+            raise CompileError(
+                Diagnostic("IB814", "a value stands twice in the matrix", span_of(scope.file, pair.value))
+            )
+        return found
+
+    # Images -------------------------------------------------------------------------------------
+
+    def _make(self, cell: Cell, name: str) -> None:
+        """Evaluate an image after those that it needs, without recursion: a chain may be long."""
+        stack: list[tuple[Cell, str, Iterator[tuple[str, Span]]]] = []
+        active: dict[tuple[int, str], Span] = {}
+
+        def enter(home: Cell, wanted: str, place: Span) -> None:
+            active[id(home), wanted] = place
+            stack.append((home, wanted, iter(list(self._needs(home, wanted)))))
+
+        if name not in cell.made and name not in cell.broken:
+            enter(cell, name, span(self._scope.file, cell.images[name].name))
+        while stack:
+            here, current, rest = stack[-1]
+            for needed, place in rest:
+                home = here.home(needed)
+                if home is None or needed in home.made or needed in home.broken:
+                    continue
+                if (id(home), needed) in active:
+                    self._cycle(stack, home, needed, place)
+                    continue
+                enter(home, needed, place)
+                break
+            else:
+                stack.pop()
+                del active[id(here), current]
+                if current not in here.broken:
+                    self._evaluate(here, current)
+
+    def _needs(self, cell: Cell, name: str) -> Iterator[tuple[str, Span]]:
+        item = cell.images[name]
+        if is_word(item.source.name) and str(item.source.name) not in FACTORIES:
+            yield str(item.source.name), span(self._scope.file, item.source.name)
+        for token in blocks.image_words(item.body):
+            yield str(token), span(self._scope.file, token)
+
+    def _cycle(
+        self, stack: list[tuple[Cell, str, Iterator[tuple[str, Span]]]], home: Cell, needed: str, place: Span
+    ) -> None:
+        path = [(cell, name) for cell, name, _ in stack]
+        ring = path[path.index((home, needed)) :]
+        names = " → ".join([*(name for _, name in ring), needed])
+        notes = tuple(Note(f"{name} is here", span(self._scope.file, cell.images[name].name)) for cell, name in ring)
+        self._errors.append(Diagnostic("IB815", f"images that need one another: {names}", place, notes))
+        for cell, name in ring:
+            cell.broken.add(name)
+
+    def _evaluate(self, cell: Cell, name: str) -> None:
+        before = len(self._errors)
+        item = cell.images[name]
+        made: fluent.Image | None = None
+        silent = False
+        try:
+            base = self._base(item.source, cell, name)
+            made, _ = blocks.build(base, item.body, self._scope_of(cell), self._errors, snapshot=False)
+        except Silent:
+            silent = True
+            self._check_statements(item.body, cell)
+        except CompileError as error:
+            self._errors += error.diagnostics
+            self._check_statements(item.body, cell)
+        if silent or made is None or len(self._errors) > before:
+            cell.broken.add(name)
+        else:
+            cell.made[name] = made
+
+    def _snapshot(self, cell: Cell, item: Snapshot) -> None:
+        scope = self._scope_of(cell)
+        file = scope.file
+        place = span(file, item.name)
+        try:
+            name = text(item.name, scope.text, file)
+            try:
+                checks.snapshot_name(name)
+            except Invalid as error:
+                raise CompileError(error.at(place)) from None
+            if name in self._snapshots:
+                help = "a matrix needs its parameters in the name" if cell.parent else ""
+                first = self._snapshots[name].place
+                raise CompileError(
+                    Diagnostic(
+                        "IB814", f"the snapshot {name!r} is defined twice", place, (Note("first here", first),), help
+                    )
+                )
+        except Silent:
+            name = ""
+        except CompileError as error:
+            self._errors += error.diagnostics
+            name = ""
+        try:
+            base = self._base(item.source, cell, name)
+            before = len(self._errors)
+            made, resources = blocks.build(base, item.body, scope, self._errors, snapshot=True)
+            if name and len(self._errors) == before:
+                self._snapshots[name] = SnapshotSpec(name, made, resources, place)
+        except Silent:
+            self._check_statements(item.body, cell)
+        except CompileError as error:
+            self._errors += error.diagnostics
+            self._check_statements(item.body, cell)
+
+    def _scope_of(self, cell: Cell) -> Scope:
+        return replace(cell.scope, images=lambda name, place: self._image(cell, name, place))
+
+    def _base(self, source: Source, cell: Cell, name: str) -> fluent.Image:
+        return blocks.base(source, self._scope_of(cell), name)
+
+    def _image(self, cell: Cell, name: str, place: Span) -> fluent.Image:
+        alias, dot, inner = name.partition(".")
+        if dot:
+            return self._imported(alias, inner, place)
+        home = cell.home(name)
+        if home is not None:
+            self._used_images.add(name)
+            if name in home.made:
+                return home.made[name]
+            raise Silent
+        if name in self._elsewhere:
+            note = Note("it is here, in a branch that is not taken", self._elsewhere[name])
+            raise CompileError(Diagnostic("IB812", f"no image {name!r} with these parameters", place, (note,)))
+        known = [*cell.images, *(cell.parent.images if cell.parent else ()), *FACTORIES]
+        hint = did_you_mean(name, known)
+        if not hint and name in verbs():
+            hint = f"{name} is an operation; an image starts from {', '.join(FACTORIES)} or a named image"
+        raise CompileError(
+            Diagnostic(
+                "IB812",
+                f"no image {name!r}",
+                place,
+                help=hint or f"an image of a registry is `base {name}:TAG`, or stands in quotes",
+            )
+        )
+
+    def _imported(self, alias: str, name: str, place: Span) -> fluent.Image:
+        if alias not in self._uses:
+            hint = did_you_mean(alias, list(self._uses)) or f'import it: use "./{alias}.snap" as {alias}'
+            raise CompileError(Diagnostic("IB817", f"no imported file {alias!r}", place, help=hint))
+        self._scope.used.add(alias)
+        module = self._uses[alias]
+        if module is None or name in module.broken:
+            raise Silent
+        if name not in module.images:
+            hint = did_you_mean(name, list(module.images)) or f"it has: {', '.join(module.images) or 'none'}"
+            raise CompileError(Diagnostic("IB812", f"{module.path} has no image {name!r}", place, help=hint))
+        return module.images[name]
+
+    def _noting(self) -> blocks.Noting:
+        return blocks.Noting(self._errors)

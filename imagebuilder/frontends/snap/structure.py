@@ -1,0 +1,262 @@
+"""Where statements and blocks begin and end, found without the grammar.
+
+Only a file that does not parse comes here. What a parser says of an unclosed
+bracket blames a later line; here the bracket itself is blamed, and everything
+else is still parted into statements, each of which is then parsed alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imagebuilder.diagnostics import Diagnostic, Note, Span
+
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>(?<![^\s{}\[\](),;])\#[^\n]*)
+    | (?P<block>\"\"\"|''')
+    | (?P<string>\$?"(?:[^"\\\n]|\\.)*"|'[^'\n]*')
+    | (?P<quote>["'])
+    | (?P<hole>\{[A-Za-z_]\w*\})
+    | (?P<open>[\[{(])
+    | (?P<close>[\]})])
+    | (?P<newline>\n)
+    | (?P<semi>;(?=[\s}]|$))
+    | (?P<blank>[ \t]+)
+    | (?P<text>[^\s"'{}\[\]();#$]+|.)
+    """,
+    re.VERBOSE,
+)
+_PAIRS = {"{": "}", "[": "]", "(": ")"}
+_TOP = re.compile(r"(?:use|param|secret|image|snapshot|matrix)[ \t]+[^\s=]")
+_LINE_OF_A_LIST = re.compile(r"[ \t]*(?P<word>[A-Za-z_]\w*)(?=[ \t]+[^\s,\]#]|[ \t]*\{)")
+
+
+@dataclass(slots=True)
+class Chunk:
+    """A statement, or the head of a block: ``text[begin:end]``. ``body`` is None where it has no block."""
+
+    begin: int
+    end: int
+    body: list[Chunk] | None = None
+    damaged: bool = False
+
+
+@dataclass(slots=True)
+class _Open:
+    """A bracket that waits for its end; ``chunks`` is where a brace's statements go."""
+
+    char: str
+    at: int
+    chunks: list[Chunk] = field(default_factory=list)
+    excused: bool = False
+
+
+class Structure:
+    """``chunks`` are the items of the file, ``errors`` the brackets and quotes that do not match."""
+
+    def __init__(self, file: str, text: str, keywords: frozenset[str]) -> None:
+        self.errors: list[Diagnostic] = []
+        self._file, self._text, self._keywords = file, text, keywords
+        self._lines = Lines(file, text)
+        self._stack: list[_Open] = [_Open("", 0)]
+        self._begin = -1
+        self._last = 0
+        self._damaged = False
+        self._scan()
+        self.chunks = self._stack[0].chunks
+
+    def _scan(self) -> None:
+        at = 0
+        while at < len(self._text):
+            match = _TOKEN.match(self._text, at)
+            assert match is not None
+            kind = match.lastgroup
+            end = match.end()
+            if kind in ("comment", "blank"):
+                at = end
+                continue
+            if kind == "newline":
+                self._newline(end)
+            elif kind == "semi":
+                if self._stack[-1].char in ("", "{"):
+                    self._finish()
+            elif kind == "close":
+                self._close(match[0], at)
+            else:
+                if self._begin < 0:
+                    self._start(at)
+                if kind == "open":
+                    self._open(match[0], at)
+                elif kind in ("block", "quote"):
+                    end = self._unclosed_quote(match[0], at) if kind == "quote" else self._block(match[0], at)
+                self._last = max(self._last, end) if kind != "open" or match[0] != "{" else self._last
+            at = end
+        self._end()
+
+    def _start(self, at: int) -> None:
+        self._begin, self._last, self._damaged = at, at, False
+        if len(self._stack) > 1 and _TOP.match(self._text, at) and self._lines.column(at) == 1:
+            self._unclosed_until(1, at)
+            self._begin = self._last = at
+
+    def _open(self, char: str, at: int) -> None:
+        if char == "{" and self._stack[-1].char in ("", "{"):
+            chunk = Chunk(self._begin, self._last, [], self._damaged)
+            self._stack[-1].chunks.append(chunk)
+            assert chunk.body is not None
+            self._stack.append(_Open(char, at, chunk.body))
+            self._begin = -1
+        else:
+            self._stack.append(_Open(char, at))
+
+    def _close(self, char: str, at: int) -> None:
+        top = self._stack[-1]
+        if _PAIRS.get(top.char) == char:
+            if char == "}" and top.char == "{":
+                self._finish()
+            self._stack.pop()
+            self._last = at + 1
+            return
+        opener = next(
+            (index for index in range(len(self._stack) - 1, 0, -1) if _PAIRS[self._stack[index].char] == char), 0
+        )
+        if opener and (char == "}" or opener == len(self._stack) - 1):
+            self._unclosed_until(opener + 1, at)
+            self._close(char, at)
+            return
+        if self._begin < 0:
+            self._start(at)
+            self._last = at + 1
+        self._damaged = True
+        note = (
+            (Note("the bracket that is open is here", self._lines.span(top.at, top.at + 1)),)
+            if top.char in ("[", "(")
+            else ()
+        )
+        self.errors.append(Diagnostic("IB807", f"a {char!r} that closes nothing", self._lines.span(at, at + 1), note))
+
+    def _newline(self, end: int) -> None:
+        if self._stack[-1].char in ("", "{"):
+            self._finish()
+            return
+        # A list that goes on into what reads as a statement was not closed.
+        line = _LINE_OF_A_LIST.match(self._text, end)
+        if line and line["word"] in self._keywords:
+            first = next(i for i, each in enumerate(self._stack) if i and each.char in ("[", "("))
+            self._unclosed_until(first, line.start("word"))
+
+    def _unclosed_until(self, height: int, at: int) -> None:
+        """Give up all brackets from ``height`` on: the text at ``at`` belongs below them."""
+        note = Note("this stands where it should be closed at the latest", self._lines.span(at, at + 1))
+        while len(self._stack) > height:
+            top = self._stack[-1]
+            if top.char == "{":
+                self._finish()
+            else:
+                self._damaged = True
+                if len(self._stack) > 1 and self._stack[-2].char in ("", "{"):
+                    self._finish_in(self._stack[-2])
+            self._stack.pop()
+            place = self._lines.span(top.at, top.at + 1)
+            if not top.excused:
+                self.errors.append(
+                    Diagnostic(
+                        "IB806", f"a {top.char!r} that is never closed", place, (note,), f"add the {_PAIRS[top.char]!r}"
+                    )
+                )
+        self._begin = -1
+
+    def _unclosed_quote(self, quote: str, at: int) -> int:
+        end = self._text.find("\n", at)
+        end = len(self._text) if end < 0 else end
+        self._damaged = True
+        for each in self._stack:
+            # The quote swallowed what may have closed it.
+            each.excused = each.excused or each.char in ("[", "(")
+        help = (
+            "a text of several lines stands in three quotes"
+            if quote == '"'
+            else "a text with an apostrophe stands in double quotes"
+        )
+        self.errors.append(
+            Diagnostic("IB806", "a quote that is not closed in its line", self._lines.span(at, end), help=help)
+        )
+        return end
+
+    def _block(self, quotes: str, at: int) -> int:
+        end = self._text.find(quotes, at + 3)
+        if end >= 0:
+            return end + 3
+        self._damaged = True
+        self.errors.append(
+            Diagnostic(
+                "IB806",
+                f"{quotes} that is never closed",
+                self._lines.span(at, at + 3),
+                help="all that follows would be text",
+            )
+        )
+        return len(self._text)
+
+    def _finish(self) -> None:
+        self._finish_in(self._stack[-1])
+
+    def _finish_in(self, owner: _Open) -> None:
+        if self._begin >= 0 and (self._last > self._begin):
+            owner.chunks.append(Chunk(self._begin, self._last, None, self._damaged))
+        self._begin, self._damaged = -1, False
+
+    def _end(self) -> None:
+        if len(self._stack) > 1 and not any(e.code == "IB806" for e in self.errors[-1:]):
+            at = len(self._text.rstrip())
+            top = self._stack[-1]
+            note = Note("the file ends here", self._lines.span(max(at - 1, 0), max(at, 1)))
+            place = self._lines.span(top.at, top.at + 1)
+            self.errors.append(
+                Diagnostic(
+                    "IB806", f"a {top.char!r} that is never closed", place, (note,), f"add the {_PAIRS[top.char]!r}"
+                )
+            )
+        while self._stack:
+            if self._stack[-1].char in ("", "{"):
+                self._finish()
+            else:
+                self._damaged = True
+            if len(self._stack) == 1:
+                break
+            self._stack.pop()
+
+
+class Lines:
+    """From offsets to places."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self._file = file
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._length = len(text)
+
+    def column(self, at: int) -> int:
+        return at - self._starts[self._line(at)] + 1
+
+    def span(self, begin: int, end: int) -> Span:
+        begin = min(begin, self._length)
+        first, last = self._line(begin), self._line(max(begin, end))
+        return Span(
+            self._file, first + 1, begin - self._starts[first] + 1, last + 1, max(end, begin) - self._starts[last] + 1
+        )
+
+    def _line(self, at: int) -> int:
+        from bisect import bisect_right
+
+        return bisect_right(self._starts, at) - 1
+
+
+def walk(chunks: list[Chunk]) -> Iterator[Chunk]:
+    waiting = list(reversed(chunks))
+    while waiting:
+        chunk = waiting.pop()
+        yield chunk
+        waiting += reversed(chunk.body or [])
