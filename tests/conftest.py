@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+# A shell's background job starts with SIGINT ignored, and so would every program that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What the tests build on: the two that Debian honestly has, and a stand-in for the seed sample's Python.
 BASES = ("python:3.11-slim-bookworm", "python:3.13-slim-trixie")
