@@ -24,6 +24,7 @@ from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Image
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
+    Cancel,
     Engine,
     Event,
     ImageInfo,
@@ -59,6 +60,7 @@ class BuildOptions:
     builder: str | None = None
     no_cache: bool = False
     resources: Resources = field(default_factory=Resources)
+    cancel: Cancel | None = None
 
 
 class Build:
@@ -160,6 +162,7 @@ class Build:
                 secrets=secrets,
                 no_cache=self._options.no_cache,
                 builder=self._options.builder,
+                cancel=self._options.cancel,
             )
             try:
                 return self._engine.build(request, lambda event: self._event(dockerfile, event))

@@ -10,15 +10,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TypedDict, Unpack
 
+from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, compile
-from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError
 from imagebuilder.engine.docker import connect
-from imagebuilder.engine.protocol import Engine, LogEvent, Output
+from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output
 from imagebuilder.frontends.image import Image
 from imagebuilder.home import home as default_home
 from imagebuilder.locks import lock
@@ -35,6 +38,16 @@ class CreateSnapshotParams:
     image: str | Image
     resources: Resources | None = None
     entrypoint: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One of the images that :meth:`Client.build_all` builds."""
+
+    name: str
+    image: Described
+    resources: Resources = field(default_factory=Resources)
+    build_args: Mapping[str, str] = field(default_factory=dict)
 
 
 class Client:
@@ -109,6 +122,47 @@ class Client:
             resources=resources or Resources(),
         )
         return Build(plan, name, options, self.store, self.engine, on_event or (lambda event: None)).run()
+
+    def build_all(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        platform: str | None = None,
+        secrets: Mapping[str, str | Path] | None = None,
+        ca: Path | None = None,
+        builder: str | None = None,
+        no_cache: bool = False,
+        on_event: Callable[[str, Event], None] | None = None,
+    ) -> list[Snapshot | ImagebuilderError]:
+        """Build several images at the same time; each one's snapshot, or what it failed with, in their order.
+
+        Args:
+            wanted: names that differ.
+            on_event: called with the snapshot's name, from several threads but never at once.
+
+        The others are those of :meth:`build`.
+
+        Raises:
+            CompileError: a description or an argument is wrong; nothing was built.
+            EngineError: no engine answers.
+            Interrupted: Ctrl-C; the builds have stopped.
+        """
+        plans = [compile(each.image, platform=platform, build_args=each.build_args) for each in wanted]
+        engine, cancel, telling = self.engine, Cancel(), Lock()
+
+        def tell(name: str, event: Event) -> None:
+            with telling:
+                if on_event is not None:
+                    on_event(name, event)
+
+        builds = []
+        for each, plan in zip(wanted, plans, strict=True):
+            options = BuildOptions(
+                dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, each.resources, cancel
+            )
+            name = check_name(each.name)
+            builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
+        return run_all(builds, cancel)
 
     def run(self, snapshot: str, command: Sequence[str], *, timeout: float = 60.0) -> Output:
         """Run a command in a new container of the snapshot, without a network, and remove the container.

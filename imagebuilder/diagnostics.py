@@ -124,6 +124,7 @@ CODES: dict[str, str] = {
     "IB708": "a home folder that cannot be used",
     "IB709": "resources that nothing can have",
     "IB710": "the system refused",
+    "IB711": "not a parameter",
 }
 
 

@@ -1,4 +1,4 @@
-"""``build``, ``render`` and ``hash``: everything that takes a TARGET."""
+"""``build``, ``render`` and ``hash`` of a TARGET."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import print_json, size, tell
-from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, span_json
+from imagebuilder.cli.output import print_diagnostics, print_json, size, tell
+from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid, span_json
 
 if TYPE_CHECKING:
+    from imagebuilder.client import Client
     from imagebuilder.compiler import Plan
     from imagebuilder.frontends.target import Target
+    from imagebuilder.store import Snapshot
 
 
 def register(commands: Any) -> None:
@@ -46,7 +48,7 @@ def register(commands: Any) -> None:
 
 
 def _target_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="file.py[:attribute] or a Dockerfile")
+    parser.add_argument("target", metavar="TARGET", help="file.snap[:name], file.py[:attribute], or a Dockerfile")
     parser.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
     parser.add_argument(
         "--build-arg",
@@ -58,33 +60,56 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)"
     )
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value for a parameter of a .snap file"
+    )
+    parser.add_argument(
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="the folder that `use` in a .snap file may not leave (default: its repository)",
+    )
     parser.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
 
 
-def _load(arguments: argparse.Namespace) -> Target:
-    from imagebuilder.frontends.target import load_target
+def _load(arguments: argparse.Namespace) -> list[Target]:
+    from imagebuilder.frontends.target import load_targets
 
-    return load_target(
+    return load_targets(
         arguments.target,
         context_dir=arguments.context.absolute() if arguments.context else None,
-        build_args=_build_args(arguments.build_arg),
+        build_args=_pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE"),
         stage=arguments.stage,
+        params=_pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE"),
+        project=arguments.project,
     )
 
 
-def _plan(arguments: argparse.Namespace) -> Plan:
+def _load_one(arguments: argparse.Namespace) -> Target:
+    found = _load(arguments)
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found)
+        help = f"name one: {arguments.target}:{found[0].name}"
+        raise CompileError(Diagnostic("IB403", f"{arguments.target} has several snapshots: {names}", help=help))
+    return found[0]
+
+
+def _plan(target: Target, arguments: argparse.Namespace) -> Plan:
     from imagebuilder.compiler import compile
 
-    target = _load(arguments)
     return compile(target.image, platform=arguments.platform, build_args=target.build_args)
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
 
-    target = _load(arguments)
+    targets = _load(arguments)
     client = Client()
+    if len(targets) > 1:
+        return _build_all(client, targets, arguments)
+    from imagebuilder.cli.progress import reporter
+
+    (target,) = targets
     with reporter() as progress:
         snapshot = client.build(
             target.image,
@@ -95,23 +120,65 @@ def _build(arguments: argparse.Namespace) -> int:
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
+            resources=target.resources,
             on_event=progress.on_event,
         )
     if arguments.json:
         print_json(snapshot.as_json())
-        return 0
+    else:
+        _show(snapshot, client)
+    return 0
+
+
+def _build_all(client: Client, targets: list[Target], arguments: argparse.Namespace) -> int:
+    """Every snapshot of a file; those that fail are told of when all have ended."""
+    from imagebuilder.cli.progress import labelled, reporter
+    from imagebuilder.client import Wanted
+
+    if arguments.name is not None:
+        help = f"`imagebuilder build {arguments.target}:{targets[0].name} --name …` builds one under another name"
+        raise CompileError(Diagnostic("IB404", "--name for a file of several snapshots", help=help))
+    with reporter() as progress:
+        outcomes = client.build_all(
+            [Wanted(each.name, each.image, each.resources, each.build_args) for each in targets],
+            platform=arguments.platform,
+            secrets=_secrets(arguments.secret),
+            ca=arguments.ca,
+            builder=arguments.builder,
+            no_cache=arguments.no_cache,
+            on_event=lambda name, event: progress.on_event(labelled(name, event)),
+        )
+    failures = [outcome for outcome in outcomes if isinstance(outcome, ImagebuilderError)]
+    if arguments.json:
+        print_json(
+            [
+                {"name": target.name, "error": [each.as_json() for each in outcome.diagnostics]}
+                if isinstance(outcome, ImagebuilderError)
+                else outcome.as_json()
+                for target, outcome in zip(targets, outcomes, strict=True)
+            ]
+        )
+    for target, outcome in zip(targets, outcomes, strict=True):
+        if isinstance(outcome, ImagebuilderError):
+            tell(f"{target.name} failed:")
+            print_diagnostics(outcome, as_json=False)
+        elif not arguments.json:
+            _show(outcome, client)
+    return max((failure.exit_code for failure in failures), default=0)
+
+
+def _show(snapshot: Snapshot, client: Client) -> None:
     how = "reused" if snapshot.reused else "built"
     print(f"{how} {snapshot.name} in {snapshot.seconds:.1f} s: {snapshot.image} ({size(snapshot.size)})")
     print(f"  key    {snapshot.key}\n  digest {snapshot.digest}")
     variables = "".join(f"{name}={value} " for name, value in client.engine.environment.items())
     print(f"  try    {variables}docker run --rm -it {snapshot.image}")
-    return 0
 
 
 def _render(arguments: argparse.Namespace) -> int:
     from imagebuilder.backends.dockerfile import Text
 
-    plan = _plan(arguments)
+    plan = _plan(_load_one(arguments), arguments)
     dockerfile = plan.dockerfile()
     contexts = {
         context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
@@ -137,26 +204,35 @@ def _render(arguments: argparse.Namespace) -> int:
 
 
 def _hash(arguments: argparse.Namespace) -> int:
-    plan = _plan(arguments)
-    if not arguments.json:
-        print(plan.key)
-        return 0
+    targets = _load(arguments)
+    plans = [_plan(target, arguments) for target in targets]
+    if arguments.json:
+        found = [_keys(target.name, plan) for target, plan in zip(targets, plans, strict=True)]
+        print_json(found if len(found) > 1 else found[0])
+    elif len(plans) == 1:
+        print(plans[0].key)
+    else:
+        for target, plan in zip(targets, plans, strict=True):
+            print(f"{plan.key}  {target.name}")
+    return 0
+
+
+def _keys(name: str, plan: Plan) -> dict[str, Any]:
     steps = [
         {"op": (step.intent or step.op).verb, "key": key, "span": span_json(step.place)}
         for step, key in zip(plan.stage.steps, plan.keys[plan.stage].steps, strict=True)
     ]
-    print_json({"key": plan.key, "platform": plan.platform, "steps": steps})
-    return 0
+    return {"name": name, "key": plan.key, "platform": plan.platform, "steps": steps}
 
 
-def _build_args(given: list[str]) -> dict[str, str]:
+def _pairs(given: list[str], code: str, what: str, usage: str) -> dict[str, str]:
     from imagebuilder.ir.checks import identifier
 
     found = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise CompileError(Diagnostic("IB705", f"not a build argument: {text!r}", help="--build-arg NAME=VALUE"))
+            raise CompileError(Diagnostic(code, f"not a {what}: {text!r}", help=usage))
         try:
             found[identifier(name)] = value
         except Invalid as error:

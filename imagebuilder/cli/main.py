@@ -24,7 +24,7 @@ from imagebuilder.diagnostics import (
 )
 
 _EPILOG = """\
-a TARGET is file.py[:attribute] or a Dockerfile
+a TARGET is file.snap[:name], file.py[:attribute], or a Dockerfile
 
 exit codes: 0 done; 1 the build or command failed; 2 wrong usage, or a spec that does not compile;
 3 no engine; 130 interrupted
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(
         prog="imagebuilder",
-        description="Container images described in Python or a Dockerfile, built by BuildKit, keyed by content.",
+        description="Container images from Python, a .snap file or a Dockerfile, built by BuildKit, keyed by content.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from imagebuilder.cli.output import tell
@@ -21,6 +22,14 @@ _MARKS = {"started": "…", "done": "✓", "cached": "✓", "failed": "✗"}
 
 class Reporter(Protocol):
     def on_event(self, event: Event) -> None: ...
+
+
+def labelled(name: str, event: Event) -> Event:
+    """The event as one of several builds; two of them may have the same step."""
+    id = f"{name} {event.id}" if event.id else ""
+    if isinstance(event, LogEvent):
+        return replace(event, id=id, line=event.line if id else f"{name}: {event.line}")
+    return replace(event, id=id, name=f"{name}: {event.name}")
 
 
 @contextmanager

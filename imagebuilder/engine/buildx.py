@@ -15,10 +15,11 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Inte
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, OnEvent, SecretValue
+from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, OnEvent, SecretValue
 from imagebuilder.engine.redact import redactor
 
 _PAUSE = 1.0
+_INTERRUPTED = "interrupted; the builder has stopped and nothing was kept"
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
@@ -68,11 +69,15 @@ class Buildx:
         env = self._environment(request) | _secret_environment(request.secrets)
         process = command.spawn(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, new_session=True)
         progress = Progress(redactor(request.secrets.values()))
+        cancel = request.cancel or Cancel()
         try:
-            code = _follow(process, progress, on_event)
+            with cancel.watching(lambda: process.send_signal(signal.SIGINT)):
+                code = _follow(process, progress, on_event)
         except BaseException:
             _stop(process)
             raise
+        if cancel.is_set:
+            raise Interrupted(Diagnostic("IB601", _INTERRUPTED))
         for event in progress.finish():
             on_event(event)
         if code != 0:
@@ -186,7 +191,7 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, on_event: OnEv
         return process.wait()
     except KeyboardInterrupt:
         _stop(process)
-        raise Interrupted(Diagnostic("IB601", "interrupted; the builder has stopped and nothing was kept")) from None
+        raise Interrupted(Diagnostic("IB601", _INTERRUPTED)) from None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

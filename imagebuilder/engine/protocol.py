@@ -7,9 +7,11 @@ stand behind it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Protocol
 
 
@@ -35,6 +37,36 @@ class SecretValue:
     hidden: bool = True
 
 
+class Cancel:
+    """Ends builds from another thread: those that run, and those that have not begun."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._lock = Lock()
+        self._stops: dict[int, Callable[[], None]] = {}
+
+    def cancel(self) -> None:
+        with self._lock:
+            self.is_set = True
+            stops = list(self._stops.values())
+        for stop in stops:
+            stop()
+
+    @contextmanager
+    def watching(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Have ``stop`` called when it is cancelled inside the block, or at once where it was before."""
+        with self._lock:
+            already = self.is_set
+            self._stops[id(stop)] = stop
+        try:
+            if already:
+                stop()
+            yield
+        finally:
+            with self._lock:
+                del self._stops[id(stop)]
+
+
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
     """One build. All paths exist; ``tag`` is the reference that the image gets.
@@ -51,6 +83,7 @@ class BuildRequest:
     secrets: Mapping[str, SecretValue] = field(default_factory=dict)
     no_cache: bool = False
     builder: str | None = None
+    cancel: Cancel | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A TARGET of the command line: ``file.py[:attribute]``, or a Dockerfile.
+"""A TARGET of the command line: ``file.snap[:name]``, ``file.py[:attribute]``, or a Dockerfile.
 
 A Python target is code, and it is run: with its own folder first on the module
 path, as ``python file.py`` would, but under a module name of its own, so that
@@ -30,6 +30,7 @@ from imagebuilder.diagnostics import (
 )
 from imagebuilder.frontends.image import Image
 from imagebuilder.ir.checks import PROXIES
+from imagebuilder.ir.resources import Resources
 
 _MODULE = "__target__"
 
@@ -40,6 +41,86 @@ class Target(NamedTuple):
     image: Image
     name: str
     build_args: Mapping[str, str]
+    resources: Resources = Resources()
+
+
+_FORMS = "a target is file.snap, file.snap:name, file.py, file.py:attribute, or a Dockerfile"
+
+
+def load_targets(
+    target: str,
+    *,
+    context_dir: Path | None = None,
+    build_args: Mapping[str, str] | None = None,
+    stage: str | None = None,
+    params: Mapping[str, str] | None = None,
+    project: Path | None = None,
+) -> list[Target]:
+    """All that a target names: each snapshot of a ``.snap`` file, and one image of any other.
+
+    Args:
+        context_dir, stage: for a Dockerfile; see :meth:`Image.from_dockerfile`.
+        build_args: a Dockerfile takes them while it is read; those for others are handed back.
+        params, project: for a ``.snap`` file; see :func:`imagebuilder.frontends.snap.load`.
+
+    Raises:
+        CompileError: there is no such file or image, its text is wrong, or its code fails.
+    """
+    file, name = _parted(target)
+    if not file.endswith(".snap"):
+        if params or project is not None:
+            raise CompileError(
+                Diagnostic("IB404", "--param and --project belong to a .snap file", help=f"{target!r} is none")
+            )
+        return [load_target(target, context_dir=context_dir, build_args=build_args, stage=stage)]
+    if context_dir is not None or stage is not None:
+        raise CompileError(
+            Diagnostic("IB404", "--context and --target belong to a Dockerfile", help=f"{target!r} is a .snap file")
+        )
+    if not Path(file).is_file():
+        raise CompileError(_missing(Path(file)))
+    return _from_snap(file, name, params, project, build_args or {})
+
+
+def _parted(target: str) -> tuple[str, str]:
+    """The file and what follows its colon; a snapshot's name may hold a colon of its own."""
+    for ending in (".snap", ".py"):
+        file, found, rest = target.partition(f"{ending}:")
+        if found:
+            return file + ending, rest
+    return target, ""
+
+
+def _from_snap(
+    file: str, name: str, params: Mapping[str, str] | None, project: Path | None, build_args: Mapping[str, str]
+) -> list[Target]:
+    from imagebuilder.frontends.snap import load
+
+    found = load(file, params=params, project=project)
+    place = Span(file, 1)
+    if not name:
+        if not found.snapshots:
+            images = ", ".join(found.images)
+            help = f"name an image: {file}:{next(iter(found.images))}" if images else 'snapshot "NAME:TAG" from …'
+            raise CompileError(Diagnostic("IB403", f"{Path(file).name} has no snapshot", place, help=help))
+        return [Target(each.image, each.name, build_args, each.resources) for each in found.snapshots]
+    named = [each for each in found.snapshots if name in (each.name, each.name.partition(":")[0])]
+    if exact := [each for each in named if each.name == name]:
+        named = exact
+    if len(named) > 1:
+        names = ", ".join(each.name for each in named)
+        raise CompileError(
+            Diagnostic("IB403", f"{Path(file).name} has several snapshots {name!r}", place, help=f"name one: {names}")
+        )
+    if named:
+        return [Target(named[0].image, named[0].name, build_args, named[0].resources)]
+    if name in found.images:
+        return [Target(found.images[name], _name(name), build_args)]
+    known = [*(each.name for each in found.snapshots), *found.images]
+    hint = did_you_mean(name, known) or f"it has: {', '.join(known) or 'none'}"
+    raise CompileError(
+        Diagnostic("IB403", f"{Path(file).name} has no snapshot and no image {name!r}", place, help=hint)
+    )
 
 
 def load_target(
@@ -49,15 +130,7 @@ def load_target(
     build_args: Mapping[str, str] | None = None,
     stage: str | None = None,
 ) -> Target:
-    """The image of a target.
-
-    Args:
-        context_dir, stage: for a Dockerfile; see :meth:`Image.from_dockerfile`.
-        build_args: a Dockerfile takes them while it is read; those for Python code are handed back.
-
-    Raises:
-        CompileError: there is no such file or image, or its code fails.
-    """
+    """The image of a target that is Python or a Dockerfile; see :func:`load_targets`."""
     file, colon, attribute = target.rpartition(":")
     if not colon or not file.endswith(".py"):
         file, attribute = target, ""
@@ -77,7 +150,7 @@ def load_target(
             Diagnostic(
                 "IB401",
                 f"not a target: {target!r}",
-                help="a target is file.py, file.py:attribute, or a Dockerfile",
+                help=_FORMS,
             )
         )
     from imagebuilder.frontends.dockerfile import load
@@ -195,12 +268,12 @@ def _missing(path: Path) -> Diagnostic:
     near = ""
     if path.parent.is_dir():
         near = did_you_mean(
-            path.name, [p.name for p in path.parent.iterdir() if p.suffix == ".py" or "ockerfile" in p.name]
+            path.name, [p.name for p in path.parent.iterdir() if p.suffix in (".py", ".snap") or "ockerfile" in p.name]
         )
     return Diagnostic(
         "IB401",
         f"there is no file {str(path)!r}",
-        help=near or "a target is file.py, file.py:attribute, or a Dockerfile",
+        help=near or _FORMS,
     )
 
 

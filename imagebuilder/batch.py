@@ -1,0 +1,66 @@
+"""Several builds at the same time, each in a thread of its own.
+
+Threads do little but wait for the builder. They are daemons: one that waits for
+another process's build cannot be woken, and must not keep an interrupted
+program alive.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+
+from imagebuilder.diagnostics import Diagnostic, ImagebuilderError, Interrupted
+from imagebuilder.engine.protocol import Cancel
+from imagebuilder.store import Snapshot
+
+Outcome = Snapshot | ImagebuilderError
+
+# The builder parallelises each build; more at once would only compete.
+PARALLEL = 4
+_GRACE = 20.0
+
+
+def run_all(builds: Sequence[Callable[[], Snapshot]], cancel: Cancel) -> list[Outcome]:
+    """The outcome of each build, in their order. One that fails does not end the others.
+
+    Raises:
+        Interrupted: the person pressed Ctrl-C; the builds were stopped.
+    """
+    outcomes: dict[int, Outcome | BaseException] = {}
+    waiting: SimpleQueue[int] = SimpleQueue()
+    ended: SimpleQueue[None] = SimpleQueue()
+    for number in range(len(builds)):
+        waiting.put(number)
+
+    def work() -> None:
+        while True:
+            try:
+                number = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                outcomes[number] = builds[number]()
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
+                outcomes[number] = error
+            ended.put(None)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(PARALLEL, len(builds)))]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in builds:
+            ended.get()
+    except KeyboardInterrupt:
+        cancel.cancel()
+        for thread in threads:
+            thread.join(_GRACE / len(threads))
+        raise Interrupted(Diagnostic("IB601", "interrupted; the builder has stopped and nothing was kept")) from None
+    found: list[Outcome] = []
+    for number in range(len(builds)):
+        outcome = outcomes[number]
+        if isinstance(outcome, BaseException) and not isinstance(outcome, ImagebuilderError):
+            raise outcome
+        found.append(outcome)
+    return found
