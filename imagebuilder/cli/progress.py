@@ -29,7 +29,10 @@ def labelled(name: str, event: Event) -> Event:
     id = f"{name} {event.id}" if event.id else ""
     if isinstance(event, LogEvent):
         return replace(event, id=id, line=event.line if id else f"{name}: {event.line}")
-    return replace(event, id=id, name=f"{name}: {event.name}")
+    if event.is_chore:
+        return event
+    # A position keeps what is shown without one (the export) from being taken for a chore under its new name.
+    return replace(event, id=id, name=f"{name}: {event.name}", position=event.position or -1)
 
 
 @contextmanager

@@ -1,0 +1,3 @@
+import numpy, pandas
+
+print(pandas.Series(numpy.array([40, 2])).sum())
