@@ -25,8 +25,8 @@ def print_json(value: Any) -> None:
 
 def print_diagnostics(error: ImagebuilderError, *, as_json: bool) -> None:
     """For people on standard error; with --json also one object on standard output."""
-    for found in error.diagnostics:
-        tell(found.render())
+    if error.diagnostics:
+        tell("\n\n".join(found.render() for found in error.diagnostics))
     if as_json:
         print_json({"error": [found.as_json() for found in error.diagnostics]})
 

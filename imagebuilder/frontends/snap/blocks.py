@@ -21,7 +21,7 @@ from imagebuilder.frontends.snap.params import size
 from imagebuilder.frontends.snap.places import span, span_of, statement_span
 from imagebuilder.frontends.snap.scope import Scope, Silent
 from imagebuilder.frontends.snap.text import is_word
-from imagebuilder.frontends.snap.verbs import FACTORIES, Verb, factories, verbs
+from imagebuilder.frontends.snap.verbs import FACTORIES, Verb, factories, is_factory, verbs
 from imagebuilder.ir.ops import Scratch
 from imagebuilder.ir.resources import Resources
 from imagebuilder.ir.stage import Stage, Step
@@ -60,7 +60,7 @@ def base(source: Source, scope: Scope, name: str) -> Image:
         raise CompileError(
             Diagnostic("IB812", "a text in place of a factory or an image's name", span(scope.file, word), help=help)
         )
-    if str(word) in FACTORIES:
+    if is_factory(word, len(source.arguments)):
         verb = factories()[str(word)]
         where, positional, keywords = arguments(bind(source, verb, scope.file), scope)
         with speaking_for(where, scope.root):

@@ -24,7 +24,7 @@ from imagebuilder.frontends.snap.params import Type
 from imagebuilder.frontends.snap.places import span, span_of
 from imagebuilder.frontends.snap.scope import Known, Scope, Silent
 from imagebuilder.frontends.snap.text import hole, is_word, text
-from imagebuilder.frontends.snap.verbs import FACTORIES, factories, verbs
+from imagebuilder.frontends.snap.verbs import FACTORIES, RESERVED, factories, is_factory, verbs
 from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
 
@@ -120,7 +120,7 @@ class Evaluation:
     def _add_image(self, item: Image, cell: Cell) -> None:
         name = str(item.name)
         place = span(self._scope.file, item.name)
-        if name in FACTORIES:
+        if name in RESERVED:
             help = f"`from {name}` is what an image starts from; choose another name"
             self._errors.append(Diagnostic("IB818", f"{name!r} cannot be an image's name", place, help=help))
         elif (home := cell.home(name)) is not None:
@@ -164,7 +164,7 @@ class Evaluation:
                     waiting += item.otherwise
 
     def _check_source(self, item: Image | Snapshot, cell: Cell) -> None:
-        if str(item.source.name) in FACTORIES:
+        if is_factory(item.source.name, len(item.source.arguments)):
             verb = factories()[str(item.source.name)]
             blocks.bind_and_check(item.source, verb, cell.scope)
 
@@ -253,7 +253,7 @@ class Evaluation:
 
     def _needs(self, cell: Cell, name: str) -> Iterator[tuple[str, Span]]:
         item = cell.images[name]
-        if is_word(item.source.name) and str(item.source.name) not in FACTORIES:
+        if is_word(item.source.name) and not is_factory(item.source.name, len(item.source.arguments)):
             yield str(item.source.name), span(self._scope.file, item.source.name)
         for token in blocks.image_words(item.body):
             yield str(token), span(self._scope.file, token)

@@ -90,7 +90,14 @@ class Verb:
 
 
 FACTORIES = ("debian_slim", "base", "scratch", "from_dockerfile")
+# `from base REF` is an image of a registry; an image of one's own may be called base all the same.
+RESERVED = tuple(name for name in FACTORIES if name != "base")
 _OTHERS = ("key", "dockerfile")
+
+
+def is_factory(name: str, arguments: int) -> bool:
+    """Whether `from NAME …` with so many arguments starts from a factory, and not from an image of that name."""
+    return name in FACTORIES and (name != "base" or arguments > 0)
 
 
 @cache

@@ -1,3 +1,4 @@
-import numpy, pandas
+import numpy
+import pandas
 
 print(pandas.Series(numpy.array([40, 2])).sum())
