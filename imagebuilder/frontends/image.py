@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from imagebuilder.diagnostics import CallSite, CompileError, Invalid, Place
+from imagebuilder.diagnostics import CallSite, CompileError, Diagnostic, Invalid, Place
 from imagebuilder.frontends.construct import construct
 from imagebuilder.frontends.python_files import pyproject_dependencies, requirement_includes
 from imagebuilder.ir import checks, ops
@@ -401,17 +401,25 @@ class Image:
             network=network,
         )
 
-    def dockerfile_commands(self, *lines: Texts, context_dir: PathLike | None = None) -> Image:
+    def dockerfile_commands(
+        self,
+        *lines: Texts,
+        context_dir: PathLike | None = None,
+        stages: Mapping[str, Image] | None = None,
+    ) -> Image:
         """Dockerfile instructions, as in a file; all but FROM.
 
         Args:
             context_dir: where COPY and ADD sources are; None is the folder of the calling file.
+            stages: the images that ``COPY --from=NAME`` and ``RUN --mount=…,from=NAME`` in these lines mean,
+                by name, in any case; each must be named by a line. Any other name is an image's of a registry.
         """
         from imagebuilder.frontends.dockerfile import parse_commands
 
         place, root = _caller()
         context = root if context_dir is None else root / context_dir
-        return Image(self.stage.then(*parse_commands(_flat(lines), context_dir=context, place=place)))
+        named = {name: _stage_of(image, place, f"stages[{name!r}]") for name, image in (stages or {}).items()}
+        return Image(self.stage.then(*parse_commands(_flat(lines), context_dir=context, place=place, stages=named)))
 
     # Settings ---------------------------------------------------------------------------------------
 
@@ -554,6 +562,13 @@ def _caller() -> tuple[CallSite, Path]:
     file = Path(frame.f_code.co_filename)
     root = file.parent.absolute() if file.is_file() else Path.cwd()
     return CallSite(frame.f_code, frame.f_lasti, frame.f_lineno), root
+
+
+def _stage_of(image: Any, place: Place, what: str) -> Stage:
+    if not isinstance(image, Image):
+        message = f"{what}: an Image is needed, got {ascii(image)[:60]}"
+        raise CompileError(Diagnostic("IB100", message, place))
+    return image.stage
 
 
 def _flat(values: Iterable[Texts]) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ CODES = {
     "IB336": "a continuation without an instruction",
     "IB337": "a flag without effect",
     "IB338": "COPY of a URL",
+    "IB339": "a stage that no line takes from",
 }
 
 MAX_SIZE = 1024 * 1024
@@ -92,7 +93,12 @@ def load(
 
 
 def parse_commands(
-    lines: Sequence[str], *, context_dir: Path, file: str = "<commands>", place: Place | None = None
+    lines: Sequence[str],
+    *,
+    context_dir: Path,
+    file: str = "<commands>",
+    place: Place | None = None,
+    stages: Mapping[str, Stage] | None = None,
 ) -> list[Step]:
     """The steps of instructions that stand on top of some image; FROM is not among them.
 
@@ -101,6 +107,7 @@ def parse_commands(
         context_dir: where local sources start.
         file: the name for places in ``lines``.
         place: what asked for them; it takes the place of each line, which a note shows then.
+        stages: what names in ``from=`` mean, in any case; others are images.
 
     Raises:
         CompileError: one diagnostic for each mistake in them.
@@ -110,7 +117,7 @@ def parse_commands(
     text = "\n".join(lines)
     try:
         _check_text(text, file)
-        found = steps_of(lex(text, file), str(context), ignore)
+        found = steps_of(lex(text, file), str(context), ignore, stages or {}, place)
     except CompileError as error:
         if place is None:
             raise
