@@ -62,10 +62,24 @@ class Image:
         return cls(Stage(construct(ops.DebianSlim, place, python_version=version, debian=debian or ""), place=place))
 
     @classmethod
-    def base(cls, ref: str) -> Image:
-        """Any image: ``name:tag``, ``host/name:tag`` or ``name@sha256:…``. Emits ``FROM``."""
+    def base(cls, ref: str | Image, *, platform: str | Expansion | None = None) -> Image:
+        """Any image: ``name:tag``, ``host/name:tag`` or ``name@sha256:…``. Emits ``FROM``.
+
+        Args:
+            ref: the name; or an Image, which becomes a stage of its own that this one stands on. Methods of that
+                Image itself would go on in the same stage.
+            platform: of the named image, such as ``"linux/arm64"`` or ``expand("$BUILDPLATFORM")``; None is the
+                platform of the build.
+        """
         place, _ = _caller()
-        return cls(Stage(construct(ops.BaseImage, place, ref=ref), place=place))
+        if isinstance(ref, Image):
+            return cls(Stage(_below(ref.stage, platform, place), place=place))
+        if isinstance(platform, str):
+            try:
+                checks.platform(platform)
+            except Invalid as error:
+                raise CompileError(error.at(place)) from None
+        return cls(Stage(construct(ops.BaseImage, place, ref=ref, platform=platform or ""), place=place))
 
     @classmethod
     def scratch(cls) -> Image:
@@ -182,9 +196,18 @@ class Image:
         file = root / path
         if file.is_dir():
             file /= "pyproject.toml"
-        packages = pyproject_dependencies(file, _flat([optional_dependencies]), place)
+        extras = _flat([optional_dependencies])
+        packages = pyproject_dependencies(file, extras, place)
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
-        return self._append(ops.PipInstallFromPyproject, place, root, packages=packages, **options)
+        return self._append(
+            ops.PipInstallFromPyproject,
+            place,
+            root,
+            packages=packages,
+            path=os.fspath(path),
+            optional_dependencies=extras,
+            **options,
+        )
 
     def uv_pip_install(
         self,
@@ -562,6 +585,19 @@ def _caller() -> tuple[CallSite, Path]:
     file = Path(frame.f_code.co_filename)
     root = file.parent.absolute() if file.is_file() else Path.cwd()
     return CallSite(frame.f_code, frame.f_lasti, frame.f_lineno), root
+
+
+def _below(stage: Stage, platform: object, place: Place) -> Stage:
+    """The stage as one to stand on."""
+    problem = None
+    if platform is not None:
+        problem = Invalid("IB125", "platform= goes with the name of an image", "an Image has the platform of its base")
+    elif any(isinstance(step.op, ops.Onbuild) for step in stage.steps):
+        # The builder would run them here; a Dockerfile is read so that they stand here already.
+        problem = Invalid("IB125", "an Image with ONBUILD as a base", "its triggers are for builds of their own")
+    if problem is not None:
+        raise CompileError(problem.at(place))
+    return stage
 
 
 def _stage_of(image: Any, place: Place, what: str) -> Stage:

@@ -28,7 +28,7 @@ PIP = "find_links=None, index_url=None, extra_index_urls=None, pre=False, extra_
 # What the documentation promises: names, order, kinds and defaults.
 VOCABULARY = {
     "debian_slim": "(python_version=None, *, debian=None)",
-    "base": "(ref)",
+    "base": "(ref, *, platform=None)",
     "scratch": "()",
     "from_dockerfile": "(path, context_dir=None, build_args=None, target=None)",
     "apt_install": "(*packages, recommends=False)",
@@ -759,3 +759,34 @@ def test_a_wrong_line_is_not_blamed_on_a_stage_as_well() -> None:
     with pytest.raises(CompileError) as error:
         START.dockerfile_commands("COPY --form=build /a /a", stages={"build": START})
     assert [found.code for found in error.value.diagnostics] == ["IB308"]
+
+
+# Bases ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_base_of_another_platform() -> None:
+    assert Image.base("a", platform="linux/arm64").stage.base == ops.BaseImage(ref="a", platform="linux/arm64")
+    automatic = expand("$BUILDPLATFORM")
+    assert Image.base("a", platform=automatic).stage.base == ops.BaseImage(ref="a", platform=automatic)
+    with pytest.raises(CompileError) as error:
+        Image.base("a", platform="arm64")
+    assert error.value.diagnostics[0].code == "IB114"
+
+
+def test_an_image_as_a_base_is_a_stage_of_its_own() -> None:
+    found = Image.base(START.env(A="1")).env(B="2").stage
+    assert found.base == START.env(A="1").stage and len(found.steps) == 1
+    assert "FROM python:3.13 AS build" in Image(found).dockerfile()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Image.base(START, platform="linux/arm64"),
+        lambda: Image.base(START.dockerfile_commands("ONBUILD RUN x")),
+    ],
+)
+def test_an_image_that_cannot_be_a_base(make: Callable[[], Image]) -> None:
+    with pytest.raises(CompileError) as error:
+        make()
+    assert error.value.diagnostics[0].code == "IB125"
