@@ -96,6 +96,8 @@ CODES: dict[str, str] = {
     "IB402": "a target whose code fails",
     "IB403": "no such Image in the target",
     "IB404": "options that do not fit the target",
+    # Conversions.
+    "IB410": "a step that has no equal in another form",
     # The engine.
     "IB500": "no engine answers",
     "IB501": "a program that cannot be run",
