@@ -98,6 +98,10 @@ CODES: dict[str, str] = {
     "IB404": "options that do not fit the target",
     # Conversions.
     "IB410": "a step that has no equal in another form",
+    "IB411": "Python that does more than describe an image",
+    "IB412": "not a JSON document",
+    "IB413": "JSON that describes no image",
+    "IB414": "a document of another version",
     # The engine.
     "IB500": "no engine answers",
     "IB501": "a program that cannot be run",

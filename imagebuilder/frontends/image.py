@@ -197,11 +197,8 @@ class Image:
             optional_dependencies: names of extras; one that does not exist is refused.
         """
         place, root = _caller()
-        file = root / path
-        if file.is_dir():
-            file /= "pyproject.toml"
         extras = _flat([optional_dependencies])
-        packages = pyproject_dependencies(file, extras, place)
+        packages = pyproject_dependencies(root / path, extras, place)
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
         return self._append(
             ops.PipInstallFromPyproject,

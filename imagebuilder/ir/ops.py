@@ -9,7 +9,7 @@ of its ``.snap`` verb.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -372,6 +372,8 @@ class Secret(Model):
 
 def _secret(value: Any) -> Any:
     values = (value,) if isinstance(value, str | Secret) else value
+    if not isinstance(values, Iterable) or isinstance(values, dict):
+        return values
     return tuple(Secret(name=v) if isinstance(v, str) else v for v in values)
 
 
