@@ -102,6 +102,8 @@ CODES: dict[str, str] = {
     "IB412": "not a JSON document",
     "IB413": "JSON that describes no image",
     "IB414": "a document of another version",
+    "IB415": "no form to convert to",
+    "IB416": "a file that exists already",
     # The engine.
     "IB500": "no engine answers",
     "IB501": "a program that cannot be run",

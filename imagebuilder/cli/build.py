@@ -46,7 +46,7 @@ def register(commands: Any) -> None:
 
 
 def _target_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="file.py[:attribute] or a Dockerfile")
+    parser.add_argument("target", metavar="TARGET", help="file.py[:attribute], a Dockerfile, or file.json")
     parser.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
     parser.add_argument(
         "--build-arg",
@@ -67,7 +67,7 @@ def _load(arguments: argparse.Namespace) -> Target:
     return load_target(
         arguments.target,
         context_dir=arguments.context.absolute() if arguments.context else None,
-        build_args=_build_args(arguments.build_arg),
+        build_args=build_args(arguments.build_arg),
         stage=arguments.stage,
     )
 
@@ -149,7 +149,8 @@ def _hash(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _build_args(given: list[str]) -> dict[str, str]:
+def build_args(given: list[str]) -> dict[str, str]:
+    """The values of ``--build-arg``."""
     from imagebuilder.ir.checks import identifier
 
     found = {}

@@ -10,23 +10,41 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
+from imagebuilder.files import open_regular
 from imagebuilder.frontends.json_checks import check_base, check_op
 from imagebuilder.frontends.json_text import Places, Pointer, Problem, parse, shown
 from imagebuilder.frontends.python_files import derived_fields
 from imagebuilder.ir import checks
 from imagebuilder.ir.checks import Many, Pairs
-from imagebuilder.ir.document import MAX_DEPTH, MAX_STAGES, NONEMPTY, VERSION
+from imagebuilder.ir.document import MAX_DEPTH, MAX_SIZE, MAX_STAGES, NONEMPTY, VERSION
 from imagebuilder.ir.ops import BASES, OPS, Model, Onbuild, reads_local
 from imagebuilder.ir.stage import Stage, Step
 
 _BASES: dict[str, type[Model]] = {vars(base)["verb"]: base for base in BASES}
 # The depth of a step: stages, its number, steps, its own number.
 _STEP = 4
+
+
+def load(path: Path) -> Stage:
+    """The stage that a file describes; its local paths start at the file's folder.
+
+    Raises:
+        CompileError: it cannot be read, or as :func:`read`.
+    """
+    try:
+        with open_regular(path) as file:
+            data = file.read(4 * MAX_SIZE)
+        return read(data.decode("utf-8-sig"), path.absolute().parent, str(path))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CompileError(Diagnostic("IB201", f"cannot read {str(path)!r}: {reason}")) from None
+    except UnicodeDecodeError:
+        raise CompileError(Diagnostic("IB202", f"{str(path)!r} is not UTF-8 text")) from None
 
 
 def read(text: str, folder: Path, file: str = "<json>") -> Stage:
@@ -164,8 +182,7 @@ def _refused(error: ValidationError, model: type[Any], found: Any, at: Pointer) 
         for each in detail["loc"]:
             # Between the names of fields, pydantic names the members of a union that it tried.
             if (isinstance(held, dict) and each in held) or (isinstance(held, list) and isinstance(each, int)):
-                held = held[each]
-                pointer = (*pointer, each)
+                held, pointer = cast(Any, held)[each], (*pointer, each)
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Invalid):
             return Problem(cause.code, cause.message, pointer, cause.help)

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 from imagebuilder.backends.dockerfile import quote
+from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.backends.dockerfile.render import macros
 from imagebuilder.backends.dockerfile.sources import Context
 from imagebuilder.backends.dockerfile.views import Views
-from imagebuilder.diagnostics import Invalid
-from imagebuilder.ir.ops import Env, Label, LocalSource, Run, Scratch, Source, WriteFiles
-from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
+from imagebuilder.ir.ops import BaseImage, Env, Label, LocalSource, Run, Scratch, Source, WriteFiles
+from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion, Word
 
 
@@ -36,6 +37,43 @@ def instruction(step: Step, names: Mapping[Stage, str]) -> str:
     if isinstance(step.op, Env | Label) or (isinstance(step.op, Run) and not view.heredoc):
         # The templates part what is long; no value of these has a line end of its own.
         text = text.replace(" \\\n    ", " ")
+    return text
+
+
+def write(target: Stage) -> str:
+    """A whole Dockerfile of stages of core operations, whose local files lie in the folder of it.
+
+    Raises:
+        CompileError: the steps that no instruction says.
+    """
+    stages = ordered(target)
+    names = StageNames(stages)
+    views = PlainViews({stage: names.name(stage) for stage in stages})
+    blocks: list[str] = []
+    errors: list[Diagnostic] = []
+    for stage in stages:
+        views.enter(stage)
+        lines = []
+        try:
+            lines.append(_from(stage, names))
+        except Invalid as error:
+            errors.append(error.at(stage.place))
+        for step in stage.steps:
+            try:
+                lines.append(getattr(macros(), step.op.verb)(views.view(step, None)))
+            except Invalid as error:
+                errors.append(error.at(step.place))
+        blocks.append("\n".join(lines) + "\n")
+    if errors:
+        raise CompileError(errors)
+    return "\n".join(blocks)
+
+
+def _from(stage: Stage, names: StageNames) -> str:
+    base = stage.base
+    ref = names.name(base) if isinstance(base, Stage) else base.ref if isinstance(base, BaseImage) else "scratch"
+    platform = base.platform if isinstance(base, BaseImage) else ""
+    text: str = macros().stage(ref, platform, names.name(stage))
     return text
 
 

@@ -86,8 +86,20 @@ def load(
     Raises:
         CompileError: one diagnostic for each mistake in the file.
     """
+    return read(_read(path), path, context_dir=context_dir, build_args=build_args, target=target)
+
+
+def read(
+    text: str,
+    path: Path,
+    *,
+    context_dir: Path | None = None,
+    build_args: Mapping[str, str] | None = None,
+    target: str | None = None,
+) -> Stage:
+    """The stage that the text of a Dockerfile describes, which lies at ``path`` or will; as :func:`load`."""
     context = _absolute(path.parent if context_dir is None else context_dir)
-    text = _read(path)
+    _check_text(text, str(path))
     stages = Stages(str(path), str(context), _ignore_file(_absolute(path), context), build_args or {})
     return stages.run(lex(text, str(path)), target)
 
@@ -157,7 +169,6 @@ def _read(path: Path) -> str:
         column = len(data[: error.start].rpartition(b"\n")[2].decode(errors="replace")) + 1
         place = Span(str(path), line, column)
         raise CompileError(Diagnostic("IB302", "not a text in UTF-8", place, help="save the file as UTF-8")) from None
-    _check_text(text, str(path))
     return text
 
 
