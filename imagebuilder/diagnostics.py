@@ -96,6 +96,14 @@ CODES: dict[str, str] = {
     "IB402": "a target whose code fails",
     "IB403": "no such Image in the target",
     "IB404": "options that do not fit the target",
+    # Conversions.
+    "IB410": "a step that has no equal in another form",
+    "IB411": "Python that does more than describe an image",
+    "IB412": "not a JSON document",
+    "IB413": "JSON that describes no image",
+    "IB414": "a document of another version",
+    "IB415": "no form to convert to",
+    "IB416": "a file that exists already",
     # The engine.
     "IB500": "no engine answers",
     "IB501": "a program that cannot be run",

@@ -1,10 +1,12 @@
-"""Reading files that somebody else may have put there."""
+"""Reading files that somebody else may have put there, and writing them whole."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import tempfile
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
@@ -37,3 +39,36 @@ def read_text(path: Path) -> str:
     """
     with open_regular(path) as file:
         return file.read().decode("utf-8-sig")
+
+
+def write_text(path: Path, text: str, *, force: bool = False) -> None:
+    """Write a file in UTF-8, all of it or nothing.
+
+    Args:
+        force: also where there is one already.
+
+    Raises:
+        FileExistsError: there is a file, and no ``force``.
+        OSError: it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            os.fchmod(handle, 0o666 & ~_umask())
+            file.flush()
+            os.fsync(handle)
+        if force:
+            os.replace(name, path)  # noqa: PTH105 - beside os.link
+        else:
+            # Unlike a rename, this never replaces what somebody else has just written.
+            os.link(name, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)  # noqa: PTH108 - beside os.link
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

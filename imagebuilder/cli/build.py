@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import print_diagnostics, print_json, size, tell
-from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid, span_json
+from imagebuilder.cli.target import load, load_one, target_options
+from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, span_json
 
 if TYPE_CHECKING:
     from imagebuilder.client import Client
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def register(commands: Any) -> None:
     build = commands.add_parser("build", help="build an image and keep it as a snapshot")
-    _target_options(build)
+    target_options(build)
     build.add_argument("--name", help="the snapshot's name, NAME or NAME:TAG (default: after the target)")
     build.add_argument("--secret", action="append", default=[], metavar="SPEC",
                        help="a build secret: NAME, or id=NAME[,env=VARIABLE|,src=FILE]")  # fmt: skip
@@ -35,63 +36,16 @@ def register(commands: Any) -> None:
     build.set_defaults(command=_build)
 
     render = commands.add_parser("render", help="print the Dockerfile that a target is built from")
-    _target_options(render)
+    target_options(render)
     render.add_argument(
         "--json", action="store_true", help="the Dockerfile, its contexts and where each line comes from"
     )
     render.set_defaults(command=_render)
 
     hash = commands.add_parser("hash", help="print the content key of a target")
-    _target_options(hash)
+    target_options(hash)
     hash.add_argument("--json", action="store_true", help="the key of every step too")
     hash.set_defaults(command=_hash)
-
-
-def _target_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="file.snap[:name], file.py[:attribute], or a Dockerfile")
-    parser.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
-    parser.add_argument(
-        "--build-arg",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a value for an ARG; part of the key",
-    )
-    parser.add_argument(
-        "--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)"
-    )
-    parser.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value for a parameter of a .snap file"
-    )
-    parser.add_argument(
-        "--project",
-        type=Path,
-        metavar="DIR",
-        help="the folder that `use` in a .snap file may not leave (default: its repository)",
-    )
-    parser.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
-
-
-def _load(arguments: argparse.Namespace) -> list[Target]:
-    from imagebuilder.frontends.target import load_targets
-
-    return load_targets(
-        arguments.target,
-        context_dir=arguments.context.absolute() if arguments.context else None,
-        build_args=_pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE"),
-        stage=arguments.stage,
-        params=_pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE"),
-        project=arguments.project,
-    )
-
-
-def _load_one(arguments: argparse.Namespace) -> Target:
-    found = _load(arguments)
-    if len(found) > 1:
-        names = ", ".join(each.name for each in found)
-        help = f"name one: {arguments.target}:{found[0].name}"
-        raise CompileError(Diagnostic("IB403", f"{arguments.target} has several snapshots: {names}", help=help))
-    return found[0]
 
 
 def _plan(target: Target, arguments: argparse.Namespace) -> Plan:
@@ -103,7 +57,7 @@ def _plan(target: Target, arguments: argparse.Namespace) -> Plan:
 def _build(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
 
-    targets = _load(arguments)
+    targets = load(arguments)
     client = Client()
     if len(targets) > 1:
         return _build_all(client, targets, arguments)
@@ -178,7 +132,7 @@ def _show(snapshot: Snapshot, client: Client) -> None:
 def _render(arguments: argparse.Namespace) -> int:
     from imagebuilder.backends.dockerfile import Text
 
-    plan = _plan(_load_one(arguments), arguments)
+    plan = _plan(load_one(arguments), arguments)
     dockerfile = plan.dockerfile()
     contexts = {
         context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
@@ -204,7 +158,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
 
 def _hash(arguments: argparse.Namespace) -> int:
-    targets = _load(arguments)
+    targets = load(arguments)
     plans = [_plan(target, arguments) for target in targets]
     if arguments.json:
         found = [_keys(target.name, plan) for target, plan in zip(targets, plans, strict=True)]
@@ -223,21 +177,6 @@ def _keys(name: str, plan: Plan) -> dict[str, Any]:
         for step, key in zip(plan.stage.steps, plan.keys[plan.stage].steps, strict=True)
     ]
     return {"name": name, "key": plan.key, "platform": plan.platform, "steps": steps}
-
-
-def _pairs(given: list[str], code: str, what: str, usage: str) -> dict[str, str]:
-    from imagebuilder.ir.checks import identifier
-
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise CompileError(Diagnostic(code, f"not a {what}: {text!r}", help=usage))
-        try:
-            found[identifier(name)] = value
-        except Invalid as error:
-            raise CompileError(error.at(None)) from None
-    return found
 
 
 def _secrets(given: list[str]) -> dict[str, str | Path]:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from imagebuilder.diagnostics import CallSite, Place
 
+# A global of code without a file: the folder from which its relative paths start.
+FOLDER = "__imagebuilder_folder__"
+
 _SPEAKER: ContextVar[tuple[Place, Path] | None] = ContextVar("speaker", default=None)
 
 
@@ -35,5 +38,7 @@ def caller() -> tuple[Place, Path]:
     while frame.f_globals.get("__name__", "").partition(".")[0] == "imagebuilder" and frame.f_back is not None:
         frame = frame.f_back
     file = Path(frame.f_code.co_filename)
-    root = file.parent.absolute() if file.is_file() else Path.cwd()
+    # Code that is read before its file is written says where that will be.
+    folder = frame.f_globals.get(FOLDER)
+    root = Path(folder) if folder else file.parent.absolute() if file.is_file() else Path.cwd()
     return CallSite(frame.f_code, frame.f_lasti, frame.f_lineno), root

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from imagebuilder.diagnostics import CompileError, Invalid, Place
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.frontends.caller import caller
 from imagebuilder.frontends.construct import construct
 from imagebuilder.frontends.python_files import pyproject_dependencies, requirement_includes
@@ -62,10 +62,24 @@ class Image:
         return cls(Stage(construct(ops.DebianSlim, place, python_version=version, debian=debian or ""), place=place))
 
     @classmethod
-    def base(cls, ref: str) -> Image:
-        """Any image: ``name:tag``, ``host/name:tag`` or ``name@sha256:…``. Emits ``FROM``."""
+    def base(cls, ref: str | Image, *, platform: str | Expansion | None = None) -> Image:
+        """Any image: ``name:tag``, ``host/name:tag`` or ``name@sha256:…``. Emits ``FROM``.
+
+        Args:
+            ref: the name; or an Image, which becomes a stage of its own that this one stands on. Methods of that
+                Image itself would go on in the same stage.
+            platform: of the named image, such as ``"linux/arm64"`` or ``expand("$BUILDPLATFORM")``; None is the
+                platform of the build.
+        """
         place, _ = caller()
-        return cls(Stage(construct(ops.BaseImage, place, ref=ref), place=place))
+        if isinstance(ref, Image):
+            return cls(Stage(_below(ref.stage, platform, place), place=place))
+        if isinstance(platform, str):
+            try:
+                checks.platform(platform)
+            except Invalid as error:
+                raise CompileError(error.at(place)) from None
+        return cls(Stage(construct(ops.BaseImage, place, ref=ref, platform=platform or ""), place=place))
 
     @classmethod
     def scratch(cls) -> Image:
@@ -179,12 +193,18 @@ class Image:
             optional_dependencies: names of extras; one that does not exist is refused.
         """
         place, root = caller()
-        file = root / path
-        if file.is_dir():
-            file /= "pyproject.toml"
-        packages = pyproject_dependencies(file, _flat([optional_dependencies]), place)
+        extras = _flat([optional_dependencies])
+        packages = pyproject_dependencies(root / path, extras, place)
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
-        return self._append(ops.PipInstallFromPyproject, place, root, packages=packages, **options)
+        return self._append(
+            ops.PipInstallFromPyproject,
+            place,
+            root,
+            packages=packages,
+            path=os.fspath(path),
+            optional_dependencies=extras,
+            **options,
+        )
 
     def uv_pip_install(
         self,
@@ -401,17 +421,25 @@ class Image:
             network=network,
         )
 
-    def dockerfile_commands(self, *lines: Texts, context_dir: PathLike | None = None) -> Image:
+    def dockerfile_commands(
+        self,
+        *lines: Texts,
+        context_dir: PathLike | None = None,
+        stages: Mapping[str, Image] | None = None,
+    ) -> Image:
         """Dockerfile instructions, as in a file; all but FROM.
 
         Args:
             context_dir: where COPY and ADD sources are; None is the folder of the calling file.
+            stages: the images that ``COPY --from=NAME`` and ``RUN --mount=…,from=NAME`` in these lines mean,
+                by name, in any case; each must be named by a line. Any other name is an image's of a registry.
         """
         from imagebuilder.frontends.dockerfile import parse_commands
 
         place, root = caller()
         context = root if context_dir is None else root / context_dir
-        return Image(self.stage.then(*parse_commands(_flat(lines), context_dir=context, place=place)))
+        named = {name: _stage_of(image, place, f"stages[{name!r}]") for name, image in (stages or {}).items()}
+        return Image(self.stage.then(*parse_commands(_flat(lines), context_dir=context, place=place, stages=named)))
 
     # Settings ---------------------------------------------------------------------------------------
 
@@ -546,6 +574,26 @@ class Image:
     def _append(self, model: type[ops.Op], place: Place, root: Path, **fields: Any) -> Image:
         op = construct(model, place, **fields)
         return Image(self.stage.then(Step(op, place, str(root) if ops.reads_local(op) else "")))
+
+
+def _below(stage: Stage, platform: object, place: Place) -> Stage:
+    """The stage as one to stand on."""
+    problem = None
+    if platform is not None:
+        problem = Invalid("IB125", "platform= goes with the name of an image", "an Image has the platform of its base")
+    elif any(isinstance(step.op, ops.Onbuild) for step in stage.steps):
+        # The builder would run them here; a Dockerfile is read so that they stand here already.
+        problem = Invalid("IB125", "an Image with ONBUILD as a base", "its triggers are for builds of their own")
+    if problem is not None:
+        raise CompileError(problem.at(place))
+    return stage
+
+
+def _stage_of(image: Any, place: Place, what: str) -> Stage:
+    if not isinstance(image, Image):
+        message = f"{what}: an Image is needed, got {ascii(image)[:60]}"
+        raise CompileError(Diagnostic("IB100", message, place))
+    return image.stage
 
 
 def _flat(values: Iterable[Texts]) -> tuple[str, ...]:

@@ -5,15 +5,34 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place, did_you_mean
 from imagebuilder.files import read_text
+from imagebuilder.ir import ops
 from imagebuilder.ir.checks import refuse_credentials
 
 _OPTION = re.compile(r"^(?:-[rc]\s*=?|--(?:requirement|constraint)(?:\s+|=))\s*(.+)$")
 _EDITABLE = re.compile(r"^(-e\b|--editable\b|\.{0,2}/|file:)")
+
+
+def derived_fields(model: type[ops.Op], fields: Mapping[str, Any], root: Path, place: Place | None) -> dict[str, Any]:
+    """The fields of an operation that are read from the files which its other fields name.
+
+    Raises:
+        CompileError: as the functions below.
+    """
+    path = fields.get("path", ".")
+    if model is ops.PipInstallFromRequirements and isinstance(path, str):
+        return {"includes": requirement_includes(root / path, place)}
+    if model is ops.PipInstallFromPyproject and isinstance(path, str):
+        return {"packages": pyproject_dependencies(root / path, fields.get("optional_dependencies", ()), place)}
+    if model is ops.UvPipInstall:
+        found = tuple(requirement_includes(root / file, place) for file in fields.get("requirements", ()))
+        return {"includes": found} if any(found) else {}
+    return {}
 
 
 def requirement_includes(path: Path, place: Place | None) -> tuple[str, ...]:
@@ -68,9 +87,14 @@ def requirement_includes(path: Path, place: Place | None) -> tuple[str, ...]:
 def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | None) -> tuple[str, ...]:
     """``project.dependencies`` and those of the named extras (PEP 621).
 
+    Args:
+        path: the file, or the folder that holds it.
+
     Raises:
         CompileError: the file is missing or not TOML, or has no such extra.
     """
+    if path.is_dir():
+        path = path / "pyproject.toml"
     try:
         project = tomllib.loads(_read(path, place)).get("project")
     except tomllib.TOMLDecodeError as error:

@@ -1,4 +1,4 @@
-"""A TARGET of the command line: ``file.snap[:name]``, ``file.py[:attribute]``, or a Dockerfile.
+"""A TARGET: ``file.snap[:name]``, ``file.py[:attribute]``, a Dockerfile, or the JSON of ``imagebuilder convert``.
 
 A Python target is code, and it is run: with its own folder first on the module
 path, as ``python file.py`` would, but under a module name of its own, so that
@@ -145,6 +145,14 @@ def load_target(
                 Diagnostic("IB404", "--context and --target belong to a Dockerfile", help=f"{target!r} is Python")
             )
         return Target(*_from_python(path, attribute), build_args or {})
+    if path.suffix == ".json":
+        from imagebuilder.frontends.json_document import load as load_json
+
+        if context_dir is not None or stage is not None:
+            raise CompileError(
+                Diagnostic("IB404", "--context and --target belong to a Dockerfile", help=f"{target!r} is JSON")
+            )
+        return Target(Image(load_json(path)), _name(path.stem), build_args or {})
     if "dockerfile" not in path.name.lower() and "containerfile" not in path.name.lower():
         raise CompileError(
             Diagnostic(

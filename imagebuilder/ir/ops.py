@@ -9,7 +9,7 @@ of its ``.snap`` verb.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -64,6 +64,8 @@ class Op(Model):
     verb: ClassVar[str]
     core: ClassVar[bool] = False
     reads_files: ClassVar[bool] = False
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Fields that a front end reads from the local files which the others name; no author writes them."""
 
     def stages(self) -> Iterator[Stage]:
         """The stages that this operation reads from."""
@@ -370,6 +372,8 @@ class Secret(Model):
 
 def _secret(value: Any) -> Any:
     values = (value,) if isinstance(value, str | Secret) else value
+    if not isinstance(values, Iterable) or isinstance(values, dict):
+        return values
     return tuple(Secret(name=v) if isinstance(v, str) else v for v in values)
 
 
@@ -401,15 +405,20 @@ class PipInstallFromRequirements(_PipOptions):
 
     verb: ClassVar[str] = "pip_install_from_requirements"
     reads_files: ClassVar[bool] = True
+    derived: ClassVar[frozenset[str]] = frozenset({"includes"})
     path: Local
     includes: Annotated[tuple[Local, ...], Many] = ()
 
 
 class PipInstallFromPyproject(_PipOptions):
-    """The dependencies of a pyproject.toml. The front end reads the file: ``packages`` is what it found."""
+    """The dependencies of a pyproject.toml, or of one in the folder ``path``. ``packages`` is what it holds."""
 
     verb: ClassVar[str] = "pip_install_from_pyproject"
+    reads_files: ClassVar[bool] = True
+    derived: ClassVar[frozenset[str]] = frozenset({"packages"})
     packages: Annotated[tuple[Package, ...], Many, Unordered]
+    path: Local = "."
+    optional_dependencies: Annotated[tuple[Text, ...], Many] = ()
 
 
 class UvPipInstall(_PipOptions):
@@ -417,6 +426,7 @@ class UvPipInstall(_PipOptions):
 
     verb: ClassVar[str] = "uv_pip_install"
     reads_files: ClassVar[bool] = True
+    derived: ClassVar[frozenset[str]] = frozenset({"includes"})
     packages: Annotated[tuple[Package, ...], Many, Unordered] = ()
     requirements: Annotated[tuple[Local, ...], Many] = ()
     includes: Annotated[tuple[tuple[Local, ...], ...], Many] = ()

@@ -67,6 +67,24 @@ def expand(template: str) -> Expansion:
     return Expansion(parts=merged(parts))
 
 
+def template(value: Expansion) -> str | None:
+    r"""The text of which :func:`expand` makes this word; None where there is none.
+
+    >>> template(expand(r"${HOME}/\$x"))
+    '${HOME}/\\$x'
+    """
+    written = "".join(
+        re.sub(r"([\\$])", r"\\\1", part)
+        if isinstance(part, str)
+        else "${%s%s%s}" % (part.name, part.modifier, part.word)
+        for part in value.parts
+    )
+    try:
+        return written if expand(written) == value else None
+    except Invalid:
+        return None
+
+
 def merged(parts: list[str | Var]) -> tuple[str | Var, ...]:
     """The parts with neighbouring texts joined and empty ones dropped, so that equal words are equal."""
     joined: list[str | Var] = []

@@ -16,7 +16,7 @@ class StageNames:
     """A name for every stage but the last, which others never refer to."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        taken = set(_RESERVED) | {ref.lower() for stage in stages for ref in _references(stage)}
+        taken = set(_RESERVED) | {ref.lower() for stage in stages for ref in references(stage)}
         self._names: dict[Stage, str] = {}
         for stage in stages:
             if stage is stages[-1] and not stage.name:
@@ -35,7 +35,7 @@ class StageNames:
         return self._names.get(stage, "")
 
 
-def _references(stage: Stage) -> list[str]:
+def references(stage: Stage) -> list[str]:
     """Image names in a stage; a stage of the same name would hide the image."""
     found = [stage.base.ref] if isinstance(stage.base, BaseImage) else []
     for step in stage.steps:

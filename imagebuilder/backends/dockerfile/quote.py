@@ -74,7 +74,7 @@ def quoted(value: Word, values: Values | None = None) -> str:
             _variable(part, values) if isinstance(part, Var) else quoted(part, values) for part in value.parts
         )
     if _CONTROL.search(value) or len(value) > _LONGEST_WORD:
-        return _held(value, values)
+        return held(value, values)
     return re.sub(r'(["$\\])', r"\\\1", value)
 
 
@@ -121,19 +121,19 @@ def vector(words: Sequence[str]) -> str:
     return f"[{between.join(written)}]"
 
 
-def paths(values: Sequence[Word], held: Values) -> str:
+def paths(values: Sequence[Word], holder: Values | None) -> str:
     """Paths of COPY, ADD or VOLUME: plain words where possible, else JSON, whose elements are words again."""
     if all(map(_is_bare, values)):
-        return " ".join(quoted(value, held) for value in values)
-    return vector([word(value, held) for value in values])
+        return " ".join(quoted(value, holder) for value in values)
+    return vector([word(value, holder) for value in values])
 
 
-def heredoc_destination(value: Word, held: Values) -> str:
+def heredoc_destination(value: Word, holder: Values | None) -> str:
     """A destination behind a here-document, where JSON is not possible."""
     if _is_bare(value):
-        return quoted(value, held)
+        return quoted(value, holder)
     parts = value.parts if isinstance(value, Expansion) else (value,)
-    return "".join(_variable(part, held) if isinstance(part, Var) else _held(part, held) for part in parts)
+    return "".join(_variable(part, holder) if isinstance(part, Var) else held(part, holder) for part in parts)
 
 
 def _is_bare(value: Word) -> bool:
@@ -181,7 +181,7 @@ def delimiter(*bodies: str) -> str:
     return name
 
 
-def heredoc_body(value: Word, values: Values) -> str:
+def heredoc_body(value: Word, values: Values | None) -> str:
     """The body of an unquoted here-document, in which ``$`` and backslashes are escaped."""
     if isinstance(value, Expansion):
         return "".join(
@@ -220,7 +220,7 @@ def _inner(value: Word, values: Values | None) -> str:
             _variable(part, values) if isinstance(part, Var) else _inner(part, values) for part in value.parts
         )
     if _CONTROL.search(value) or len(value) > _LONGEST_WORD:
-        return _held(value, values)
+        return held(value, values)
     return re.sub(r"""(["'$\\}])""", r"\\\1", value)
 
 
@@ -229,10 +229,15 @@ def _pattern(value: Word, values: Values | None, plain: re.Pattern[str] = _PATTE
         return "".join(
             _variable(part, values) if isinstance(part, Var) else _pattern(part, values, plain) for part in value.parts
         )
-    return value if plain.fullmatch(value) else _held(value, values)
+    return value if plain.fullmatch(value) else held(value, values)
 
 
-def _held(value: str, values: Values | None) -> str:
+def held(value: str, values: Values | None) -> str:
+    """The argument that holds a value which text cannot.
+
+    Raises:
+        Invalid: there is no ``values``.
+    """
     if values is None:
         raise Invalid("IB141", f"text that cannot be written here: {value[:60]!a}", "leave it out")
     return "${%s}" % values.name(value)

@@ -96,7 +96,7 @@ class _Renderer:
         self._views = Views(self._sources, self._values, ca)
         self._lines: list[str] = []
         self._instructions: list[Instruction] = []
-        self._macros = _macros()
+        self._macros = macros()
         self._errors: list[Diagnostic] = []
 
     def render(self) -> Dockerfile:
@@ -178,7 +178,8 @@ def _bounded(text: str) -> str:
 
 
 @cache
-def _macros() -> Any:
+def macros() -> Any:
+    """The templates: one for each core operation, by its verb."""
     environment = Environment(
         loader=PackageLoader("imagebuilder.backends.dockerfile"),
         undefined=StrictUndefined,

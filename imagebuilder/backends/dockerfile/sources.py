@@ -19,9 +19,12 @@ from hashlib import sha256
 from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.ir.ops import ImageSource, LocalSource
 from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.ir.words import Word
 
 FOLDER = "files"
 """The name under which a folder lies in its context."""
+
+_PLAIN_NAME = re.compile(r"[\w.+@=,~-]+")
 
 Digests = Mapping[tuple[str, LocalSource], str]
 
@@ -67,10 +70,41 @@ class Sources:
         return self._context(plain, sha256(f"{plain}\0{content}".encode()).hexdigest(), Text(plain, content))
 
     def name(self, origin: LocalSource | ImageSource | Stage, step: Step) -> str:
-        """What stands after ``--from=``."""
+        """What stands after ``--from=`` or ``from=``; empty for the main context."""
         if isinstance(origin, LocalSource):
             return self.local(step, origin).name
         return self._stages.name(origin) if isinstance(origin, Stage) else origin.ref
+
+    def mounted(self, origin: LocalSource | ImageSource | Stage, source: Word | None) -> Word | None:
+        """The ``source=`` of a mount."""
+        if isinstance(origin, LocalSource):
+            return posixpath.normpath(posixpath.join(FOLDER, str(source or ".").lstrip("/")))
+        return source
+
+    def copied(
+        self,
+        step: Step,
+        origin: LocalSource | ImageSource | Stage | None,
+        sources: tuple[Word, ...],
+        *,
+        parents: bool = False,
+        main: bool = False,
+    ) -> tuple[Word, ...]:
+        """The sources of COPY or ADD as paths; those of a local origin lie in the context's folder."""
+        if not isinstance(origin, LocalSource):
+            return sources
+        context = self.local(step, origin, main=main)
+        prefix = f"{context.name}/{FOLDER}" if main else FOLDER
+        if origin.kind == "file":
+            name = posixpath.basename(origin.path)
+            # The folder holds nothing else, and not every name survives the patterns by which BuildKit asks for it.
+            return (f"{prefix}/{name if _PLAIN_NAME.fullmatch(name) else '*'}",)
+        # What stands before '/./' is not copied with --parents.
+        pivot = f"{prefix}/." if parents and not any("/./" in str(s) for s in sources) else prefix
+        return tuple(
+            prefix + "/" if source in (".", "", "./", "/") else f"{pivot}/{str(source).lstrip('/')}"
+            for source in sources
+        )
 
     def _context(self, name: str, digest: str, content: tuple[str, LocalSource] | Text, main: bool = False) -> Context:
         digest = digest.removeprefix("sha256:")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from imagebuilder.backends.dockerfile import ca, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
-from imagebuilder.backends.dockerfile.sources import FOLDER, Sources, Text
+from imagebuilder.backends.dockerfile.sources import FOLDER, Context, Text
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir.ops import (
     Add,
@@ -21,10 +20,10 @@ from imagebuilder.ir.ops import (
     Expose,
     Healthcheck,
     Label,
-    LocalSource,
     Mount,
     Run,
     Shell,
+    Source,
     StopSignal,
     User,
     Volume,
@@ -49,12 +48,27 @@ _MOUNT_FIELDS = (
 )
 # A here-document is for text that a person reads in the Dockerfile; longer files go through a context.
 _HEREDOC_LIMIT = 4096
-_PLAIN_NAME = re.compile(r"[\w.+@=,~-]+")
 _DEFAULT_SHELL: tuple[str, ...] = ("/bin/sh", "-c")
 
 
+class Origins(Protocol):
+    """How an instruction names what it reads from; see :class:`~imagebuilder.backends.dockerfile.sources.Sources`."""
+
+    def name(self, origin: Source, step: Step) -> str: ...
+
+    def mounted(self, origin: Source, source: Word | None) -> Word | None: ...
+
+    def copied(
+        self, step: Step, origin: Source | None, sources: tuple[Word, ...], *, parents: bool = False, main: bool = False
+    ) -> tuple[Word, ...]: ...
+
+    def text(self, name: str, content: str) -> Context: ...
+
+
 class Views:
-    def __init__(self, sources: Sources, values: quote.Values, with_ca: bool) -> None:
+    """``values`` takes what Dockerfile text cannot hold; without it, that is refused."""
+
+    def __init__(self, sources: Origins, values: quote.Values | None, with_ca: bool) -> None:
         self._sources = sources
         self._values = values
         self._ca = with_ca
@@ -67,8 +81,8 @@ class Views:
         self._stage = stage
         self._shells[stage] = self._shell
 
-    def view(self, step: Step, rule: LinkRule) -> Any:
-        """The template's ``op`` for a step."""
+    def view(self, step: Step, rule: LinkRule | None) -> Any:
+        """The template's ``op`` for a step; without a rule, only what says ``link`` is linked."""
         op = step.op
         match op:
             case Run():
@@ -109,7 +123,7 @@ class Views:
     def _label(self, name: Word) -> str:
         if isinstance(name, str) and "=" in name:
             # BuildKit parts name and value at the first '=', quoted or not.
-            return "${%s}" % self._values.name(name)
+            return quote.held(name, self._values)
         return self._word(name)
 
     def _command(self, command: str | tuple[str, ...]) -> str | tuple[str, ...]:
@@ -118,7 +132,7 @@ class Views:
             return (*self._shell, command)
         return command
 
-    def _run(self, step: Step, op: Run) -> SimpleNamespace:
+    def _run_flags(self, step: Step, op: Run) -> list[str]:
         flags = [self._mount(step, mount) for mount in op.mounts]
         if self._ca and op.network != "none":
             flags += ca.FLAGS
@@ -126,21 +140,25 @@ class Views:
             flags.append(f"--network={op.network}")
         if op.security:
             flags.append(f"--security={op.security}")
+        return flags
+
+    def _run(self, step: Step, op: Run) -> SimpleNamespace:
         command = op.command
         if isinstance(command, str) and command.startswith("#!") and "\n" not in command:
             # In a here-document, BuildKit would run it as a script.
             command = self._command(command)
         heredoc = isinstance(command, str) and not quote.is_one_line(command)
         delimiter = quote.delimiter(command) if isinstance(command, str) else ""
+        flags = self._run_flags(step, op)
         return SimpleNamespace(flags=flags, heredoc=heredoc, command=command, delimiter=delimiter)
 
     def _mount(self, step: Step, mount: Mount) -> str:
         fields = [f"type={mount.type}"]
         source: Word | None = mount.source
         if mount.origin is not None:
-            fields.append(f"from={self._sources.name(mount.origin, step)}")
-            if isinstance(mount.origin, LocalSource):
-                source = posixpath.normpath(posixpath.join(FOLDER, str(source or ".").lstrip("/")))
+            if name := self._sources.name(mount.origin, step):
+                fields.append(f"from={name}")
+            source = self._sources.mounted(mount.origin, source)
         for name in _MOUNT_FIELDS:
             value = source if name == "source" else getattr(mount, name)
             if isinstance(value, bool):
@@ -149,31 +167,31 @@ class Views:
                 fields.append(f"{name}={quote.field(value)}")
         return "--mount=" + ",".join(fields)
 
-    def _copy(self, step: Step, op: Copy, rule: LinkRule) -> SimpleNamespace:
-        flags = [f"--from={self._sources.name(op.origin, step)}"]
-        if rule.allows(op):
+    def _copy(self, step: Step, op: Copy, rule: LinkRule | None) -> SimpleNamespace:
+        name = self._sources.name(op.origin, step)
+        flags = [f"--from={name}"] if name else []
+        if op.link if rule is None else rule.allows(op):
             flags.append("--link")
         if op.parents:
             flags.append("--parents")
         flags += self._ownership(op)
-        sources = self._rooted(step, op.origin, op.sources, parents=op.parents)
+        sources = self._sources.copied(step, op.origin, op.sources, parents=op.parents)
         return SimpleNamespace(flags=flags, paths=quote.paths((*sources, op.dest), self._values))
 
     def _add(self, step: Step, op: Add) -> SimpleNamespace:
         flags = []
-        sources = op.sources
-        if op.origin is not None:
-            sources = self._rooted(step, op.origin, op.sources, main=True)
+        sources = self._sources.copied(step, op.origin, op.sources, main=True)
         if op.checksum:
             flags.append(f"--checksum={quote.flag(op.checksum)}")
         if op.keep_git_dir:
             flags.append("--keep-git-dir=true")
         if op.unpack is not None:
             flags.append(f"--unpack={'true' if op.unpack else 'false'}")
-        if op.link:
-            flags.append("--link")
-        flags += self._ownership(op)
+        flags += [*self._link(op), *self._ownership(op)]
         return SimpleNamespace(flags=flags, paths=quote.paths((*sources, op.dest), self._values))
+
+    def _link(self, op: Add | WriteFiles) -> list[str]:
+        return ["--link"] if op.link else []
 
     def _ownership(self, op: Copy | Add | WriteFiles) -> list[str]:
         flags = []
@@ -183,42 +201,20 @@ class Views:
             flags.append(f"--chmod={quote.flag(op.chmod)}")
         return flags + [f"--exclude={quote.flag(pattern)}" for pattern in getattr(op, "exclude", ())]
 
-    def _rooted(
-        self,
-        step: Step,
-        origin: object,
-        sources: tuple[Word, ...],
-        *,
-        parents: bool = False,
-        main: bool = False,
-    ) -> tuple[Word, ...]:
-        """Sources of a local origin lie in the context's folder."""
-        if not isinstance(origin, LocalSource):
-            return sources
-        context = self._sources.local(step, origin, main=main)
-        prefix = f"{context.name}/{FOLDER}" if main else FOLDER
-        if origin.kind == "file":
-            name = posixpath.basename(origin.path)
-            # The folder holds nothing else, and not every name survives the patterns by which BuildKit asks for it.
-            return (f"{prefix}/{name if _PLAIN_NAME.fullmatch(name) else '*'}",)
-        # What stands before '/./' is not copied with --parents.
-        pivot = f"{prefix}/." if parents and not any("/./" in str(s) for s in sources) else prefix
-        return tuple(
-            prefix + "/" if source in (".", "", "./", "/") else f"{pivot}/{str(source).lstrip('/')}"
-            for source in sources
-        )
-
     def _write_files(self, op: WriteFiles) -> SimpleNamespace:
-        flags = [*(["--link"] if op.link else []), *self._ownership(op)]
         (name, content), *others = op.files
         if not others and isinstance(content, str) and not _fits_heredoc(content):
             context = self._sources.text(name or posixpath.basename(str(op.dest)), content)
             assert isinstance(context.content, Text)
             return SimpleNamespace(
-                flags=[f"--from={context.name}", *flags],
+                flags=[f"--from={context.name}", *self._link(op), *self._ownership(op)],
                 files=[],
                 dest=quote.paths((f"{FOLDER}/{context.content.name}", op.dest), self._values),
             )
+        return self._heredocs(op)
+
+    def _heredocs(self, op: WriteFiles) -> SimpleNamespace:
+        flags = [*self._link(op), *self._ownership(op)]
         files = []
         for name, content in op.files:
             expanded = isinstance(content, Expansion)

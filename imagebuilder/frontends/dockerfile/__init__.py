@@ -59,6 +59,7 @@ CODES = {
     "IB336": "a continuation without an instruction",
     "IB337": "a flag without effect",
     "IB338": "COPY of a URL",
+    "IB339": "a stage that no line takes from",
 }
 
 MAX_SIZE = 1024 * 1024
@@ -85,14 +86,31 @@ def load(
     Raises:
         CompileError: one diagnostic for each mistake in the file.
     """
+    return read(_read(path), path, context_dir=context_dir, build_args=build_args, target=target)
+
+
+def read(
+    text: str,
+    path: Path,
+    *,
+    context_dir: Path | None = None,
+    build_args: Mapping[str, str] | None = None,
+    target: str | None = None,
+) -> Stage:
+    """The stage that the text of a Dockerfile describes, which lies at ``path`` or will; as :func:`load`."""
     context = _absolute(path.parent if context_dir is None else context_dir)
-    text = _read(path)
+    _check_text(text, str(path))
     stages = Stages(str(path), str(context), _ignore_file(_absolute(path), context), build_args or {})
     return stages.run(lex(text, str(path)), target)
 
 
 def parse_commands(
-    lines: Sequence[str], *, context_dir: Path, file: str = "<commands>", place: Place | None = None
+    lines: Sequence[str],
+    *,
+    context_dir: Path,
+    file: str = "<commands>",
+    place: Place | None = None,
+    stages: Mapping[str, Stage] | None = None,
 ) -> list[Step]:
     """The steps of instructions that stand on top of some image; FROM is not among them.
 
@@ -101,6 +119,7 @@ def parse_commands(
         context_dir: where local sources start.
         file: the name for places in ``lines``.
         place: what asked for them; it takes the place of each line, which a note shows then.
+        stages: what names in ``from=`` mean, in any case; others are images.
 
     Raises:
         CompileError: one diagnostic for each mistake in them.
@@ -110,7 +129,7 @@ def parse_commands(
     text = "\n".join(lines)
     try:
         _check_text(text, file)
-        found = steps_of(lex(text, file), str(context), ignore)
+        found = steps_of(lex(text, file), str(context), ignore, stages or {}, place)
     except CompileError as error:
         if place is None:
             raise
@@ -150,7 +169,6 @@ def _read(path: Path) -> str:
         column = len(data[: error.start].rpartition(b"\n")[2].decode(errors="replace")) + 1
         place = Span(str(path), line, column)
         raise CompileError(Diagnostic("IB302", "not a text in UTF-8", place, help="save the file as UTF-8")) from None
-    _check_text(text, str(path))
     return text
 
 

@@ -324,11 +324,16 @@ def step(op: Op, instruction: Instruction, root: str) -> Step:
 
 
 def _stage_name(token: Token) -> str:
-    name = token.text.lower()
-    if not _NAME.fullmatch(name) or name == "scratch":
-        hint = "letters, digits, '-', '_' and '.', starting with a letter, and not 'scratch'"
-        raise Problem("IB319", f"not a name for a stage: {token.text!r}", token.span, hint)
+    if not is_stage_name(token.text):
+        raise Problem("IB319", f"not a name for a stage: {token.text!r}", token.span, NAME_HELP)
     return token.text
+
+
+NAME_HELP = "letters, digits, '-', '_' and '.', starting with a letter, and not 'scratch'"
+
+
+def is_stage_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name.lower()) is not None and name.lower() != "scratch"
 
 
 def _no_from(lexed: Lexed, file: str) -> Problem:

@@ -28,7 +28,6 @@ KINDS: dict[str, Kind] = {
     "int | str": "text",
     "int | str | Expansion": "word",
     "str | Expansion": "word",
-    "str | Expansion | None": "word",
     "PathLike": "path",
     "PathLike | None": "path",
     "PathLike | Iterable[PathLike]": "paths",
@@ -44,6 +43,8 @@ KINDS: dict[str, Kind] = {
     "Mapping[str, str] | None": "pairs",
     "Variables | None": "word pairs",
     "Image | str": "image",
+    "str | Image": "image",
+    "str | Expansion | None": "word",
     "Mapping[str, Image] | None": "images",
 }
 

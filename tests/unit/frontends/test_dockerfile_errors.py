@@ -6,6 +6,8 @@ import pytest
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Span
 from imagebuilder.frontends.dockerfile import CODES, MAX_SIZE, load, parse_commands
+from imagebuilder.ir.ops import Scratch
+from imagebuilder.ir.stage import Stage
 
 TABLE = [
     ("IB304", "^"),
@@ -226,6 +228,14 @@ def test_commands(tmp_path):
     assert caught.value.diagnostics[0].code == "IB302"
 
 
+def test_a_stage_that_no_command_takes_from(tmp_path):
+    stage = Stage(Scratch())
+    with pytest.raises(CompileError) as caught:
+        parse_commands(["COPY --from=b /x /x"], context_dir=tmp_path, stages={"B": stage, "c": stage})
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.help) == ("IB339", "write --from=c, or leave it out of stages=")
+
+
 def test_too_many_stages(tmp_path):
     """The bound that keeps walks over stages from ending in a recursion error."""
     found = failing("FROM a AS s0\n" + "".join(f"FROM s{n} AS s{n + 1}\n" for n in range(250)), tmp_path)
@@ -241,5 +251,5 @@ def test_every_code_is_listed_and_tested():
     sources = "".join(each.read_text() for each in Path(package.__file__).parent.glob("*.py"))
     used = set(re.findall(r'"(IB3\d\d)",', sources.replace("CODES", "")))
     assert used == set(CODES)
-    tested = {row[0] for row in TABLE} | {"IB301", "IB302", "IB303", "IB321", "IB323", "IB330"}
+    tested = {row[0] for row in TABLE} | {"IB301", "IB302", "IB303", "IB321", "IB323", "IB330", "IB339"}
     assert set(CODES) <= tested

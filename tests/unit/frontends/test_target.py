@@ -60,7 +60,7 @@ def place(found: Diagnostic) -> tuple[str, int]:
 )
 def test_the_image_and_a_name_for_it(text: str, attribute: str, verb: str, name: str) -> None:
     write(IMPORT + text + "\n")
-    image, found, _ = load_target(f"spec.py{attribute}")
+    image, found, *_ = load_target(f"spec.py{attribute}")
     assert (image.stage.base.verb, found) == (verb, name)  # type: ignore[union-attr]
 
 
@@ -82,7 +82,7 @@ def test_dockerfiles(target: str, here: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(project)
     for file in ("Dockerfile", "sub/Dockerfile.dev", "sub/dev.dockerfile", "Containerfile"):
         write("FROM scratch\nLABEL a=b\n", file)
-    image, name, _ = load_target(target)
+    image, name, *_ = load_target(target)
     assert [step.op.verb for step in image.stage.steps] == ["label"]
     assert name == ("sub" if target.startswith("sub") else "my-project")
 
@@ -90,9 +90,9 @@ def test_dockerfiles(target: str, here: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_options_of_a_dockerfile(here: Path) -> None:
     write("ARG BASE=x\nFROM $BASE AS one\nLABEL a=b\nFROM one\nCOPY data /\n", "Dockerfile")
     write("x", "elsewhere/data")
-    image, _, _ = load_target("Dockerfile", build_args={"BASE": "y"}, stage="one")
+    image, *_ = load_target("Dockerfile", build_args={"BASE": "y"}, stage="one")
     assert image == Image.base("y").label(a="b")
-    image, _, _ = load_target("Dockerfile", context_dir=here / "elsewhere")
+    image, *_ = load_target("Dockerfile", context_dir=here / "elsewhere")
     assert image.stage.steps[0].root == str(here / "elsewhere")
 
 
@@ -117,7 +117,7 @@ def test_it_is_run_as_a_script_is(here: Path) -> None:
     )
     before = sys.path[:], sys.argv[:]
     try:
-        image, _, _ = load_target("sub/spec.py")
+        image, *_ = load_target("sub/spec.py")
     finally:
         sys.modules.pop("beside_the_target", None)
     op = image.stage.steps[0].op
@@ -140,7 +140,7 @@ def test_files_with_the_names_of_modules(file: str, here: Path) -> None:
         file,
     )
     before = sys.modules.copy()
-    image, _, _ = load_target(file)
+    image, *_ = load_target(file)
     step = image.stage.steps[0]
     assert step.root == str((here / file).parent)
     assert step.place is not None and step.place.resolve().file == str(here / file)
@@ -158,7 +158,7 @@ def test_an_edit_is_seen(here: Path) -> None:
     """The file is read anew, and so are the lines that a diagnostic shows."""
     for text, line in ((ONE, 2), ("\n\n" + ONE, 4)):
         path = write(text)
-        image, _, _ = load_target(str(path))
+        image, *_ = load_target(str(path))
         place = image.stage.steps[0].place
         assert place is not None and place.resolve().line == line
         assert f'{line} | image = Image.scratch().label(a="b")' in Diagnostic("IB100", "x", place).render()
@@ -172,11 +172,11 @@ def test_an_edit_is_seen(here: Path) -> None:
     [
         ("spce.py", "did you mean 'spec.py'?"),
         ("Dockerfil", "did you mean 'Dockerfile'?"),
-        ("nothing.py", "a target is file.py, file.py:attribute, or a Dockerfile"),
-        ("gone/spec.py", "a target is file.py"),
-        ("gone/spec.py:image", "a target is file.py"),
-        ("empty", "a target is file.py"),
-        ("", "a target is file.py"),
+        ("nothing.py", "a target is file.snap, file.snap:name, file.py"),
+        ("gone/spec.py", "a target is file.snap"),
+        ("gone/spec.py:image", "a target is file.snap"),
+        ("empty", "a target is file.snap"),
+        ("", "a target is file.snap"),
     ],
 )
 def test_a_file_that_is_not_there(target: str, hint: str) -> None:

@@ -37,6 +37,7 @@ ACCEPTED: dict[Callable[..., Any], list[Any]] = {
     checks.identifier: ["A", "_a", "a-b.c_9"],
     checks.image_reference: ["python", "python:3.12", "a/b", "a/b/c:d", "host.example/a", "host:5000/a:b", f"a@sha256:{DIGEST}"]
     + [f"localhost:5000/a/b:1@sha256:{DIGEST}", "a__b", "a-b.c_d", "a--b", "HOST.example/a", "a:" + "T" * 128, "a:_b", "127.0.0.1:1/a"],
+    checks.snapshot_name: ["a", "a:1.0", "team/a.b_c-d:V1", "a" * 200],
     checks.platform: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386"],
     checks.port: ["1", "65535", "80/tcp", "53/udp", "9/sctp", "8000-8010", "8000-8010/udp", "1-1"],
     checks.duration: ["0", "30s", "500ms", "1m30s", "1.5h", "1us", "1µs", "1ns"],
@@ -54,6 +55,7 @@ ACCEPTED: dict[Callable[..., Any], list[Any]] = {
 
 # Each with values that it turns into others.
 TURNED: list[tuple[Callable[..., Any], Any, str]] = [
+    (checks.snapshot_name, "a:latest", "a"),
     (checks.command, "a\\\\\n", "a\\\\"),
     (checks.command, "\na\n\n", "a"),
     (checks.command, "#!/bin/sh\na\n", "#!/bin/sh\na\n"),
@@ -112,6 +114,7 @@ REFUSED: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (checks.identifier, "IB112", ["", "1a", "-a", ".a", "a b", "a=b", "a,b", "a\n", "é", "a/b", "a\0"]),
     (checks.image_reference, "IB113", ["", "Python", "a:b:c", "a/", "/a", "a//b", "a:", "a@sha256:12", "a b", "a\n", "-a", "a-", "a:-b", "a:" + "t" * 129]
         + ["a..b", "a___b", "https://a/b", "a@sha512:" + DIGEST, f"a@sha256:{DIGEST.upper()}", "a/B", "$A", "é"]),
+    (checks.snapshot_name, "IB701", ["", "A", "a:", ":1", "a b", "-a", "a/", "a" * 201, "a:b:c", "a@sha256:1", "../a"]),
     (checks.platform, "IB114", ["", "linux", "amd64/", "linux/", "Linux/amd64", "linux/arm/v7/x", "linux amd64", "linux/amd64\n", "linux/amd64,linux/arm64"]),
     (checks.port, "IB115", ["", "0", "65536", "-1", "a", "80/", "80/http", "80/TCP", "80:80", "80-", "0-80", "80-70000", "1-2-3", "8 0", "80\n", "100000", 0, 1.5, True, None]),
     (checks.signal, "IB116", ["", "0", "65", "099", "TERMINATE", "SIG", "SIGSIGTERM", "-9", "SIGTERM ", "TERM\n", "RTMIN+", "RTMID"]),

@@ -1,0 +1,79 @@
+"""What every command has that takes a TARGET: its options, and reading it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
+
+if TYPE_CHECKING:
+    from imagebuilder.frontends.target import Target
+
+
+def target_options(parser: argparse.ArgumentParser, metavar: str = "TARGET") -> None:
+    parser.add_argument(
+        "target", metavar=metavar, help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json"
+    )
+    parser.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
+    parser.add_argument(
+        "--build-arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value for an ARG; part of the key",
+    )
+    parser.add_argument(
+        "--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)"
+    )
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value for a parameter of a .snap file"
+    )
+    parser.add_argument(
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="the folder that `use` in a .snap file may not leave (default: its repository)",
+    )
+    parser.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
+
+
+def load(arguments: argparse.Namespace) -> list[Target]:
+    """All that the target names."""
+    from imagebuilder.frontends.target import load_targets
+
+    return load_targets(
+        arguments.target,
+        context_dir=arguments.context.absolute() if arguments.context else None,
+        build_args=pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE"),
+        stage=arguments.stage,
+        params=pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE"),
+        project=arguments.project,
+    )
+
+
+def load_one(arguments: argparse.Namespace) -> Target:
+    """The one image that it names; several are refused."""
+    found = load(arguments)
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found)
+        help = f"name one: {arguments.target}:{found[0].name}"
+        raise CompileError(Diagnostic("IB403", f"{arguments.target} has several snapshots: {names}", help=help))
+    return found[0]
+
+
+def pairs(given: list[str], code: str, what: str, usage: str) -> dict[str, str]:
+    """The values of an option that is given as NAME=VALUE, once for each name."""
+    from imagebuilder.ir.checks import identifier
+
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise CompileError(Diagnostic(code, f"not a {what}: {text!r}", help=usage))
+        try:
+            found[identifier(name)] = value
+        except Invalid as error:
+            raise CompileError(error.at(None)) from None
+    return found

@@ -1,0 +1,188 @@
+"""An image in another form: Python, JSON or a Dockerfile, proven equal before anybody gets it.
+
+What is written is read back, and must be what it was written of: the same
+operations on the same files. A Dockerfile knows no intents; there, what both
+are lowered to must have one key. What has no equal is an error that names it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from imagebuilder.backends import json_document, python
+from imagebuilder.backends.calls import LOCAL
+from imagebuilder.backends.dockerfile import plain
+from imagebuilder.compiler import Described, Plan, compile
+from imagebuilder.diagnostics import CompileError, Diagnostic, Note
+from imagebuilder.frontends import dockerfile, python_source
+from imagebuilder.frontends import json_document as json_frontend
+from imagebuilder.ir.describe import describe
+from imagebuilder.ir.ops import AddLocalPythonSource, LocalSource, Op, reads_local
+from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
+from imagebuilder.passes import Options
+from imagebuilder.passes.bind_arguments import bind_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """``write`` gives the text of a file in a folder; ``read`` the stage of such a text."""
+
+    title: str
+    write: Callable[[Stage, str], str]
+    read: Callable[[str, Path], Stage]
+
+
+_EXACT: Mapping[str, Form] = {
+    "json": Form("JSON", json_document.write, json_frontend.read),
+    "python": Form("Python", python.write, python_source.read_source),
+}
+FORMS = (*_EXACT, "dockerfile")
+
+
+def form_of(path: Path) -> str | None:
+    """The form that a file's name says; None for a name that says none."""
+    name = path.name.lower()
+    if "dockerfile" in name or "containerfile" in name:
+        return "dockerfile"
+    return {".py": "python", ".json": "json"}.get(path.suffix.lower())
+
+
+def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, str] | None = None) -> str:
+    """The image as the text of a file.
+
+    Args:
+        to: one of ``FORMS``.
+        file: absolute; it need not exist. Local paths are written so that they start at its folder.
+        build_args: values for the image's ``arg`` operations.
+
+    Raises:
+        CompileError: a step has no equal in that form, with its place.
+    """
+    stage = bind_arguments(image.stage, Options(build_args or {}))
+    if to == "dockerfile":
+        return _dockerfile(stage, file)
+    form, folder = _EXACT[to], file.parent
+    try:
+        text = form.write(stage, str(folder))
+        found = form.read(text, folder)
+    except CompileError as error:
+        raise CompileError(list(_explained(error, stage, form, folder))) from None
+    if resolved(found) != resolved(stage):
+        whole = _no_equal(form.title, None, "the image as a whole")
+        raise CompileError(list(_unequal(stage, form, folder)) or whole)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    stage: Stage
+
+
+def _dockerfile(stage: Stage, file: Path) -> str:
+    """A Dockerfile that needs nothing beside its folder: `docker build .` there is enough."""
+    plan = compile(_Stage(stage))
+    text = plain.write(plan.stage)
+    found = compile(_Stage(dockerfile.read(text, file)))
+    if found.key == plan.key:
+        return text
+    step = _first_other(plan, found)
+    what = "the image as a whole" if step is None else describe(step.intent or step.op)
+    raise CompileError(_no_equal("a Dockerfile", step, what))
+
+
+def _first_other(plan: Plan, found: Plan) -> Step | None:
+    """The first step whose key is another one in the image that was read back."""
+    for mine, theirs in zip(ordered(plan.stage), ordered(found.stage), strict=False):
+        keys = zip(mine.steps, plan.keys[mine].steps, found.keys[theirs].steps, strict=False)
+        for step, key, other in keys:
+            if key != other:
+                return step
+    return None
+
+
+# Equality ---------------------------------------------------------------------------------------------
+
+
+def resolved(target: Stage) -> Stage:
+    """The graph with absolute local paths, so that files in two folders can be compared."""
+
+    def change(stage: Stage) -> Stage:
+        return replace(stage, steps=tuple(map(_resolved, stage.steps)))
+
+    return rewrite(target, change)
+
+
+def _resolved(step: Step) -> Step:
+    op = step.op
+    if not reads_local(op):
+        return step
+    if isinstance(op, AddLocalPythonSource):
+        return step  # Its modules are found below the root itself.
+    changes = {}
+    for name in type(op).model_fields:
+        value = getattr(op, name)
+        if op.reads_files and name in LOCAL and value is not None:
+            paths = [_absolute(each, step.root) for each in ((value,) if isinstance(value, str) else value)]
+            changes[name] = paths[0] if isinstance(value, str) else tuple(paths)
+    return replace(step, op=_with_locals(op.model_copy(update=changes), step.root), root="")
+
+
+def _with_locals(op: Op, root: str) -> Op:
+    origin = getattr(op, "origin", None)
+    if isinstance(origin, LocalSource):
+        return op.model_copy(update={"origin": _local(origin, root)})
+    if mounts := getattr(op, "mounts", ()):
+        moved = (
+            mount.model_copy(update={"origin": _local(mount.origin, root)})
+            if isinstance(mount.origin, LocalSource)
+            else mount
+            for mount in mounts
+        )
+        return op.model_copy(update={"mounts": tuple(moved)})
+    return op
+
+
+def _local(source: LocalSource, root: str) -> LocalSource:
+    path = _absolute(source.path, root)
+    ignore = _absolute(source.dockerignore, path) if source.dockerignore else ""
+    return source.model_copy(update={"path": path, "dockerignore": ignore})
+
+
+def _absolute(path: str, root: str) -> str:
+    return posixpath.normpath(posixpath.join(root, path))
+
+
+# What went wrong --------------------------------------------------------------------------------------
+
+
+def _explained(error: CompileError, stage: Stage, form: Form, folder: Path) -> Iterator[Diagnostic]:
+    """The mistakes at the author's steps, not in a text that nobody has seen."""
+    found = list(_unequal(stage, form, folder))
+    yield from found or error.diagnostics
+
+
+def _unequal(target: Stage, form: Form, folder: Path) -> Iterator[Diagnostic]:
+    """Each step that is another one, or none, after the trip by itself."""
+    for stage in ordered(target):
+        for step in stage.steps:
+            alone = Stage(stage.base, (step,))
+            try:
+                found = form.read(form.write(alone, str(folder)), folder)
+            except CompileError as error:
+                first = error.diagnostics[0]
+                if first.place is step.place:
+                    yield from error.diagnostics
+                else:
+                    yield _no_equal(form.title, step, describe(step.op), Note(first.message))
+                continue
+            if resolved(found) != resolved(alone):
+                yield _no_equal(form.title, step, describe(step.op))
+
+
+def _no_equal(title: str, step: Step | None, what: str, *notes: Note) -> Diagnostic:
+    place = step.place if step is not None else None
+    help = "JSON says every operation" if title != "JSON" else "report this: JSON is to say every operation"
+    return Diagnostic("IB410", f"{title} has no equal of: {what}", place, notes, help)

@@ -1,0 +1,74 @@
+"""Every case goes through every form and back, and is what it was: equal operations, equal key."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from imagebuilder import Image
+from imagebuilder.compiler import compile
+from imagebuilder.convert import convert
+from imagebuilder.frontends import json_document, python_source
+from imagebuilder.ir.stage import Stage
+from tests.golden.cases import CASES, EXAMPLES
+
+FOLDER = Path(__file__).parent
+SCHEMA = Path(__file__).parents[2] / "grammars/image.schema.json"
+PLATFORM = "linux/amd64"
+
+
+def folder_of(name: str) -> Path:
+    """Where the case's own file lies, so that every root is the written file's folder."""
+    return EXAMPLES / name.removeprefix("example_") if name.startswith("example_") else FOLDER
+
+
+def key(stage: Stage) -> str:
+    return compile(Image(stage), platform=PLATFORM).key
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_python(name: str) -> None:
+    stage = CASES[name].make().stage
+    text = convert(Image(stage), "python", folder_of(name) / "x.py")
+    found = python_source.read_source(text, folder_of(name))
+    assert found == stage
+    assert key(found) == key(stage)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_json(name: str) -> None:
+    stage = CASES[name].make().stage
+    text = convert(Image(stage), "json", folder_of(name) / "x.json")
+    found = json_document.read(text, folder_of(name))
+    assert found == stage
+    assert key(found) == key(stage)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_in_another_folder_is_equal_too(name: str, tmp_path: Path) -> None:
+    stage = CASES[name].make().stage
+    beside_its_modules = name in ("python_source", "python_source_beside_another_path")
+    for form in ("json",) if beside_its_modules else ("json", "python"):
+        convert(Image(stage), form, tmp_path / "x")
+
+
+def test_json_is_valid_by_the_published_schema() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    for name, case in CASES.items():
+        text = convert(case.make(), "json", folder_of(name) / "x.json")
+        assert not [error.message for error in validator.iter_errors(json.loads(text))], name
+
+
+def test_python_is_formatted_already(tmp_path: Path) -> None:
+    """By the rules of a formatter at its defaults: a person who runs one over the file sees no change."""
+    for name, case in CASES.items():
+        text = convert(case.make(), "python", folder_of(name) / "x.py")
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    command = [Path(sys.executable).parent / "ruff", "format", "--isolated", "--diff", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
