@@ -14,7 +14,9 @@ import imagebuilder
 from imagebuilder.diagnostics import CODES, Diagnostic
 
 PACKAGE = Path(imagebuilder.__file__).parent
-CATALOGUES = ("imagebuilder.diagnostics", "imagebuilder.engine.embedded", "imagebuilder.frontends.dockerfile")
+CATALOGUES = (
+    "imagebuilder.diagnostics", "imagebuilder.engine.embedded", "imagebuilder.frontends.dockerfile", "imagebuilder.lint",
+)  # fmt: skip
 CODE = re.compile(r"IB\d{3}")
 
 

@@ -1,0 +1,89 @@
+"""``check``: what is wrong with a target, and what is seldom meant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagebuilder.cli.output import print_json, tell
+from imagebuilder.diagnostics import EXIT_FAILED, EXIT_USAGE, CompileError, Diagnostic
+
+if TYPE_CHECKING:
+    from imagebuilder.lint import Level
+
+_DESCRIPTION = """\
+Compile each target and look for what is seldom meant. Builds nothing.
+
+A comment silences a warning: `# check: ignore IB901 the reason`, on a line of what
+it is about or directly above it; without a code, every warning there."""
+_EPILOG = "exit codes: 0 no errors; 1 warnings, with --strict; 2 a target that does not compile"
+
+
+def register(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="find mistakes in targets without building them",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("targets", metavar="TARGET", nargs="+", help="file.py[:attribute] or a Dockerfile")
+    check.add_argument("--strict", action="store_true", help="more lints, and a warning is a failure")
+    check.add_argument("--json", action="store_true", help="one array on standard output")
+    check.set_defaults(command=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from imagebuilder.lint import masked
+
+    # Targets of one file share what is found in it.
+    found: dict[tuple[object, ...], tuple[str, Diagnostic]] = {}
+    for target in arguments.targets:
+        for each in masked(_findings(target, "strict" if arguments.strict else "default")):
+            place = each.place.resolve() if each.place is not None else target
+            found.setdefault((each.code, each.message, place), (target, each))
+    if arguments.json:
+        print_json([{"target": target, **each.as_json()} for target, each in found.values()])
+    else:
+        for _, each in found.values():
+            print(each.render(), end="\n\n")
+    errors = sum(each.severity == "error" for _, each in found.values())
+    warnings = len(found) - errors
+    tell(f"{_count(len(arguments.targets), 'target')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    if errors:
+        return EXIT_USAGE
+    return EXIT_FAILED if warnings and arguments.strict else 0
+
+
+def _findings(target: str, level: Level) -> list[Diagnostic]:
+    """The errors and warnings of one target. Without an image there is nothing to warn about."""
+    from imagebuilder.compiler import compile
+    from imagebuilder.frontends.target import load_target
+    from imagebuilder.lint import lint
+
+    try:
+        loaded = load_target(target)
+        warnings = lint(loaded.image.stage, level=level, more=_of_language(target, level))
+    except CompileError as error:
+        return list(error.diagnostics)
+    try:
+        compile(loaded.image, build_args=loaded.build_args).dockerfile()
+    except CompileError as error:
+        return [*error.diagnostics, *warnings]
+    return warnings
+
+
+def _of_language(target: str, level: Level) -> Iterator[Diagnostic]:
+    """What only the text shows: each language finds it by itself."""
+    path = Path(target)
+    path = path / "Dockerfile" if path.is_dir() else path
+    if path.is_file() and path.suffix not in (".py", ".snap"):
+        from imagebuilder.frontends.dockerfile import warnings
+
+        yield from warnings(path.absolute(), strict=level == "strict")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
