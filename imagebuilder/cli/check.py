@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagebuilder.cli.build import _build_args
 from imagebuilder.cli.output import print_json, tell
 from imagebuilder.diagnostics import EXIT_FAILED, EXIT_USAGE, CompileError, Diagnostic
 
@@ -30,18 +31,21 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument("targets", metavar="TARGET", nargs="+", help="file.py[:attribute] or a Dockerfile")
+    check.add_argument(
+        "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="a value for an ARG of each target"
+    )
+    check.add_argument("--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)")
+    check.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
     check.add_argument("--strict", action="store_true", help="more lints, and a warning is a failure")
     check.add_argument("--json", action="store_true", help="one array on standard output")
     check.set_defaults(command=_check)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from imagebuilder.lint import masked
-
     # Targets of one file share what is found in it.
     found: dict[tuple[object, ...], tuple[str, Diagnostic]] = {}
     for target in arguments.targets:
-        for each in masked(_findings(target, "strict" if arguments.strict else "default")):
+        for each in _findings(target, arguments):
             place = each.place.resolve() if each.place is not None else target
             found.setdefault((each.code, each.message, place), (target, each))
     if arguments.json:
@@ -57,32 +61,36 @@ def _check(arguments: argparse.Namespace) -> int:
     return EXIT_FAILED if warnings and arguments.strict else 0
 
 
-def _findings(target: str, level: Level) -> list[Diagnostic]:
-    """The errors and warnings of one target. Without an image there is nothing to warn about."""
+def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
+    """The errors of one target, then its warnings. Without an image there is nothing to warn about."""
     from imagebuilder.compiler import compile
     from imagebuilder.frontends.target import load_target
-    from imagebuilder.lint import lint
+    from imagebuilder.lint import lint, masked
 
+    level: Level = "strict" if arguments.strict else "default"
+    context = arguments.context.absolute() if arguments.context else None
+    build_args = _build_args(arguments.build_arg)
     try:
-        loaded = load_target(target)
-        warnings = lint(loaded.image.stage, level=level, more=_of_language(target, level))
+        loaded = load_target(target, context_dir=context, build_args=build_args, stage=arguments.stage)
     except CompileError as error:
         return list(error.diagnostics)
+    more = () if arguments.stage else _of_language(target, build_args, level)
+    found = lint(loaded.image.stage, level=level, more=more)
     try:
         compile(loaded.image, build_args=loaded.build_args).dockerfile()
     except CompileError as error:
-        return [*error.diagnostics, *warnings]
-    return warnings
+        found = [*error.diagnostics, *found]
+    return masked(found)
 
 
-def _of_language(target: str, level: Level) -> Iterator[Diagnostic]:
+def _of_language(target: str, build_args: Mapping[str, str], level: Level) -> Iterator[Diagnostic]:
     """What only the text shows: each language finds it by itself."""
     path = Path(target)
     path = path / "Dockerfile" if path.is_dir() else path
-    if path.is_file() and path.suffix not in (".py", ".snap"):
+    if path.suffix not in (".py", ".snap") and path.is_file():
         from imagebuilder.frontends.dockerfile import warnings
 
-        yield from warnings(path.absolute(), strict=level == "strict")
+        yield from warnings(path.absolute(), build_args=build_args, strict=level == "strict")
 
 
 def _count(number: int, what: str) -> str:

@@ -24,7 +24,16 @@ _ROOT = frozenset(
 _OFFICIAL = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:library/)?([a-z0-9-]+)(?::[^/@]*)?(?:@.*)?")
 # Programs that change the user when the container starts.
 _STEPS_DOWN = re.compile(r"\b(?:gosu|su-exec|setpriv|runuser|fixuid|s6-overlay|s6-setuidgid|chroot)\b")
-_SHELLS = ("sh", "bash", "ash", "zsh", "fish")
+# Programs that start as root by design, and give it up or hand it on themselves.
+_ROOT_BY_DESIGN = frozenset(
+    ("apache2", "apache2-foreground", "apache2ctl", "apachectl", "cron", "crond", "dind", "dockerd", "haproxy",
+     "httpd", "init", "named", "nginx", "php-fpm", "postfix", "rsyslogd", "service", "sshd", "supervisord",
+     "systemd", "vsftpd")
+)  # fmt: skip
+_WRAPPERS = frozenset(
+    ("tini", "dumb-init", "catatonit", "nohup", "setsid", "exec", "cd", "export", "set", "source", ".")
+)
+_SHELLS = frozenset(("sh", "bash", "ash", "zsh", "fish"))
 
 
 def container_as_root(target: Stage) -> Iterator[Diagnostic]:
@@ -41,7 +50,7 @@ def container_as_root(target: Stage) -> Iterator[Diagnostic]:
         return
     last = {type(step.op): step for step in steps if isinstance(step.op, Entrypoint | Cmd | Healthcheck)}
     started = [step for kind in (Entrypoint, Cmd, Healthcheck) if (step := last.get(kind)) and _words(step.op)]
-    if not started or _program(started[0].op) in _SHELLS or _is_script(started[0].op):
+    if not started or _program(started[0].op) in _SHELLS | _ROOT_BY_DESIGN or _is_script(started[0].op):
         return
     place = started[0].place
     help = said(
@@ -50,7 +59,8 @@ def container_as_root(target: Stage) -> Iterator[Diagnostic]:
         dockerfile="USER 10001:10001 before it, or a user that the image has",
         snap="user 10001:10001 before it, or a user that the image has",
     )
-    message = f"the container runs {_program(started[0].op)!r} as root: no user is set"
+    program = "" if isinstance(started[0].op, Healthcheck) else f" {_program(started[0].op)!r}"
+    message = f"the container runs{program} as root: no user is set"
     yield Diagnostic("IB906", message, place, help=help, severity="warning")
 
 
@@ -70,17 +80,30 @@ def _changes_user(op: Op) -> bool:
     return False
 
 
-def _words(op: Op) -> list[str]:
+def _commands(op: Op) -> list[list[str]]:
     command = getattr(op, "command", ())
     if isinstance(command, str):
-        return [word for found in commands(command) for word in found.program]
-    return list(command)
+        return [list(found.program) for found in commands(command) if found.program]
+    return [list(command)] if command else []
+
+
+def _words(op: Op) -> list[str]:
+    return [word for command in _commands(op) for word in command]
 
 
 def _program(op: Op) -> str:
-    words = _words(op)
-    return posixpath.basename(words[0]) if words else ""
+    """The name of the program that stays: what stands behind wrappers such as ``tini --``."""
+    name = ""
+    for command in _commands(op):
+        names = [posixpath.basename(word) for word in command if not word.startswith("-")]
+        for name in names:
+            if name not in _WRAPPERS:
+                return name
+            if name in ("cd", "export", "set", "source", "."):
+                break
+    return name
 
 
 def _is_script(op: Op) -> bool:
+    """An entry point that is a file of the image's own making, or a command behind one."""
     return any(word.endswith(".sh") or "entrypoint" in posixpath.basename(word) for word in _words(op)[:4])
