@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from imagebuilder.diagnostics import CallSite, Diagnostic, Place, Span, did_you_mean
+from imagebuilder.diagnostics import CallSite, Diagnostic, Place, Span
 from imagebuilder.ir.stage import Stage, ordered
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*check:\s*ignore\b:?(?P<rest>[^\n]*)")
@@ -58,9 +58,7 @@ class Comments:
             for ignore in self._of(file).values():
                 for code, place in ignore.codes:
                     if code not in self.known:
-                        help = (
-                            did_you_mean(code, sorted(self.known)) or f"the lints are {', '.join(sorted(self.known))}"
-                        )
+                        help = f"the lints are {', '.join(sorted(self.known))}"
                         yield Diagnostic("IB910", f"no lint is called {code!r}", place, help=help, severity="warning")
 
     def _of(self, file: str) -> dict[int, _Ignore]:

@@ -51,5 +51,3 @@ def codes(what: Image | Path, level: Level = "default") -> list[str]:
 
 def only(what: Image | Path, code: str, level: Level = "default") -> list[Diagnostic]:
     return [each for each in found(what, level) if each.code == code]
-
-

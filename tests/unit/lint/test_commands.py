@@ -94,7 +94,10 @@ def test_many_packages_are_counted() -> None:
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        ("apt-get update && apt-get install -y --no-install-recommends git curl=7 && rm -rf /var/lib/apt/lists/*", "git"),
+        (
+            "apt-get update && apt-get install -y --no-install-recommends git curl=7 && rm -rf /var/lib/apt/lists/*",
+            "git",
+        ),
         ("DEBIAN_FRONTEND=noninteractive apt install -qq -y git > /dev/null 2>&1", "git"),
         ("sudo apt-get -y install -t bookworm-backports git", "git"),
         ("apt-get install -y \\\n  git \\\n  'g++:arm64' # tools\n", "git g++:arm64"),
@@ -142,6 +145,8 @@ def test_the_program_of_a_command() -> None:
     assert programs == [("make", "x"), ("test", "y"), ("z",), ("fi",)]
 
 
-@pytest.mark.parametrize("text", ['"' * 50_000, "'" * 50_001, "$(" * 50_000, "${" * 50_000, "`" * 9_999, "\\" * 9_999, "<" * 9_999])
+@pytest.mark.parametrize(
+    "text", ['"' * 50_000, "'" * 50_001, "$(" * 50_000, "${" * 50_000, "`" * 9_999, "\\" * 9_999, "<" * 9_999]
+)
 def test_long_texts_take_no_time(text: str) -> None:
     assert isinstance(commands(text), list)

@@ -30,7 +30,10 @@ BEFORE = {
     "composer": ("COPY . .\nRUN composer install --no-dev", "composer.lock"),
     "go": ("COPY . .\nRUN go mod download && go build", "COPY go.mod go.sum ./\nRUN go mod download\nCOPY . ."),
     "uv sync": ("ADD . /app\nWORKDIR /app\nRUN uv sync --frozen", "uv.lock"),
-    "apt-get": ("COPY . /src\nRUN apt-get update && apt-get install -y --no-install-recommends git curl", "apt-get install"),
+    "apt-get": (
+        "COPY . /src\nRUN apt-get update && apt-get install -y --no-install-recommends git curl",
+        "apt-get install",
+    ),
     "apk": ("COPY . /src\nRUN apk add --no-cache git", "apk add"),
     "words": ('COPY . .\nRUN ["npm", "ci"]', "npm ci"),
     "document": ("COPY . .\nRUN <<EOF\nset -e\nnpm ci\nEOF", "npm ci"),
@@ -94,7 +97,9 @@ def test_what_a_dockerignore_chooses(tmp_path: Path, ignored: str) -> None:
 
 
 def test_stages_on_one_another(tmp_path: Path) -> None:
-    text = "FROM x:1 AS a\nWORKDIR /app\nCOPY . .\nFROM a AS b\nRUN npm ci\nFROM a AS c\nRUN npm ci\nCOPY --from=b /x /x\n"
+    text = (
+        "FROM x:1 AS a\nWORKDIR /app\nCOPY . .\nFROM a AS b\nRUN npm ci\nFROM a AS c\nRUN npm ci\nCOPY --from=b /x /x\n"
+    )
     (warning,) = only(dockerfile(tmp_path, text), "IB904")
     assert warning.place.line == 3  # type: ignore[union-attr]
     installed = "FROM x:1 AS a\nCOPY package.json .\nRUN npm ci\nFROM a\nCOPY . .\nRUN npm ci\n"

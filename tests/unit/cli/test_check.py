@@ -1,0 +1,99 @@
+"""``check``: errors and warnings of targets, for people and as JSON, and its exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Run
+
+WARNS = 'from imagebuilder import Image\n\nimage = Image.base("nginx").apt_install("git")\n'
+WRONG = 'from imagebuilder import Image\n\nimage = Image.base("nginx:1").add_local_file("gone", "/x")\n'
+
+
+@pytest.fixture
+def files(project: Path) -> Path:
+    (project / "warns.py").write_text(WARNS)
+    (project / "wrong.py").write_text(WRONG)
+    (project / "Dockerfile").write_text("ARG A\nFROM scratch\nLABEL a=b\n")
+    (project / "syntax.py").write_text("from imagebuilder import\n")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "codes", "summary"),
+    [
+        (["spec.py"], 0, [], "1 target: 0 errors, 0 warnings"),
+        (["spec.py", "--strict"], 0, [], "1 target: 0 errors, 0 warnings"),
+        (["warns.py"], 0, ["IB901"], "1 target: 0 errors, 1 warning"),
+        (["warns.py", "--strict"], 1, ["IB901", "IB907"], "1 target: 0 errors, 2 warnings"),
+        (["wrong.py"], 2, ["IB201"], "1 target: 1 error, 0 warnings"),
+        (["wrong.py", "warns.py", "--strict"], 2, ["IB201", "IB901", "IB907"], "2 targets: 1 error, 2 warnings"),
+        (["Dockerfile"], 0, ["IB909"], "1 target: 0 errors, 1 warning"),
+        (["."], 0, ["IB909"], "1 target: 0 errors, 1 warning"),
+        (["gone.py", "spec.py:nothing", "syntax.py", "warns.py"], 2, ["IB401", "IB403", "IB402", "IB901"], "4 targets: 3 errors"),
+        (["warns.py", "warns.py:image"], 0, ["IB901"], "2 targets: 0 errors, 1 warning"),
+        (["gone.py", "lost.py"], 2, ["IB401", "IB401"], "2 targets: 2 errors, 0 warnings"),
+    ],
+)  # fmt: skip
+def test_what_is_found(cli: Run, files: Path, words: list[str], code: int, codes: list[str], summary: str) -> None:
+    done = cli("check", *words)
+    assert (done.code, done.err.splitlines()[0][: len(summary)]) == (code, summary)
+    assert [
+        line.split("[")[1][:5] for line in done.out.splitlines() if line.startswith(("error[", "warning["))
+    ] == codes
+    as_json = cli("check", *words, "--json")
+    assert (as_json.code, as_json.err) == (done.code, done.err)
+    assert [each["code"] for each in as_json.json] == codes
+
+
+def test_json_names_the_target_and_the_place(cli: Run, files: Path) -> None:
+    (found,) = cli("check", "spec.py", "warns.py", "--json").json
+    assert (found["target"], found["severity"]) == ("warns.py", "warning")
+    assert found["span"] == {"file": str(files / "warns.py"), "line": 3, "column": 15}
+    assert set(found) == {"target", "severity", "code", "message", "span", "notes", "help"}
+
+
+def test_a_warning_is_drawn_at_its_line(cli: Run, files: Path) -> None:
+    lines = cli("check", "warns.py").out.splitlines()
+    assert lines[0] == "warning[IB901]: 'nginx' has no tag, which means 'latest'"
+    assert lines[3] == '3 | image = Image.base("nginx").apt_install("git")'
+
+
+def test_a_comment_silences_a_warning_and_no_error(cli: Run, files: Path) -> None:
+    (files / "warns.py").write_text(WARNS.rstrip() + "  # check: ignore\n")
+    (files / "wrong.py").write_text(WRONG.rstrip() + "  # check: ignore\n")
+    assert cli("check", "warns.py", "--strict").code == 0
+    assert cli("check", "wrong.py").code == 2
+
+
+def test_an_error_does_not_show_the_secret_beside_it(cli: Run, files: Path) -> None:
+    (files / "wrong.py").write_text(WRONG.rstrip() + '.env(API_KEY="abc1234")\n')
+    done = cli("check", "wrong.py")
+    assert "IB201" in done.out and "IB903" in done.out and "abc1234" not in done.out + done.err
+    assert "abc1234" not in cli("check", "wrong.py", "--json").out
+
+
+def test_a_value_that_no_dockerfile_can_hold_is_an_error(cli: Run, files: Path) -> None:
+    (files / "odd.py").write_text(
+        'from imagebuilder import Image\nimage = Image.scratch().run_commands("x", cache="/a,b")\n'
+    )
+    done = cli("check", "odd.py", "--json")
+    assert (done.code, [each["code"] for each in done.json]) == (2, ["IB142"])
+
+
+def test_arguments_of_a_dockerfile(cli: Run, files: Path) -> None:
+    (files / "Dockerfile").write_text("ARG BASE\nFROM $BASE AS a\nCOPY x /x\nFROM scratch AS b\nLABEL a=b\n")
+    (files / "context").mkdir()
+    (files / "context/x").touch()
+    assert cli("check", "Dockerfile", "--json").json[0]["code"] == "IB324"
+    assert cli("check", "Dockerfile", "--build-arg", "BASE=debian:12").code == 0
+    words = ["check", "Dockerfile", "--build-arg", "BASE=debian", "--target", "a"]
+    assert [each["code"] for each in cli(*words, "--json").json] == ["IB203", "IB901"]
+    assert [each["code"] for each in cli(*words, "--context", "context", "--json").json] == ["IB901"]
+
+
+def test_nothing_is_built(cli: Run, files: Path) -> None:
+    assert cli("check", "spec.py").code == 0
+    assert cli("snapshot", "list", "--json").json == []
