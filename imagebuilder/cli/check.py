@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +47,9 @@ def _check(arguments: argparse.Namespace) -> int:
     # Targets of one file share what is found in it.
     found: dict[tuple[object, ...], tuple[str, Diagnostic]] = {}
     for target in arguments.targets:
-        for each in _findings(target, arguments):
+        with _own_modules(target):
+            findings = _findings(target, arguments)
+        for each in findings:
             place = each.place.resolve() if each.place is not None else target
             found.setdefault((each.code, each.message, place), (target, each))
     if arguments.json:
@@ -59,6 +63,21 @@ def _check(arguments: argparse.Namespace) -> int:
     if errors:
         return EXIT_USAGE
     return EXIT_FAILED if warnings and arguments.strict else 0
+
+
+@contextmanager
+def _own_modules(target: str) -> Iterator[None]:
+    """What a target imports from beside it is not to be seen by the next, which may have others of these names."""
+    before = set(sys.modules)
+    folder = Path(target.rpartition(":")[0] or target).absolute().parent
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            file = Path(getattr(sys.modules[name], "__file__", None) or "/")
+            own = name.partition(".")[0] == "imagebuilder" or {"site-packages", "dist-packages"} & set(file.parts)
+            if folder in file.parents and not own:
+                del sys.modules[name]
 
 
 def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:

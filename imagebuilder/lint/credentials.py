@@ -45,6 +45,20 @@ _IN_SCRIPT = re.compile(
     re.MULTILINE,
 )
 
+_IN_URL = re.compile(
+    r"[a-z][a-z0-9+.\-]{1,20}://[^\s/:@'\"]{0,100}:(?P<password>[^\s/:@'\"]{4,300})@(?P<host>[a-z0-9.\-]+)"
+)
+_SAMPLE_PASSWORDS = frozenset(("password", "passwd", "pass", "secret", "postgres", "root", "admin", "user", "guest"))
+
+
+def in_urls(text: str) -> Iterator[str]:
+    """The passwords in URLs of hosts that are not of the build itself, such as ``localhost`` or ``db``."""
+    for found in _IN_URL.finditer(text):
+        host, password = found["host"], found["password"]
+        sample = password.lower() in _SAMPLE_PASSWORDS or "example" in host or "$" in password
+        if "." in host.strip(".") and not host.startswith("127.") and not sample and is_value(password):
+            yield password
+
 
 def asks_for_secret(name: str) -> bool:
     """Whether the name is a secret's: ``DB_PASSWORD``, ``apiKey``, ``com.example.token``; not ``TOKEN_URL``."""

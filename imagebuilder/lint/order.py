@@ -118,23 +118,30 @@ def _texts(step: Step) -> Iterator[str]:
 
 
 def _folder(step: Step, cwd: str) -> _Folder | None:
+    """The folder that a step copies, unless an ignore file chooses what of it."""
     match step.op:
         case AddLocalDir(path=path, dest=dest, ignore=ignore):
             relative = _relative(path, step.root)
-            ignored = (*ignore, *_ignored(posixpath.join(step.root, path), ".dockerignore"))
-            return None if _is_choice(ignored) or relative is None else _Folder(step, relative, dest)
+            folder, names = posixpath.join(step.root, path), ".dockerignore"
         case Copy(origin=LocalSource() as origin) | Add(origin=LocalSource() as origin):
-            sources = [source for source in step.op.sources if isinstance(source, str)]
-            excluded = [word for word in step.op.exclude if isinstance(word, str)]
-            if _is_choice((*excluded, *_ignored(step.root, origin.dockerignore))):
-                return None
+            relative = _source(step.op, step.root)
             dest = _joined(cwd, step.op.dest)
-            if "." in sources:
-                return _Folder(step, ".", dest)
-            # A folder in a COPY gives what it holds.
-            if len(sources) == 1 and os.path.isdir(posixpath.join(step.root, sources[0])):  # noqa: PTH112 - never raises
-                return _Folder(step, posixpath.normpath(sources[0]), dest)
-    return None
+            ignore = tuple(word for word in step.op.exclude if isinstance(word, str))
+            folder, names = step.root, origin.dockerignore
+        case _:
+            return None
+    if relative is None or _is_choice(ignore) or _is_choice(_ignored(folder, names)):
+        return None
+    return _Folder(step, relative, dest)
+
+
+def _source(op: Copy | Add, root: str) -> str | None:
+    """All of the context, or the one folder that is copied; a folder in a COPY gives what it holds."""
+    sources = [source for source in op.sources if isinstance(source, str)]
+    if "." in sources:
+        return "."
+    path = posixpath.join(root, sources[0]) if len(sources) == 1 else ""
+    return posixpath.normpath(sources[0]) if path and os.path.isdir(path) else None  # noqa: PTH112 - never raises
 
 
 def _reads(install: Install, files: list[str], folder: _Folder) -> bool:

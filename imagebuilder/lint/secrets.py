@@ -17,9 +17,12 @@ from imagebuilder.diagnostics import Diagnostic, Place, Span
 from imagebuilder.ir.ops import Arg, Env, Label, Op
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.ir.words import Expansion, Var, Word
-from imagebuilder.lint.credentials import asks_for_secret, in_script, is_value
+from imagebuilder.lint.credentials import asks_for_secret, in_script, in_urls, is_value
 from imagebuilder.lint.saying import said
 from imagebuilder.lint.tokens import tokens
+
+# A shorter value would take letters out of every other word of a message.
+_QUOTED = 6
 
 
 def secrets(target: Stage) -> Iterator[Diagnostic]:
@@ -28,7 +31,7 @@ def secrets(target: Stage) -> Iterator[Diagnostic]:
         for step in stage.steps:
             known: set[str] = set()
             for what, text in _texts(step.op):
-                for kind, token in tokens(text):
+                for kind, token in (*tokens(text), *(("a password in a URL", found) for found in in_urls(text))):
                     if token not in known:
                         known.add(token)
                         message = f"{what} holds what has the form of {kind}"
@@ -106,9 +109,9 @@ def _plain(word: Word) -> str | None:
 
 
 def masked(found: list[Diagnostic]) -> list[Diagnostic]:
-    """The same, each secret at the place where it is written, and no excerpt that shows one.
+    """The same, each secret at the place where it is written, and neither text nor excerpt that shows one.
 
-    Another diagnostic of the same line would show it otherwise.
+    Another diagnostic of the same line, or one that quotes a command, would show it otherwise.
     """
     placed = [_narrowed(each) if each.hidden else each for each in found]
     lines: dict[tuple[str, int], tuple[str, ...]] = {}
@@ -116,7 +119,20 @@ def masked(found: list[Diagnostic]) -> list[Diagnostic]:
         if each.hidden and isinstance(each.place, Span):
             at = each.place.file, each.place.line
             lines[at] = lines.get(at, ()) + each.hidden
-    return [replace(each, hidden=_hidden(each, lines)) for each in placed] if lines else placed
+    if not lines:
+        return placed
+    values = sorted({value for each in placed for value in each.hidden if len(value) >= _QUOTED}, key=len, reverse=True)
+    return [_covered(replace(each, hidden=_hidden(each, lines)), values) for each in placed]
+
+
+def _covered(found: Diagnostic, values: list[str]) -> Diagnostic:
+    def cover(text: str) -> str:
+        for value in values:
+            text = text.replace(value, "***")
+        return text
+
+    notes = tuple(replace(note, message=cover(note.message)) for note in found.notes)
+    return replace(found, message=cover(found.message), help=cover(found.help), notes=notes)
 
 
 def _hidden(found: Diagnostic, lines: dict[tuple[str, int], tuple[str, ...]]) -> tuple[str, ...]:

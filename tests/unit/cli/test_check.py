@@ -94,6 +94,17 @@ def test_arguments_of_a_dockerfile(cli: Run, files: Path) -> None:
     assert [each["code"] for each in cli(*words, "--context", "context", "--json").json] == ["IB901"]
 
 
+def test_targets_do_not_see_what_others_import(cli: Run, files: Path) -> None:
+    for name in ("one", "two"):
+        (files / name).mkdir()
+        (files / name / "common.py").write_text(f'NAME = "{name}"\n')
+        (files / name / "spec.py").write_text(
+            "from common import NAME\nfrom imagebuilder import Image\nimage = Image.base(NAME)\n"
+        )
+    found = cli("check", "one/spec.py", "two/spec.py:image", "--json").json
+    assert [each["message"].split("'")[1] for each in found] == ["one", "two"]
+
+
 def test_nothing_is_built(cli: Run, files: Path) -> None:
     assert cli("check", "spec.py").code == 0
     assert cli("snapshot", "list", "--json").json == []

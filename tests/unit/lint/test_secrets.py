@@ -190,3 +190,41 @@ def test_every_line_of_a_key_is_masked(tmp_path: Path) -> None:
     image = spec(tmp_path, f'image = Image.debian_slim().add_text("""{key}""", "/key")\n')
     (warning,) = found(image)
     assert not any(line in shown([warning]) for line in key.splitlines()[:3])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git clone https://oauth2:{}@gitlab.example-corp.com/x.git",
+        "pip install -r requirements.txt --extra-index-url https://me:{}@pypi.corp.net/simple",
+        "redis://:{}@redis.corp.net:6379/0",
+    ],
+)
+def test_a_password_in_a_url(tmp_path: Path, text: str) -> None:
+    text = text.format("s3cr3tWord").replace("example-", "")
+    for image in (Image.debian_slim().run_commands(text), Image.debian_slim().env(SERVER=text)):
+        (warning,) = found(image)
+        assert warning.code == "IB902" and "a password in a URL" in warning.message
+        assert "s3cr3tWord" not in warning.message + warning.help
+    # Nor do others show it that quote the command.
+    told = found(dockerfile(tmp_path, f"FROM x:1\nCOPY . .\nRUN {text}\n"))
+    assert "IB902" in [each.code for each in told] and "s3cr3tWord" not in shown(told)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://postgres:postgres@db.corp.net/x",
+        "postgres://app:s3cr3tWord@localhost:5432/x",
+        "postgres://app:s3cr3tWord@db/x",
+        "postgres://app:s3cr3tWord@127.0.0.1/x",
+        "https://user:s3cr3tWord@pypi.example.com/simple",
+        "https://user:$TOKEN@corp.net",
+        "https://user:${TOKEN}@corp.net",
+        "https://corp.net:8080/a@b",
+        "ssh://git@corp.net/x",
+        "12:30 https://corp.net a@b.c",
+    ],
+)
+def test_a_url_without_a_password_of_worth(text: str) -> None:
+    assert found(Image.debian_slim().run_commands(f"x {text}").env(SERVER=text)) == []
