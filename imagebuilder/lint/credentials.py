@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imagebuilder.lint.tokens import tokens
+
 _NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|SECRET_KEY|SECRET_KEY_BASE|TOKEN|API_?KEY|ACCESS_KEY"
     r"|PRIVATE_KEY|ENCRYPTION_KEY|SIGNING_KEY|CLIENT_SECRET|CREDENTIALS?)$"
@@ -83,3 +85,11 @@ def in_script(text: str) -> Iterator[tuple[str, str]]:
         drawn = len(value) >= _DRAWN and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
         if drawn and "$" not in value and (found["header"] or asks_for_secret(name)) and is_value(value):
             yield name, value
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a secret in it, to be quoted or cut."""
+    found = {token for _, token in tokens(text)} | {value for _, value in in_script(text)} | set(in_urls(text))
+    for value in sorted(found, key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text

@@ -14,10 +14,13 @@ from imagebuilder.ir import ops
 from imagebuilder.ir.ops import Add, AddLocalDir, Copy, LocalSource, Run, RunCommands, Workdir
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Var, Word
+from imagebuilder.lint.credentials import redacted
 from imagebuilder.lint.graph import lineage
 from imagebuilder.lint.installs import Install, installs
 from imagebuilder.lint.saying import said
 
+# Each installation is compared with each of them.
+_MOST_FOLDERS = 50
 _EVERYTHING = ("*", "**", "**/*", "/*", "./*")
 _PACKAGES = (
     ops.AptInstall,
@@ -39,11 +42,12 @@ class _Folder(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """An installation behind the copy; ``suggestion`` is what to write before it, in Python and in a Dockerfile."""
+    """An installation behind the copy, what to write instead in each language, and whether it reads a list."""
 
     shown: str
     python: str
     dockerfile: str
+    reads: bool
 
 
 def project_before_packages(target: Stage) -> Iterator[Diagnostic]:
@@ -66,21 +70,21 @@ def project_before_packages(target: Stage) -> Iterator[Diagnostic]:
 
 
 def _first(stage: Stage) -> tuple[_Folder, Step, _Found] | None:
-    """The first installation of the stage's own that stands behind such a copy."""
+    """The installation of the stage's own that stands behind such a copy; of several, one that reads a list."""
     folders: list[_Folder] = []
     before: set[str] = set()
+    behind: list[tuple[_Folder, Step, _Found]] = []
     cwd = "."
     for each in lineage(stage)[1]:
         for step in each.steps:
             if isinstance(step.op, Workdir):
                 cwd = _joined(cwd, step.op.path)
             elif folder := _folder(step, cwd):
-                folders.append(folder)
+                folders += [folder] if len(folders) < _MOST_FOLDERS else []
             else:
-                for found, matching in _installed(step, folders, before, cwd):
-                    if each is stage:
-                        return matching, step, found
-    return None
+                found = list(_installed(step, folders, before, cwd))
+                behind += [(matching, step, what) for what, matching in found if each is stage]
+    return min(behind, key=lambda one: not one[2].reads, default=None)
 
 
 def _installed(step: Step, folders: list[_Folder], before: set[str], cwd: str) -> Iterator[tuple[_Found, _Folder]]:
@@ -88,19 +92,17 @@ def _installed(step: Step, folders: list[_Folder], before: set[str], cwd: str) -
     if isinstance(step.op, _PACKAGES):
         for folder in folders:
             if (folder.path == "." and _can_move(step)) or _holds(folder, step):
-                call, moved = f".{step.op.verb}(…)", _shown(folder)
-                hint = f"move {call} above {moved}"
-                yield _Found(step.op.verb, hint, hint), folder
+                hint = f"move .{step.op.verb}(…) above {_shown(folder)}"
+                yield _Found(step.op.verb, hint, hint, step.op.reads_files), folder
                 return
         return
     for text in _texts(step):
         for install in installs(text):
             files = [_joined(_joined(cwd, install.folder), name) for name in install.files]
-            for folder in folders:
-                if install.key not in before and _reads(install, files, folder):
-                    yield _said(install, folder), folder
-                    return
-            if install.files:
+            found = next((each for each in folders if _reads(install, files, each)), None)
+            if found is not None and install.key not in before:
+                yield _said(install._replace(text=redacted(install.text)), found), found
+            elif install.files:
                 before.add(install.key)
 
 
@@ -180,11 +182,11 @@ def _said(install: Install, folder: _Folder) -> _Found:
     text = install.text
     if not install.files:
         hint = f"install them above it: {text if len(text) <= 80 else text[:79] + '…'}"
-        return _Found(text, hint, hint)
+        return _Found(text, hint, hint, False)
     files = " ".join(posixpath.basename(name) for name in install.files)
     first = f"copy what the installation reads, and nothing else, before it:\nCOPY {files} ./\nRUN {text}"
     python = f"install first, above {_shown(folder)}: {_fluent(install, folder)}"
-    return _Found(text, python, f"{first}\nCOPY . {folder.dest}" if folder.path == "." else first)
+    return _Found(text, python, f"{first}\nCOPY . {folder.dest}" if folder.path == "." else first, True)
 
 
 def _fluent(install: Install, folder: _Folder) -> str:
@@ -203,6 +205,8 @@ def _fluent(install: Install, folder: _Folder) -> str:
 
 
 def _shown(folder: _Folder) -> str:
+    if folder.step.op.core:
+        return f"{folder.step.op.verb.upper()} {folder.path} {folder.dest}"
     return f".{folder.step.op.verb}({folder.path!r}, {folder.dest!r})"
 
 

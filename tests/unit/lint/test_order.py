@@ -25,7 +25,18 @@ BEFORE = {
     "yarn": ("COPY . .\nRUN yarn", "yarn.lock"),
     "yarn install": ("COPY . .\nRUN yarn install --frozen-lockfile", "yarn.lock"),
     "pnpm": ("COPY . .\nRUN corepack enable && pnpm i --frozen-lockfile", "pnpm-lock.yaml"),
-    "poetry": ("COPY . .\nRUN pip install poetry==1.8 && poetry install --no-root", "pip install poetry==1.8"),
+    "poetry": (
+        "COPY . .\nRUN pip install poetry==1.8 && poetry install --no-root",
+        "COPY pyproject.toml poetry.lock ./",
+    ),
+    "a newer pip first": (
+        "COPY . .\nRUN pip install -U pip && pip install -r requirements.txt",
+        "COPY requirements.txt ./",
+    ),
+    "a newer pip before": (
+        "COPY . .\nRUN pip install -U pip\nRUN pip install -r requirements.txt",
+        "requirements.txt ./",
+    ),
     "bundle": ("COPY . .\nRUN bundle install", "COPY Gemfile Gemfile.lock ./"),
     "composer": ("COPY . .\nRUN composer install --no-dev", "composer.lock"),
     "go": ("COPY . .\nRUN go mod download && go build", "COPY go.mod go.sum ./\nRUN go mod download\nCOPY . ."),

@@ -185,6 +185,14 @@ def test_no_excerpt_shows_it(tmp_path: Path, line: str) -> None:
         assert not any(part in text for part in ("ter2", '"hun'))
 
 
+@pytest.mark.parametrize("length", range(20, 110, 10))
+def test_a_command_that_is_quoted_and_cut(tmp_path: Path, length: int) -> None:
+    token = TOKENS["a GitHub token"]
+    command = f"pip install {'x' * length}==1 flask=={token}"
+    told = found(dockerfile(tmp_path, f"FROM x:1\nCOPY . .\nRUN {command}\n"))
+    assert [each.code for each in told] == ["IB904", "IB902"] and token[:12] not in shown(told)
+
+
 def test_every_line_of_a_key_is_masked(tmp_path: Path) -> None:
     key = TOKENS["a private key"]
     image = spec(tmp_path, f'image = Image.debian_slim().add_text("""{key}""", "/key")\n')
