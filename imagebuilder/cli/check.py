@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.build import _build_args
+from imagebuilder.cli.build import _pairs
 from imagebuilder.cli.output import print_json, tell
 from imagebuilder.diagnostics import EXIT_FAILED, EXIT_USAGE, CompileError, Diagnostic
 
 if TYPE_CHECKING:
+    from imagebuilder.frontends.image import Image
     from imagebuilder.lint import Level
 
 _DESCRIPTION = """\
@@ -32,11 +33,22 @@ def register(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.add_argument("targets", metavar="TARGET", nargs="+", help="file.py[:attribute] or a Dockerfile")
+    check.add_argument(
+        "targets", metavar="TARGET", nargs="+", help="file.snap[:name], file.py[:attribute], or a Dockerfile"
+    )
     check.add_argument(
         "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="a value for an ARG of each target"
     )
     check.add_argument("--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)")
+    check.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value for a parameter of .snap files"
+    )
+    check.add_argument(
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="the folder that `use` in a .snap file may not leave (default: its repository)",
+    )
     check.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
     check.add_argument("--strict", action="store_true", help="more lints, and a warning is a failure")
     check.add_argument("--json", action="store_true", help="one array on standard output")
@@ -82,33 +94,65 @@ def _own_modules(target: str) -> Iterator[None]:
 
 def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
     """The errors of one target, then its warnings. Without an image there is nothing to warn about."""
-    from imagebuilder.compiler import compile
-    from imagebuilder.frontends.target import load_target
     from imagebuilder.lint import lint, masked
 
     level: Level = "strict" if arguments.strict else "default"
-    context = arguments.context.absolute() if arguments.context else None
-    build_args = _build_args(arguments.build_arg)
     try:
-        loaded = load_target(target, context_dir=context, build_args=build_args, stage=arguments.stage)
+        images = _images(target, arguments)
     except CompileError as error:
         return list(error.diagnostics)
-    more = () if arguments.stage else _of_language(target, build_args, level)
-    found = lint(loaded.image.stage, level=level, more=more)
+    more = list(_of_language(target, arguments, level))
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
+    for image, build_args in images:
+        errors += _errors(image, build_args)
+        warnings += lint(image.stage, level=level, more=more)
+    return masked([*errors, *warnings])
+
+
+def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Mapping[str, str]]]:
+    """Every image that the target describes, with the build arguments that are left for it.
+
+    Of a ``.snap`` file these are its images too: a file for others to use has no snapshot.
+    """
+    from imagebuilder.frontends import snap
+    from imagebuilder.frontends.image import Image
+    from imagebuilder.frontends.target import load_targets
+    from imagebuilder.lint import outermost
+
+    build_args = _pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")
+    params = _pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE")
+    given: dict[str, Any] = {"context_dir": None, "stage": None, "params": None, "project": None}
+    if target.endswith(".snap") and Path(target).is_file():
+        found = snap.load(target, params=params, project=arguments.project)
+        images = [*found.images.values(), *(each.image for each in found.snapshots)]
+        return [(Image(stage), build_args) for stage in outermost(image.stage for image in images)]
+    if ".snap:" in target:
+        given |= {"params": params, "project": arguments.project}
+    elif ".py" not in target:
+        context = arguments.context.absolute() if arguments.context else None
+        given |= {"context_dir": context, "stage": arguments.stage}
+    return [(each.image, each.build_args) for each in load_targets(target, build_args=build_args, **given)]
+
+
+def _errors(image: Image, build_args: Mapping[str, str]) -> list[Diagnostic]:
+    from imagebuilder.compiler import compile
+
     try:
-        compile(loaded.image, build_args=loaded.build_args).dockerfile()
+        compile(image, build_args=build_args).dockerfile()
     except CompileError as error:
-        found = [*error.diagnostics, *found]
-    return masked(found)
+        return list(error.diagnostics)
+    return []
 
 
-def _of_language(target: str, build_args: Mapping[str, str], level: Level) -> Iterator[Diagnostic]:
+def _of_language(target: str, arguments: argparse.Namespace, level: Level) -> Iterator[Diagnostic]:
     """What only the text shows: each language finds it by itself."""
     path = Path(target)
     path = path / "Dockerfile" if path.is_dir() else path
-    if path.suffix not in (".py", ".snap") and path.is_file():
+    if path.suffix not in (".py", ".snap") and path.is_file() and arguments.stage is None:
         from imagebuilder.frontends.dockerfile import warnings
 
+        build_args = _pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")
         yield from warnings(path.absolute(), build_args=build_args, strict=level == "strict")
 
 

@@ -22,6 +22,7 @@ from imagebuilder.ir.stage import Stage
 from imagebuilder.lint.apt import packages_without_versions
 from imagebuilder.lint.bases import images_without_versions
 from imagebuilder.lint.commands import lost_cd
+from imagebuilder.lint.graph import outermost
 from imagebuilder.lint.order import project_before_packages
 from imagebuilder.lint.secrets import masked, secrets
 from imagebuilder.lint.silence import Comments, files
@@ -87,4 +88,4 @@ def _position(found: Diagnostic) -> tuple[str, int, int, str]:
     return span.file, span.line, span.column, found.code
 
 
-__all__ = ["CODES", "LINTS", "STRICT", "Level", "Lint", "lint", "masked"]
+__all__ = ["CODES", "LINTS", "STRICT", "Level", "Lint", "lint", "masked", "outermost"]

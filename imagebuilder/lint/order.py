@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +48,7 @@ class _Found(NamedTuple):
     shown: str
     python: str
     dockerfile: str
+    snap: str
     reads: bool
 
 
@@ -63,7 +65,7 @@ def project_before_packages(target: Stage) -> Iterator[Diagnostic]:
         folder, step, what = found
         source = "the whole project" if folder.path == "." else f"'{folder.path}'"
         shown = what.shown if len(what.shown) <= 60 else what.shown[:59] + "…"
-        help = said(folder.step.place, python=what.python, dockerfile=what.dockerfile, snap=what.python)
+        help = said(folder.step.place, python=what.python, dockerfile=what.dockerfile, snap=what.snap)
         note = Note(f"after each edit of a file, this runs again: {shown}", step.place)
         message = f"{source} is copied before packages are installed"
         yield Diagnostic("IB904", message, folder.step.place, (note,), help, severity="warning")
@@ -79,8 +81,8 @@ def _first(stage: Stage) -> tuple[_Folder, Step, _Found] | None:
         for step in each.steps:
             if isinstance(step.op, Workdir):
                 cwd = _joined(cwd, step.op.path)
-            elif folder := _folder(step, cwd):
-                folders += [folder] if len(folders) < _MOST_FOLDERS else []
+            elif copied := _folder(step, cwd):
+                folders += [copied] if len(folders) < _MOST_FOLDERS else []
             else:
                 found = list(_installed(step, folders, before, cwd))
                 behind += [(matching, step, what) for what, matching in found if each is stage]
@@ -92,8 +94,9 @@ def _installed(step: Step, folders: list[_Folder], before: set[str], cwd: str) -
     if isinstance(step.op, _PACKAGES):
         for folder in folders:
             if (folder.path == "." and _can_move(step)) or _holds(folder, step):
-                hint = f"move .{step.op.verb}(…) above {_shown(folder)}"
-                yield _Found(step.op.verb, hint, hint, step.op.reads_files), folder
+                verb, copied = step.op.verb, _shown(folder)
+                python, snap = f"move .{verb}(…) above {copied}", f"move {verb} above {_statement(copied)}"
+                yield _Found(verb, python, python, snap, step.op.reads_files), folder
                 return
         return
     for text in _texts(step):
@@ -182,26 +185,37 @@ def _said(install: Install, folder: _Folder) -> _Found:
     text = install.text
     if not install.files:
         hint = f"install them above it: {text if len(text) <= 80 else text[:79] + '…'}"
-        return _Found(text, hint, hint, False)
+        return _Found(text, hint, hint, hint, False)
     files = " ".join(posixpath.basename(name) for name in install.files)
     first = f"copy what the installation reads, and nothing else, before it:\nCOPY {files} ./\nRUN {text}"
-    python = f"install first, above {_shown(folder)}: {_fluent(install, folder)}"
-    return _Found(text, python, f"{first}\nCOPY . {folder.dest}" if folder.path == "." else first, True)
+    dockerfile = f"{first}\nCOPY . {folder.dest}" if folder.path == "." else first
+    copied, fluent = _shown(folder), _fluent(install, folder)
+    python = f"install first, above {copied}: {''.join(fluent)}"
+    snap = f"install first, above {_statement(copied)}:\n" + "\n".join(map(_statement, fluent))
+    return _Found(text, python, dockerfile, snap, True)
 
 
-def _fluent(install: Install, folder: _Folder) -> str:
+def _fluent(install: Install, folder: _Folder) -> list[str]:
+    """The calls that install the same without the other files."""
     path = folder.path
+    names = [posixpath.normpath(posixpath.join(path, posixpath.basename(name))) for name in install.files]
     if install.key == "pip":
-        file = posixpath.normpath(posixpath.join(path, posixpath.basename(install.files[0])))
-        return f".pip_install_from_requirements({file!r})"
+        return [f".pip_install_from_requirements({names[0]!r})"]
     if install.key.startswith("npm"):
-        return f".npm_install(path={path!r}, dest={folder.dest!r})"
+        return [f".npm_install(path={path!r}, dest={folder.dest!r})"]
     if install.key == "uv sync":
-        return f".uv_sync({path!r})"
-    first = posixpath.normpath(posixpath.join(path, install.files[0]))
-    return (
-        f".add_local_file({first!r}, {posixpath.join(folder.dest, install.files[0])!r}).run_commands({install.text!r})"
-    )
+        return [f".uv_sync({path!r})"]
+    files = [f".add_local_file({name!r}, {posixpath.join(folder.dest, posixpath.basename(name))!r})" for name in names]
+    return [*files, f".run_commands({install.text!r})"]
+
+
+def _statement(call: str) -> str:
+    """A call as a statement of the .snap language; what is no call stays as it is."""
+    found = re.fullmatch(r"\.(\w+)\((.*)\)", call)
+    if found is None:
+        return call
+    words = re.sub(r"'([\w./-]+)'", r"\1", found[2]).replace(", ", " ")
+    return f"{found[1]} {words}"
 
 
 def _shown(folder: _Folder) -> str:

@@ -15,7 +15,8 @@ from imagebuilder.diagnostics import CODES, Diagnostic
 
 PACKAGE = Path(imagebuilder.__file__).parent
 CATALOGUES = (
-    "imagebuilder.diagnostics", "imagebuilder.engine.embedded", "imagebuilder.frontends.dockerfile", "imagebuilder.lint",
+    "imagebuilder.diagnostics", "imagebuilder.engine.embedded", "imagebuilder.frontends.dockerfile",
+    "imagebuilder.frontends.snap", "imagebuilder.lint",
 )  # fmt: skip
 CODE = re.compile(r"IB\d{3}")
 

@@ -105,6 +105,53 @@ def test_targets_do_not_see_what_others_import(cli: Run, files: Path) -> None:
     assert [each["message"].split("'")[1] for each in found] == ["one", "two"]
 
 
+SNAP = """\
+snap 1
+param port: int = 80
+secret TOKEN
+
+image tools from base "rust" {
+    env A=b
+}
+
+image web from base "debian:12" {
+    add_local_dir . /app
+    pip_install_from_requirements requirements.txt
+    cmd [serve]
+}
+
+snapshot "web:1.0" from web {
+    user app
+    run_commands "cd /x" secrets=[TOKEN]
+    env API_KEY=abc1234  # check: ignore IB903 a sample
+    # check: ignore
+    label token=abc1234
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["app.snap", "app.snap:web"])
+def test_a_snap_file(cli: Run, files: Path, target: str) -> None:
+    (files / "requirements.txt").touch()
+    (files / "app.snap").write_text(SNAP)
+    done = cli("check", target, "--json")
+    told = [(each["span"]["line"], each["code"]) for each in done.json]
+    # The image that nothing takes up is looked at with the file, and the user that the snapshot sets counts.
+    assert (done.code, told) == (0, [*([(5, "IB901")] if target == "app.snap" else []), (10, "IB904"), (17, "IB905")])
+    helps = {each["code"]: each["help"] for each in done.json}
+    assert helps["IB904"] == "move pip_install_from_requirements above add_local_dir . /app"
+    assert helps["IB905"].startswith("workdir /x sets")
+    assert cli("check", target, "--param", "port=x", "--json").json[0]["code"] == "IB830"
+
+
+def test_a_snap_file_for_others(cli: Run, files: Path) -> None:
+    (files / "common.snap").write_text("snap 1\nimage tools from base rust {\n    run_commands 'cd /a'\n}\n")
+    done = cli("check", "common.snap", "gone.snap", "spec.py", "--param", "a=b", "--json")
+    assert {each["code"] for each in done.json} >= {"IB401"}
+    done = cli("check", "common.snap", "spec.py", "--json")
+    assert [each["code"] for each in done.json] == ["IB901", "IB905"]
+
+
 def test_nothing_is_built(cli: Run, files: Path) -> None:
     assert cli("check", "spec.py").code == 0
     assert cli("snapshot", "list", "--json").json == []

@@ -147,7 +147,7 @@ def spec(folder: Path, calls: str) -> Image:
         ('.add_local_dir("web", "/web").run_commands("cd /web", "npm ci")', ".npm_install(path='web', dest='/web')"),
         ('.add_local_dir(".", "/app").workdir("/app").run_commands("uv sync")', ".uv_sync('.')"),
         ('.add_local_dir(".", "/app").workdir("/app").run_commands("bundle install")',
-         ".add_local_file('Gemfile', '/app/Gemfile').run_commands('bundle install')"),
+         ".add_local_file('Gemfile.lock', '/app/Gemfile.lock').run_commands('bundle install')"),
     ],
 )  # fmt: skip
 def test_in_python(tmp_path: Path, calls: str, help: str) -> None:
