@@ -16,7 +16,7 @@ from __future__ import annotations
 import linecache
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import CodeType
@@ -30,8 +30,8 @@ EXIT_NO_ENGINE = 3
 EXIT_INTERRUPTED = 130
 
 
-# Every code but those of two rooms that keep their own: frontends/dockerfile (IB3xx) and
-# engine/embedded (IB51x to IB53x). A code keeps its meaning for good.
+# Every code but those of three rooms that keep their own: frontends/dockerfile (IB3xx),
+# engine/embedded (IB51x to IB53x) and lint (IB9xx). A code keeps its meaning for good.
 CODES: dict[str, str] = {
     # Values that an operation refuses.
     "IB100": "a value of the wrong type",
@@ -233,7 +233,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake. ``code`` is a key of ``CODES`` and never changes its meaning."""
+    """One mistake. ``code`` is a key of ``CODES`` and never changes its meaning.
+
+    ``hidden`` are texts that no excerpt may show.
+    """
 
     code: str
     message: str
@@ -241,16 +244,17 @@ class Diagnostic:
     notes: tuple[Note, ...] = ()
     help: str = ""
     severity: str = "error"
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def render(self) -> str:
         """The diagnostic as a person reads it, with its source line and carets."""
         lines = [f"{self.severity}[{self.code}]: {self.message}"]
         if self.place is not None:
-            lines += _excerpt(self.place.resolve())
+            lines += _excerpt(self.place.resolve(), self.hidden)
         for note in self.notes:
             lines.append(f"  = note: {_indented(note.message, 10)}")
             if note.place is not None:
-                lines += _excerpt(note.place.resolve())
+                lines += _excerpt(note.place.resolve(), self.hidden)
         if self.help:
             lines.append(f"  = help: {_indented(self.help, 10)}")
         return "\n".join(lines)
@@ -331,7 +335,7 @@ class Invalid(ValueError):
         return Diagnostic(self.code, self.message, place, help=self.help)
 
 
-def _excerpt(span: Span) -> list[str]:
+def _excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
     number = str(span.line)
     pad = " " * len(number)
     lines = [f"{pad}--> {span}"]
@@ -339,6 +343,8 @@ def _excerpt(span: Span) -> list[str]:
     if text is None:
         return lines
     # The line may be refused just because it holds a credential. The width stays, so that the carets do.
+    for value in sorted(filter(None, hidden), key=len, reverse=True):
+        text = text.replace(value, "*" * len(value))
     shown = _CREDENTIAL.sub(lambda found: "*" * len(found[0]), text.replace("\t", " "))
     lines += [f"{pad} |", f"{number} | {shown}"]
     if span.column:

@@ -7,5 +7,6 @@ image = (
     .env({"GREETING": "Hello from an image that Python described"})
     .add_local_file("greet.py", "/app/greet.py")
     .run_commands("python /app/greet.py")
+    .user("nobody")
     .cmd(["python", "/app/greet.py"])
 )

@@ -9,4 +9,9 @@ compiler = (
     .run_commands("gcc -O2 -static -o /src/answer /src/answer.c")
 )
 
-image = Image.scratch().copy_from(compiler, "/src/answer", "/answer").entrypoint(["/answer"])
+image = (
+    Image.scratch()
+    .copy_from(compiler, "/src/answer", "/answer")
+    .user("65534:65534")  # an empty image has no names for its users
+    .entrypoint(["/answer"])
+)

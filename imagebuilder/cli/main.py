@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from imagebuilder import __version__
-from imagebuilder.cli import build, convert, doctor, engine, snapshot
+from imagebuilder.cli import build, check, convert, doctor, engine, snapshot
 from imagebuilder.cli.output import print_diagnostics
 from imagebuilder.diagnostics import (
     EXIT_FAILED,
@@ -26,8 +26,8 @@ from imagebuilder.diagnostics import (
 _EPILOG = """\
 a TARGET is file.snap[:name], file.py[:attribute], a Dockerfile, or a .json that `convert` wrote
 
-exit codes: 0 done; 1 the build or command failed; 2 wrong usage, or a spec that does not compile;
-3 no engine; 130 interrupted
+exit codes: 0 done; 1 the build or command failed, or `check --strict` warns; 2 wrong usage, or a spec that does
+not compile; 3 no engine; 130 interrupted
 
 environment: IMAGEBUILDER_HOME (state; default: the platform's data folder), DOCKER_HOST and
 DOCKER_CONTEXT (the engine), SSL_CERT_FILE (a CA bundle for the network inside builds)"""
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"imagebuilder {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (build, convert, snapshot, engine, doctor):
+    for group in (build, check, convert, snapshot, engine, doctor):
         group.register(commands)
     return top
 

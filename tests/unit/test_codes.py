@@ -15,11 +15,9 @@ from imagebuilder.diagnostics import CODES, Diagnostic
 
 PACKAGE = Path(imagebuilder.__file__).parent
 CATALOGUES = (
-    "imagebuilder.diagnostics",
-    "imagebuilder.engine.embedded",
-    "imagebuilder.frontends.dockerfile",
-    "imagebuilder.frontends.snap",
-)
+    "imagebuilder.diagnostics", "imagebuilder.engine.embedded", "imagebuilder.frontends.dockerfile",
+    "imagebuilder.frontends.snap", "imagebuilder.lint",
+)  # fmt: skip
 CODE = re.compile(r"IB\d{3}")
 
 

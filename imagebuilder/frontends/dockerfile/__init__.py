@@ -104,6 +104,20 @@ def read(
     return stages.run(lex(text, str(path)), target)
 
 
+def warnings(path: Path, *, build_args: Mapping[str, str] | None = None, strict: bool = False) -> Sequence[Diagnostic]:
+    """What a Dockerfile declares and nothing uses; see :func:`unused.unused`.
+
+    Raises:
+        CompileError: as :func:`load`.
+    """
+    from imagebuilder.frontends.dockerfile.unused import unused
+
+    lexed = lex(_read(path), str(path))
+    stages = Stages(str(path), str(_absolute(path.parent)), "", build_args or {})
+    stages.run(lexed, None)
+    return tuple(unused(lexed, stages, strict=strict))
+
+
 def parse_commands(
     lines: Sequence[str],
     *,

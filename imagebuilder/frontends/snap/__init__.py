@@ -74,11 +74,15 @@ CODES = {
 
 @dataclass(frozen=True, slots=True)
 class SnapFile:
-    """What a file describes: its snapshots in order, and its images by name."""
+    """What a file describes: its snapshots in order, and its images by name.
+
+    ``unused`` are warnings about what it declares and nothing uses.
+    """
 
     path: str
     snapshots: tuple[SnapshotSpec, ...]
     images: Mapping[str, Image]
+    unused: tuple[Diagnostic, ...] = ()
 
 
 def load(
@@ -99,7 +103,7 @@ def load(
     if loader.errors:
         raise CompileError(distinct(loader.errors))
     assert module is not None
-    return SnapFile(str(path), tuple(module.snapshots), module.images)
+    return SnapFile(str(path), tuple(module.snapshots), module.images, module.unused)
 
 
 def distinct(errors: list[Diagnostic]) -> list[Diagnostic]:

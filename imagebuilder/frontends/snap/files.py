@@ -23,6 +23,7 @@ from imagebuilder.frontends.snap.places import span
 from imagebuilder.frontends.snap.scope import Scope
 from imagebuilder.frontends.snap.syntax import parse_file
 from imagebuilder.frontends.snap.text import text
+from imagebuilder.frontends.snap.unused import unused
 
 Given = Mapping[str, tuple[Value | str, Span | None]]
 
@@ -70,12 +71,14 @@ class Loader:
         errors: list[Diagnostic] = []
         # Relative paths start beside the name that was given, not beside what a link leads to.
         root = Path(os.path.abspath(file.path)).parent  # noqa: PTH100 - resolve() would follow symbolic links
-        scope = Scope(file.path, root, {}, secrets(file, errors), _no_images)
+        scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages())
         params, broken = parameters(file, scope, given, errors)
-        scope = Scope(file.path, root, params, scope.secrets, _no_images, frozenset(broken), scope.used)
+        scope = Scope(file.path, root, params, scope.secrets, _NoImages(), frozenset(broken), scope.used)
         errors += _misplaced(file)
         uses = self._uses(file, scope, root, (*chain, (real, Span(file.path, 1))), errors)
         module = Evaluation(scope, uses, errors).run(file.items)
+        if not chain and not errors:
+            module.unused = tuple(unused(file, scope))
         self.errors += errors
         return module
 
@@ -160,8 +163,14 @@ def _misplaced(file: File) -> list[Diagnostic]:
     return found
 
 
-def _no_images(name: str, place: Span) -> Image:
-    raise AssertionError(name)
+class _NoImages:
+    """Declarations mention none."""
+
+    def __contains__(self, name: object) -> bool:
+        return False
+
+    def __call__(self, name: str, place: Span) -> Image:
+        raise AssertionError(name)
 
 
 def read(path: str) -> str:

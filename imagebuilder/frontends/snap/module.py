@@ -66,6 +66,7 @@ class Module:
     images: Mapping[str, fluent.Image]
     broken: set[str]
     snapshots: list[SnapshotSpec]
+    unused: tuple[Diagnostic, ...] = ()
 
 
 class Evaluation:
@@ -324,12 +325,12 @@ class Evaluation:
             self._check_statements(item.body, cell)
 
     def _scope_of(self, cell: Cell) -> Scope:
-        return replace(cell.scope, images=lambda name, place: self._image(cell, name, place))
+        return replace(cell.scope, images=_Seen(self, cell))
 
     def _base(self, source: Source, cell: Cell, name: str) -> fluent.Image:
         return blocks.base(source, self._scope_of(cell), name)
 
-    def _image(self, cell: Cell, name: str, place: Span) -> fluent.Image:
+    def image(self, cell: Cell, name: str, place: Span) -> fluent.Image:
         alias, dot, inner = name.partition(".")
         if dot:
             return self._imported(alias, inner, place)
@@ -370,3 +371,17 @@ class Evaluation:
 
     def _noting(self) -> blocks.Noting:
         return blocks.Noting(self._errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The images that a cell sees; see :class:`~imagebuilder.frontends.snap.scope.Images`."""
+
+    evaluation: Evaluation
+    cell: Cell
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.cell.home(name) is not None
+
+    def __call__(self, name: str, place: Span) -> fluent.Image:
+        return self.evaluation.image(self.cell, name, place)

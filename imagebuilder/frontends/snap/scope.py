@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from lark import Token
 
@@ -14,8 +15,20 @@ from imagebuilder.frontends.snap.params import Type, Value, text_of
 from imagebuilder.frontends.snap.places import span, within
 from imagebuilder.frontends.snap.text import holes
 
-Images = Callable[[str, Span], Image]
-"""The image of a name (``tools``, ``common.tools``); raises CompileError at the place where there is none."""
+
+class Images(Protocol):
+    """The images that names mean: ``tools``, ``common.tools``."""
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the name is declared, be the image sound or not."""
+        ...
+
+    def __call__(self, name: str, place: Span) -> Image:
+        """
+        Raises:
+            CompileError: there is none, at the place.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ def value(parameter: Parameter, node: Node, scope: Scope) -> Any:
         case "pairs":
             return {name: one_text(pair.value, scope) for name, pair in _pairs(node, scope).items()}
         case "image":
+            # What `base` names is an image of a registry, unless the file has one of that name.
+            if parameter.name == "ref" and isinstance(node, Token) and "." not in node and node not in scope.images:
+                return one_text(node, scope)
             return _image(node, scope)
         case "images":
             return {name: _image(pair.value, scope) for name, pair in _pairs(node, scope).items()}

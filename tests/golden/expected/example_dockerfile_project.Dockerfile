@@ -18,6 +18,7 @@ mkdir bin
 printf '#!/bin/sh\nexec python /opt/app/main.py "$@"\n' > bin/app
 chmod +x bin/app
 EOF
+USER nobody
 HEALTHCHECK --interval=30s CMD ["app", "--check"]
 ENTRYPOINT ["app"]
 CMD ["--greet", "world"]

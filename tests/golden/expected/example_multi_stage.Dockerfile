@@ -11,4 +11,5 @@ RUN gcc -O2 -static -o /src/answer /src/answer.c
 
 FROM scratch
 COPY --from=build --link /src/answer /answer
+USER 65534:65534
 ENTRYPOINT ["/answer"]

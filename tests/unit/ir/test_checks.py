@@ -114,7 +114,7 @@ REFUSED: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (checks.identifier, "IB112", ["", "1a", "-a", ".a", "a b", "a=b", "a,b", "a\n", "é", "a/b", "a\0"]),
     (checks.image_reference, "IB113", ["", "Python", "a:b:c", "a/", "/a", "a//b", "a:", "a@sha256:12", "a b", "a\n", "-a", "a-", "a:-b", "a:" + "t" * 129]
         + ["a..b", "a___b", "https://a/b", "a@sha512:" + DIGEST, f"a@sha256:{DIGEST.upper()}", "a/B", "$A", "é"]),
-    (checks.snapshot_name, "IB701", ["", "A", "a:", ":1", "a b", "-a", "a/", "a" * 201, "a:b:c", "a@sha256:1", "../a"]),
+    (checks.snapshot_name, "IB701", ["", "A", "a:", ":1", "a b", "-a", "a/", "a:b:c", "a@sha256:1", "../a"]),
     (checks.platform, "IB114", ["", "linux", "amd64/", "linux/", "Linux/amd64", "linux/arm/v7/x", "linux amd64", "linux/amd64\n", "linux/amd64,linux/arm64"]),
     (checks.port, "IB115", ["", "0", "65536", "-1", "a", "80/", "80/http", "80/TCP", "80:80", "80-", "0-80", "80-70000", "1-2-3", "8 0", "80\n", "100000", 0, 1.5, True, None]),
     (checks.signal, "IB116", ["", "0", "65", "099", "TERMINATE", "SIG", "SIGSIGTERM", "-9", "SIGTERM ", "TERM\n", "RTMIN+", "RTMID"]),

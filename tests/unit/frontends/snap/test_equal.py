@@ -75,6 +75,7 @@ STATEMENTS: list[tuple[str, Callable[[Image], Image]]] = [
     ),
     ('run_commands """\n  set -e\n  for n in 1 2; do\n    echo ${n} {a,b}\n  done\n"""', lambda i: i.run_commands("set -e\nfor n in 1 2; do\n  echo ${n} {a,b}\ndone")),
     ("dockerfile_commands 'ENV A=1' 'RUN true' context_dir=docker", lambda i: i.dockerfile_commands("ENV A=1", "RUN true", context_dir="docker")),
+    ("dockerfile_commands 'COPY --from=build /a /b' stages=[build=other]", lambda i: i.dockerfile_commands("COPY --from=build /a /b", stages={"build": other()})),
     ('env A=1 "B.c"="x y" C=\'{raw}\' D="{{x}}" E=""', lambda i: i.env({"A": "1", "B.c": "x y", "C": "{raw}", "D": "{x}", "E": ""})),
     ('env PATH=$"/opt/bin:${PATH}" CONF=$"${XDG:-/etc}/app \\$5"', lambda i: i.env(PATH=expand("/opt/bin:${PATH}"), CONF=expand(r"${XDG:-/etc}/app \$5"))),
     ("workdir /srv/app", lambda i: i.workdir("/srv/app")),
@@ -107,6 +108,9 @@ BASES: list[tuple[str, Callable[[], Image]]] = [
     ("debian_slim python_version=3.12 debian=trixie", lambda: Image.debian_slim("3.12", debian="trixie")),
     ("base ghcr.io/a/b:1.0", lambda: Image.base("ghcr.io/a/b:1.0")),
     (f'base "a@{SHA}"', lambda: Image.base(f"a@{SHA}")),
+    ("base python:3.13 platform=linux/amd64", lambda: Image.base("python:3.13", platform="linux/amd64")),
+    ("base python", lambda: Image.base("python")),
+    ("base other", lambda: Image.base(other())),
     ("scratch", lambda: Image.scratch()),
     (
         "from_dockerfile docker/Dockerfile context_dir=docker build_args=[VERSION=2.0] target=test",

@@ -1,0 +1,165 @@
+"""``check``: what is wrong with a target, and what is seldom meant."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagebuilder.cli.output import print_json, tell
+from imagebuilder.cli.target import pairs
+from imagebuilder.diagnostics import EXIT_FAILED, EXIT_USAGE, CompileError, Diagnostic
+
+if TYPE_CHECKING:
+    from imagebuilder.frontends.image import Image
+    from imagebuilder.lint import Level
+
+_DESCRIPTION = """\
+Compile each target and look for what is seldom meant. Builds nothing.
+
+A comment silences a warning: `# check: ignore IB901 the reason`, on a line of what
+it is about or directly above it; without a code, every warning there."""
+_EPILOG = "exit codes: 0 no errors; 1 warnings, with --strict; 2 a target that does not compile"
+
+
+def register(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="find mistakes in targets without building them",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument(
+        "targets", metavar="TARGET", nargs="+", help="file.snap[:name], file.py[:attribute], or a Dockerfile"
+    )
+    check.add_argument(
+        "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="a value for an ARG of each target"
+    )
+    check.add_argument("--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)")
+    check.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value for a parameter of .snap files"
+    )
+    check.add_argument(
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="the folder that `use` in a .snap file may not leave (default: its repository)",
+    )
+    check.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
+    check.add_argument("--strict", action="store_true", help="more lints, and a warning is a failure")
+    check.add_argument("--json", action="store_true", help="one array on standard output")
+    check.set_defaults(command=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    # Targets of one file share what is found in it.
+    found: dict[tuple[object, ...], tuple[str, Diagnostic]] = {}
+    for target in arguments.targets:
+        with _own_modules(target):
+            findings = _findings(target, arguments)
+        for each in findings:
+            place = each.place.resolve() if each.place is not None else target
+            found.setdefault((each.code, each.message, place), (target, each))
+    if arguments.json:
+        print_json([{"target": target, **each.as_json()} for target, each in found.values()])
+    else:
+        for _, each in found.values():
+            print(each.render(), end="\n\n")
+    errors = sum(each.severity == "error" for _, each in found.values())
+    warnings = len(found) - errors
+    tell(f"{_count(len(arguments.targets), 'target')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    if errors:
+        return EXIT_USAGE
+    return EXIT_FAILED if warnings and arguments.strict else 0
+
+
+@contextmanager
+def _own_modules(target: str) -> Iterator[None]:
+    """What a target imports from beside it is not to be seen by the next, which may have others of these names."""
+    before = set(sys.modules)
+    folder = Path(target.rpartition(":")[0] or target).absolute().parent
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            file = Path(getattr(sys.modules[name], "__file__", None) or "/")
+            own = name.partition(".")[0] == "imagebuilder" or {"site-packages", "dist-packages"} & set(file.parts)
+            if folder in file.parents and not own:
+                del sys.modules[name]
+
+
+def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
+    """The errors of one target, then its warnings. Without an image there is nothing to warn about."""
+    from imagebuilder.lint import lint, masked
+
+    level: Level = "strict" if arguments.strict else "default"
+    try:
+        images = _images(target, arguments)
+    except CompileError as error:
+        return list(error.diagnostics)
+    more = list(_of_language(target, arguments, level))
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
+    for image, build_args in images:
+        errors += _errors(image, build_args)
+        warnings += lint(image.stage, level=level, more=more)
+    return masked([*errors, *warnings])
+
+
+def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Mapping[str, str]]]:
+    """Every image that the target describes, with the build arguments that are left for it.
+
+    Of a ``.snap`` file these are its images too: a file for others to use has no snapshot.
+    """
+    from imagebuilder.frontends import snap
+    from imagebuilder.frontends.image import Image
+    from imagebuilder.frontends.target import load_targets
+    from imagebuilder.lint import outermost
+
+    build_args = pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")
+    params = pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE")
+    given: dict[str, Any] = {"context_dir": None, "stage": None, "params": None, "project": None}
+    if target.endswith(".snap") and Path(target).is_file():
+        found = snap.load(target, params=params, project=arguments.project)
+        images = [*found.images.values(), *(each.image for each in found.snapshots)]
+        return [(Image(stage), build_args) for stage in outermost(image.stage for image in images)]
+    if ".snap:" in target:
+        given |= {"params": params, "project": arguments.project}
+    elif ".py" not in target:
+        context = arguments.context.absolute() if arguments.context else None
+        given |= {"context_dir": context, "stage": arguments.stage}
+    return [(each.image, each.build_args) for each in load_targets(target, build_args=build_args, **given)]
+
+
+def _errors(image: Image, build_args: Mapping[str, str]) -> list[Diagnostic]:
+    from imagebuilder.compiler import compile
+
+    try:
+        compile(image, build_args=build_args).dockerfile()
+    except CompileError as error:
+        return list(error.diagnostics)
+    return []
+
+
+def _of_language(target: str, arguments: argparse.Namespace, level: Level) -> Iterator[Diagnostic]:
+    """What only the text shows: each language finds it by itself."""
+    if target.endswith(".snap") and Path(target).is_file():
+        from imagebuilder.frontends import snap
+
+        params = pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE")
+        yield from snap.load(target, params=params, project=arguments.project).unused
+    path = Path(target)
+    path = path / "Dockerfile" if path.is_dir() else path
+    if path.suffix not in (".py", ".snap") and path.is_file() and arguments.stage is None:
+        from imagebuilder.frontends.dockerfile import warnings
+
+        build_args = pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")
+        yield from warnings(path.absolute(), build_args=build_args, strict=level == "strict")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
