@@ -213,7 +213,8 @@ class Build:
 
     def _event(self, dockerfile: Dockerfile, event: Event) -> None:
         if isinstance(event, StepEvent):
-            instruction = dockerfile.at_step(event.stage, event.position) if event.position else None
+            known = event.position and not event.name.startswith("[internal]")
+            instruction = dockerfile.at_event(event.name, event.stage, event.position) if known else None
             step = instruction.step if instruction else None
             op = (step.intent or step.op) if step else None
             if instruction is not None:

@@ -67,6 +67,17 @@ class Dockerfile:
         words = name.partition("] ")[2] or name
         return next((i for i in self.instructions if i.text in words or words in i.text), None)
 
+    def at_event(self, name: str, stage: str, position: int) -> Instruction | None:
+        """The instruction of a step, by its place or else by its text.
+
+        A step that two builds share at a time has the place that it has in the first of them.
+        """
+        found = self.at_step(stage, position)
+        words = name.partition("] ")[2] or name
+        if found is not None and (found.text in words or words in found.text):
+            return found
+        return self.at_name(name) or found
+
     def at_step(self, stage: str, position: int) -> Instruction | None:
         """The instruction that BuildKit calls ``[stage position/…]``; older builders leave a lone stage out."""
         stage = stage or self.instructions[-1].stage

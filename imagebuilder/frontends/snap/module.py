@@ -90,7 +90,9 @@ class Evaluation:
                 self._make(each, name)
             for snapshot in each.snapshots:
                 self._snapshot(each, snapshot)
-        return Module(self._scope.file, cell.made, cell.broken, list(self._snapshots.values()))
+        # As they stand in the file: a matrix is gone through last.
+        snapshots = sorted(self._snapshots.values(), key=lambda each: (each.place.line, each.place.column))
+        return Module(self._scope.file, cell.made, cell.broken, snapshots)
 
     # What there is ------------------------------------------------------------------------------
 
