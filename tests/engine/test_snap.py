@@ -21,7 +21,7 @@ DESIGN = Path(__file__).parent / "snap" / "design"
 SEVERAL = """\
 snap 1
 image base from debian_slim 3.13 {
-    run_commands "echo shared >/shared; sleep 1"
+    run_commands "echo {name} >/shared; sleep 1"
 }
 matrix n=[1, 2, 3] {
     snapshot "{name}-{n}:1" from base {
