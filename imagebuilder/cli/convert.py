@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebuilder.cli.build import build_args
-from imagebuilder.cli.output import tell
+from imagebuilder.cli.output import print_json, tell
 from imagebuilder.diagnostics import CompileError, Diagnostic
 
 _HELP = "by its name: .py, .json, or a Dockerfile"
@@ -32,6 +32,7 @@ def register(commands: Any) -> None:
         "--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)"
     )
     parser.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     parser.set_defaults(command=_convert)
 
 
@@ -55,14 +56,17 @@ def _convert(arguments: argparse.Namespace) -> int:
         stage=arguments.stage,
     )
     text = convert(target.image, form, out, build_args=target.build_args)
-    if to_stream:
+    if not to_stream:
+        try:
+            write_text(out, text, force=arguments.force)
+        except FileExistsError:
+            raise _exists(arguments.out) from None
+    if arguments.json:
+        print_json({"form": form, "file": None, "text": text} if to_stream else {"form": form, "file": str(out)})
+    elif to_stream:
         sys.stdout.write(text)
-        return 0
-    try:
-        write_text(out, text, force=arguments.force)
-    except FileExistsError:
-        raise _exists(arguments.out) from None
-    tell(f"wrote {arguments.out}")
+    else:
+        tell(f"wrote {arguments.out}")
     return 0
 
 
