@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from imagebuilder.context import Tree, read_tree
+from imagebuilder.context import Tree, read_tree, taken
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.ir import checks
 from imagebuilder.ir.keys import StageKeys, keys
@@ -86,7 +86,12 @@ def compile(image: Described, *, platform: str | None = None, build_args: Mappin
         stage = rewrite(stage, Options(build_args or {}))
     trees = _trees(stage)
     digests = {source: tree.digest for source, tree in trees.items()}
-    return Plan(stage, where, trees, keys(stage, digests, where))
+    return Plan(
+        stage,
+        where,
+        trees,
+        keys(stage, digests, where, lambda root, source, path: taken(trees[root, source], source, path)),
+    )
 
 
 def host_platform() -> str:

@@ -84,13 +84,27 @@ class _Stage:
 def _dockerfile(stage: Stage, file: Path) -> str:
     """A Dockerfile that needs nothing beside its folder: `docker build .` there is enough."""
     plan = compile(_Stage(stage))
-    text = plain.write(plan.stage)
+    text = plain.write(plan.stage, str(file.parent))
     found = compile(_Stage(dockerfile.read(text, file)))
     if found.key == plan.key:
         return text
     step = _first_other(plan, found)
-    what = "the image as a whole" if step is None else describe(step.intent or step.op)
-    raise CompileError(_no_equal("a Dockerfile", step, what))
+    if step is None:
+        raise CompileError(_no_equal("a Dockerfile", None, "the image as a whole"))
+    op = step.intent or step.op
+    diagnostic = _no_equal("a Dockerfile", step, describe(op))
+    raise CompileError(replace(diagnostic, help=_INSTEAD.get(op.verb, diagnostic.help)))
+
+
+# What a Dockerfile can say in place of an intent whose files no instruction of its own names.
+_INSTEAD = {
+    "add_local_dir": "COPY leaves out what the .dockerignore beside the Dockerfile says, and no more: move it there",
+    "add_local_python_source": "use add_local_dir, and env for PYTHONPATH",
+    "pip_install_from_requirements": "use add_local_file, and run_commands for pip",
+    "uv_pip_install": "use add_local_file, and run_commands for uv",
+    "uv_sync": "use add_local_file, and run_commands for uv",
+    "npm_install": "use add_local_file, and run_commands for npm",
+}
 
 
 def _first_other(plan: Plan, found: Plan) -> Step | None:
@@ -183,6 +197,7 @@ def _unequal(target: Stage, form: Form, folder: Path) -> Iterator[Diagnostic]:
 
 
 def _no_equal(title: str, step: Step | None, what: str, *notes: Note) -> Diagnostic:
+    """``title`` is that of the form, ``what`` the operation in a line."""
     place = step.place if step is not None else None
     help = "JSON says every operation" if title != "JSON" else "report this: JSON is to say every operation"
     return Diagnostic("IB410", f"{title} has no equal of: {what}", place, notes, help)

@@ -10,6 +10,9 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+# What file systems without hard links answer.
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+
 
 def open_regular(path: Path) -> FileIO:
     """Open a file for reading, unbuffered. A pipe or device is refused, since reading one may never end.
@@ -61,8 +64,13 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
         if force:
             os.replace(name, path)  # noqa: PTH105 - beside os.link
         else:
-            # Unlike a rename, this never replaces what somebody else has just written.
-            os.link(name, path)
+            # Unlike a rename, a link never replaces what somebody else has just written.
+            try:
+                os.link(name, path)
+            except OSError as error:
+                if error.errno not in _NO_LINKS or path.exists():
+                    raise
+                os.replace(name, path)  # noqa: PTH105 - beside os.link
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108 - beside os.link

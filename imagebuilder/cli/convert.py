@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imagebuilder.cli.output import tell
+from imagebuilder.cli.output import print_json, tell
 from imagebuilder.cli.target import load_one, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 
@@ -25,6 +25,7 @@ def register(commands: Any) -> None:
     parser.add_argument("out", metavar="OUT", help=f"the file to write, {_HELP}; - is standard output, with --to")
     parser.add_argument("--to", metavar="FORM", help="python, json or dockerfile, where the name does not say it")
     parser.add_argument("--force", action="store_true", help="write over a file that exists")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     parser.set_defaults(command=_convert)
 
 
@@ -42,14 +43,17 @@ def _convert(arguments: argparse.Namespace) -> int:
         raise _exists(arguments.out)
     target = load_one(arguments)
     text = convert(target.image, form, out, build_args=target.build_args)
-    if to_stream:
+    if not to_stream:
+        try:
+            write_text(out, text, force=arguments.force)
+        except FileExistsError:
+            raise _exists(arguments.out) from None
+    if arguments.json:
+        print_json({"form": form, "file": None, "text": text} if to_stream else {"form": form, "file": str(out)})
+    elif to_stream:
         sys.stdout.write(text)
-        return 0
-    try:
-        write_text(out, text, force=arguments.force)
-    except FileExistsError:
-        raise _exists(arguments.out) from None
-    tell(f"wrote {arguments.out}")
+    else:
+        tell(f"wrote {arguments.out}")
     return 0
 
 

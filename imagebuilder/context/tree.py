@@ -15,7 +15,7 @@ import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
@@ -91,6 +91,34 @@ def read_tree(root: str, source: LocalSource) -> Tree:
     wanted.check({entry.path for entry in entries})
     entries.sort(key=lambda entry: entry.path.encode())
     return Tree(folder, path, tuple(entries), _digest(entries))
+
+
+def taken(tree: Tree, source: LocalSource, path: str) -> str | None:
+    """What COPY or a mount takes of a source for one path in it: a folder's content, or a file with its name.
+
+    The digest is the same wherever in the source that lies, and whichever source it is. None where the path is a
+    pattern or leads through a link: that is for the builder to follow.
+    """
+    path = posixpath.normpath(path.lstrip("/") or ".")
+    if source.kind == "file":
+        return f"file:{tree.digest}"
+    if path == ".":
+        return f"dir:{tree.digest}"
+    if not source.literal and is_wildcard(path):
+        return None
+    types = {entry.path: entry.type for entry in tree.entries}
+    above = path
+    while above := posixpath.dirname(above):
+        if types.get(above) != "dir":
+            return None
+    kind = types.get(path)
+    if kind == "dir":
+        inside = [replace(e, path=e.path[len(path) + 1 :]) for e in tree.entries if e.path.startswith(path + "/")]
+        return f"dir:{_digest(inside)}"
+    if kind in ("file", "program"):
+        (entry,) = (replace(e, path=posixpath.basename(path)) for e in tree.entries if e.path == path)
+        return f"file:{_digest([entry])}"
+    return None
 
 
 def on_disk(path: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -181,8 +181,9 @@ def _refused(error: ValidationError, model: type[Any], found: Any, at: Pointer) 
         held: Any = found
         for each in detail["loc"]:
             # Between the names of fields, pydantic names the members of a union that it tried.
-            if (isinstance(held, dict) and each in held) or (isinstance(held, list) and isinstance(each, int)):
-                held, pointer = cast(Any, held)[each], (*pointer, each)
+            members = held if isinstance(held, dict) else dict(enumerate(held)) if isinstance(held, list) else {}
+            if each in members:
+                held, pointer = members[each], (*pointer, each)
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Invalid):
             return Problem(cause.code, cause.message, pointer, cause.help)

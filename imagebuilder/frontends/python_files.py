@@ -21,16 +21,19 @@ _EDITABLE = re.compile(r"^(-e\b|--editable\b|\.{0,2}/|file:)")
 def derived_fields(model: type[ops.Op], fields: Mapping[str, Any], root: Path, place: Place | None) -> dict[str, Any]:
     """The fields of an operation that are read from the files which its other fields name.
 
+    Of fields that are not what they have to be, nothing is read: the operation refuses them.
+
     Raises:
         CompileError: as the functions below.
     """
-    path = fields.get("path", ".")
+    path = fields.get("path", "." if model is ops.PipInstallFromPyproject else None)
+    extras, requirements = fields.get("optional_dependencies", ()), fields.get("requirements", ())
     if model is ops.PipInstallFromRequirements and isinstance(path, str):
         return {"includes": requirement_includes(root / path, place)}
-    if model is ops.PipInstallFromPyproject and isinstance(path, str):
-        return {"packages": pyproject_dependencies(root / path, fields.get("optional_dependencies", ()), place)}
-    if model is ops.UvPipInstall:
-        found = tuple(requirement_includes(root / file, place) for file in fields.get("requirements", ()))
+    if model is ops.PipInstallFromPyproject and isinstance(path, str) and _are_texts(extras):
+        return {"packages": pyproject_dependencies(root / path, extras, place)}
+    if model is ops.UvPipInstall and _are_texts(requirements):
+        found = tuple(requirement_includes(root / file, place) for file in requirements)
         return {"includes": found} if any(found) else {}
     return {}
 
@@ -128,7 +131,7 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
 def _read(path: Path, place: Place | None) -> str:

@@ -48,7 +48,13 @@ def read_source(text: str, folder: Path, file: str = "<python>") -> Stage:
                 raise CompileError(Diagnostic("IB411", "a statement that describes no image", place))
     names: dict[str, object] = {**_NAMES, FOLDER: str(folder), "__name__": "__image__", "__builtins__": {}}
     tree.body = list(statements)
-    exec(compile(tree, file, "exec"), names)  # noqa: S102 - calls of the names above, and nothing else
+    try:
+        exec(compile(tree, file, "exec"), names)  # noqa: S102 - calls of the names above, and nothing else
+    except CompileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - wrong names and arguments
+        message = f"the source raised {type(error).__name__}: {error}"
+        raise CompileError(Diagnostic("IB402", message, Span(file, 1))) from None
     image = names.get("image")
     if not isinstance(image, Image):
         raise CompileError(Diagnostic("IB403", "no Image called 'image'", Span(file, 1)))

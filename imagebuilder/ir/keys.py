@@ -9,14 +9,16 @@ person another person's image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
 from imagebuilder.ir.canonical import canonical
-from imagebuilder.ir.ops import LocalSource
+from imagebuilder.ir.heredoc import delimiter, fits
+from imagebuilder.ir.ops import Add, Copy, LocalSource, Mount, Op, Run, WriteFiles
 from imagebuilder.ir.stage import Stage, ordered
+from imagebuilder.ir.words import Expansion
 
 # Raised whenever the same spec must not be answered by an image that was built before.
 SCHEMA = 1
@@ -37,17 +39,24 @@ class StageKeys:
         return self.steps[-1] if self.steps else self.base
 
 
-def keys(target: Stage, trees: Trees, platform: str) -> dict[Stage, StageKeys]:
+Taken = Callable[[str, LocalSource, str], str | None]
+"""What is taken of a local source for one path in it, as one digest that does not say where it was; None where
+that depends on more than the path. Given a step's root, the source and the path."""
+
+
+def keys(target: Stage, trees: Trees, platform: str, taken: Taken = lambda *_: None) -> dict[Stage, StageKeys]:
     """The keys of the target and of every stage it needs.
 
     Args:
         target: a stage of core operations only.
-        trees: as the context room computes them.
+        trees, taken: as the context room computes them.
         platform: such as ``linux/amd64``.
     """
     found: dict[Stage, StageKeys] = {}
 
     def digest(root: str, value: LocalSource | Stage) -> str:
+        if isinstance(value, _Taken):
+            return value.path
         return found[value].last if isinstance(value, Stage) else trees[root, value]
 
     for stage in ordered(target):
@@ -56,8 +65,41 @@ def keys(target: Stage, trees: Trees, platform: str) -> dict[Stage, StageKeys]:
         chain = []
         key = base
         for step in stage.steps:
-            meaning = canonical(step.op, partial(digest, step.root))
+            meaning = canonical(_meaning(step.op, partial(taken, step.root)), partial(digest, step.root))
             key = "sha256:" + sha256(key.encode() + b"\0" + meaning).hexdigest()
             chain.append(key)
         found[stage] = StageKeys(base, tuple(chain))
     return found
+
+
+class _Taken(LocalSource):
+    """Files as their digest, which is its path."""
+
+
+def _meaning(op: Op, taken: Callable[[LocalSource, str], str | None]) -> Op:
+    """The operation without what is mere phrasing: two that put the same files into the same place are one.
+
+    ``COPY src /app`` takes a folder of the context, ``add_local_dir("src", "/app")`` all of that folder. A text
+    gets the name of a here-document's delimiter, which one that nobody chose says nothing about.
+    """
+    match op:
+        case (
+            Copy(origin=LocalSource() as origin, parents=False, exclude=())
+            | Add(origin=LocalSource() as origin, exclude=())
+        ):
+            digests = [taken(origin, source) if isinstance(source, str) else None for source in op.sources]
+            if None not in digests:
+                return op.model_copy(update={"sources": (), "origin": _Taken(path=" ".join(map(str, digests)))})
+        case Run(mounts=mounts) if mounts:
+            return op.model_copy(update={"mounts": tuple(_mounted(mount, taken) for mount in mounts)})
+        case WriteFiles(files=((name, str() as content),)) if name == delimiter(content) and fits(content):
+            return op.model_copy(update={"files": (("", content),)})
+    return op
+
+
+def _mounted(mount: Mount, taken: Callable[[LocalSource, str], str | None]) -> Mount:
+    if isinstance(mount.origin, LocalSource) and not isinstance(mount.source, Expansion):
+        found = taken(mount.origin, mount.source or ".")
+        if found is not None:
+            return mount.model_copy(update={"source": None, "origin": _Taken(path=found)})
+    return mount

@@ -10,12 +10,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from imagebuilder import Image
+from imagebuilder import CompileError, Image
 from imagebuilder.compiler import compile
 from imagebuilder.convert import convert
-from imagebuilder.frontends import json_document, python_source
-from imagebuilder.ir.stage import Stage
-from tests.golden.cases import CASES, EXAMPLES
+from imagebuilder.frontends import dockerfile, json_document, python_source
+from imagebuilder.ir.stage import Stage, ordered
+from tests.golden.cases import CASES, EXAMPLES, FILES
 
 FOLDER = Path(__file__).parent
 SCHEMA = Path(__file__).parents[2] / "grammars/image.schema.json"
@@ -55,6 +55,48 @@ def test_a_file_in_another_folder_is_equal_too(name: str, tmp_path: Path) -> Non
     beside_its_modules = name in ("python_source", "python_source_beside_another_path")
     for form in ("json",) if beside_its_modules else ("json", "python"):
         convert(Image(stage), form, tmp_path / "x")
+
+
+# What a Dockerfile that stands alone cannot say, and why.
+WITHOUT_EQUAL = {
+    "env_of_several_lines": "cannot be written here",
+    "entrypoint_of_several_lines": "no line holds",
+    "folder_ignoring": "add_local_dir",
+    "folder_linked": "add_local_dir",
+    "labels": "cannot be written here",
+    "names_that_are_patterns": "cannot be written here",
+    "pip_requirements": "pip_install_from_requirements",
+    "python_source": "add_local_python_source",
+    "python_source_beside_another_path": "add_local_python_source",
+    "stages": "add_local_dir",
+    "text_files": "without a line end",
+    "uv_few": "uv_pip_install",
+    "example_web_service": "add_local_dir",
+}
+
+
+def context_of(name: str) -> Path:
+    return FILES / "docker" if name.startswith("dockerfile_") else folder_of(name)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in WITHOUT_EQUAL])
+def test_dockerfile(name: str) -> None:
+    stage, file = CASES[name].make().stage, context_of(name) / "x.Dockerfile"
+    text = convert(Image(stage), "dockerfile", file)
+    assert key(dockerfile.read(text, file)) == key(stage)
+    # Text that was written so is read and written as the same text.
+    assert convert(Image(dockerfile.read(text, file)), "dockerfile", file) == text
+
+
+@pytest.mark.parametrize("name", WITHOUT_EQUAL)
+def test_what_no_dockerfile_says_is_named(name: str) -> None:
+    image = CASES[name].make()
+    with pytest.raises(CompileError) as error:
+        convert(image, "dockerfile", context_of(name) / "x.Dockerfile")
+    places = {step.place for stage in ordered(image.stage) for step in stage.steps}
+    for found in error.value.diagnostics:
+        assert WITHOUT_EQUAL[name] in found.message
+        assert found.place in places and found.help
 
 
 def test_json_is_valid_by_the_published_schema() -> None:

@@ -7,6 +7,8 @@ the builder; this one refuses what it cannot say exactly.
 
 from __future__ import annotations
 
+import os
+import posixpath
 from collections.abc import Mapping
 from types import SimpleNamespace
 
@@ -18,7 +20,7 @@ from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
 from imagebuilder.ir.ops import BaseImage, Env, Label, LocalSource, Run, Scratch, Source, WriteFiles
 from imagebuilder.ir.stage import Stage, Step, ordered
-from imagebuilder.ir.words import Expansion, Word
+from imagebuilder.ir.words import Expansion, Word, literal_pattern
 
 
 def instruction(step: Step, names: Mapping[Stage, str]) -> str:
@@ -40,15 +42,18 @@ def instruction(step: Step, names: Mapping[Stage, str]) -> str:
     return text
 
 
-def write(target: Stage) -> str:
-    """A whole Dockerfile of stages of core operations, whose local files lie in the folder of it.
+def write(target: Stage, folder: str) -> str:
+    """A whole Dockerfile of stages of core operations, whose local files lie in its own folder.
+
+    Args:
+        folder: of the Dockerfile, absolute.
 
     Raises:
         CompileError: the steps that no instruction says.
     """
     stages = ordered(target)
     names = StageNames(stages)
-    views = PlainViews({stage: names.name(stage) for stage in stages})
+    views = PlainViews({stage: names.name(stage) for stage in stages}, folder)
     blocks: list[str] = []
     errors: list[Diagnostic] = []
     for stage in stages:
@@ -78,19 +83,27 @@ def _from(stage: Stage, names: StageNames) -> str:
 
 
 class PlainSources:
-    """Stages by the names that they are given; local files as paths in the main context."""
+    """Stages by the names that they are given; local files as paths in the one context.
 
-    def __init__(self, names: Mapping[Stage, str]) -> None:
+    Args:
+        folder: of the context. Without one, it is the step's own root, and only
+            sources are taken that an instruction names there.
+    """
+
+    def __init__(self, names: Mapping[Stage, str], folder: str | None) -> None:
         self._names = names
+        self._folder = folder
 
     def name(self, origin: Source, step: Step) -> str:
         if isinstance(origin, LocalSource):
             return ""
         return self._names[origin] if isinstance(origin, Stage) else origin.ref
 
-    def mounted(self, origin: Source, source: Word | None) -> Word | None:
-        _in_context(origin)
-        return source
+    def mounted(self, step: Step, origin: Source, source: Word | None) -> Word | None:
+        if not isinstance(origin, LocalSource):
+            return source
+        top = self._top(step, origin)
+        return source if top == "." else posixpath.normpath(posixpath.join(top, str(source or ".").lstrip("/")))
 
     def copied(
         self,
@@ -101,21 +114,33 @@ class PlainSources:
         parents: bool = False,
         main: bool = False,
     ) -> tuple[Word, ...]:
-        _in_context(origin)
-        return sources
+        if not isinstance(origin, LocalSource):
+            return sources
+        top = self._top(step, origin)
+        if top == ".":
+            return sources
+        prefix = literal_pattern(top)
+        return tuple(prefix if source in (".", "./") else f"{prefix}/{str(source).lstrip('/')}" for source in sources)
 
     def text(self, name: str, content: str) -> Context:
         raise _no_equal("a text that no here-document can hold", "a here-document ends in a line end")
 
-
-def _in_context(origin: object) -> None:
-    if isinstance(origin, LocalSource) and (origin.path, origin.kind, origin.ignore) != (".", "dir", ()):
-        raise _no_equal(f"local files that no instruction names: {origin.path!r}", "JSON says every operation")
+    def _top(self, step: Step, origin: LocalSource) -> str:
+        """Where the source is, from the context on."""
+        if self._folder is None:
+            if (origin.path, origin.kind, origin.ignore) != (".", "dir", ()):
+                raise _no_equal(f"local files that no instruction names: {origin.path!r}", "JSON says every operation")
+            return "."
+        top = os.path.relpath(posixpath.join(step.root, origin.path), self._folder)
+        if top.split("/")[0] == "..":
+            message = f"files outside of the Dockerfile's folder: {origin.path!r}"
+            raise _no_equal(message, "write the Dockerfile into a folder that holds them")
+        return top
 
 
 class PlainViews(Views):
-    def __init__(self, names: Mapping[Stage, str]) -> None:
-        super().__init__(PlainSources(names), None, False)
+    def __init__(self, names: Mapping[Stage, str], folder: str | None = None) -> None:
+        super().__init__(PlainSources(names, folder), None, False)
 
     def _command(self, command: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if isinstance(command, str) and not quote.is_one_line(command):

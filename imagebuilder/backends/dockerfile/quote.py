@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from imagebuilder.diagnostics import Invalid
+from imagebuilder.ir.heredoc import delimiter as delimiter
 from imagebuilder.ir.words import Expansion, Var, Word
 
 # A word that begins with '-' would be a flag where it comes first.
@@ -170,15 +171,6 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def delimiter(*bodies: str) -> str:
-    """A here-document delimiter that is a line of none of the bodies."""
-    lines = {line.strip("\t\r") for body in bodies for line in body.split("\n")}
-    number = 0
-    while (name := f"EOF_{number}" if number else "EOF") in lines:
-        number += 1
-    return name
 
 
 def heredoc_body(value: Word, values: Values | None) -> str:

@@ -75,7 +75,7 @@ class Sources:
             return self.local(step, origin).name
         return self._stages.name(origin) if isinstance(origin, Stage) else origin.ref
 
-    def mounted(self, origin: LocalSource | ImageSource | Stage, source: Word | None) -> Word | None:
+    def mounted(self, step: Step, origin: LocalSource | ImageSource | Stage, source: Word | None) -> Word | None:
         """The ``source=`` of a mount."""
         if isinstance(origin, LocalSource):
             return posixpath.normpath(posixpath.join(FOLDER, str(source or ".").lstrip("/")))

@@ -10,6 +10,7 @@ from imagebuilder.backends.dockerfile import ca, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
 from imagebuilder.backends.dockerfile.sources import FOLDER, Context, Text
 from imagebuilder.diagnostics import Invalid
+from imagebuilder.ir import heredoc
 from imagebuilder.ir.ops import (
     Add,
     Arg,
@@ -46,8 +47,6 @@ _MOUNT_FIELDS = (
     "gid",
     "size",
 )
-# A here-document is for text that a person reads in the Dockerfile; longer files go through a context.
-_HEREDOC_LIMIT = 4096
 _DEFAULT_SHELL: tuple[str, ...] = ("/bin/sh", "-c")
 
 
@@ -56,7 +55,7 @@ class Origins(Protocol):
 
     def name(self, origin: Source, step: Step) -> str: ...
 
-    def mounted(self, origin: Source, source: Word | None) -> Word | None: ...
+    def mounted(self, step: Step, origin: Source, source: Word | None) -> Word | None: ...
 
     def copied(
         self, step: Step, origin: Source | None, sources: tuple[Word, ...], *, parents: bool = False, main: bool = False
@@ -147,10 +146,10 @@ class Views:
         if isinstance(command, str) and command.startswith("#!") and "\n" not in command:
             # In a here-document, BuildKit would run it as a script.
             command = self._command(command)
-        heredoc = isinstance(command, str) and not quote.is_one_line(command)
-        delimiter = quote.delimiter(command) if isinstance(command, str) else ""
+        in_lines = isinstance(command, str) and not quote.is_one_line(command)
+        name = quote.delimiter(command) if isinstance(command, str) else ""
         flags = self._run_flags(step, op)
-        return SimpleNamespace(flags=flags, heredoc=heredoc, command=command, delimiter=delimiter)
+        return SimpleNamespace(flags=flags, heredoc=in_lines, command=command, delimiter=name)
 
     def _mount(self, step: Step, mount: Mount) -> str:
         fields = [f"type={mount.type}"]
@@ -158,7 +157,7 @@ class Views:
         if mount.origin is not None:
             if name := self._sources.name(mount.origin, step):
                 fields.append(f"from={name}")
-            source = self._sources.mounted(mount.origin, source)
+            source = self._sources.mounted(step, mount.origin, source)
         for name in _MOUNT_FIELDS:
             value = source if name == "source" else getattr(mount, name)
             if isinstance(value, bool):
@@ -203,7 +202,7 @@ class Views:
 
     def _write_files(self, op: WriteFiles) -> SimpleNamespace:
         (name, content), *others = op.files
-        if not others and isinstance(content, str) and not _fits_heredoc(content):
+        if not others and isinstance(content, str) and not heredoc.fits(content):
             context = self._sources.text(name or posixpath.basename(str(op.dest)), content)
             assert isinstance(context.content, Text)
             return SimpleNamespace(
@@ -230,9 +229,3 @@ class Views:
         names = ("interval", "timeout", "start_period", "start_interval", "retries")
         flags = [f"--{n.replace('_', '-')}={getattr(op, n)}" for n in names if getattr(op, n) is not None]
         return SimpleNamespace(flags=flags, command=self._command(op.command))
-
-
-def _fits_heredoc(content: str) -> bool:
-    """A here-document ends in a line end and cannot hold control characters but tabs."""
-    plain = content.replace("\n", "").replace("\t", "")
-    return content.endswith("\n") and plain.isprintable() and len(content) <= _HEREDOC_LIMIT

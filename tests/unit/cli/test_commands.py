@@ -20,7 +20,7 @@ COMMANDS = {
     ("base",): ["build"],
 }
 LEAVES = [
-    ("build",), ("render",), ("hash",), ("check",), ("doctor",),
+    ("build",), ("render",), ("hash",), ("check",), ("convert",), ("doctor",),
     *((group[0], verb) for group, verbs in COMMANDS.items() if group for verb in verbs),
 ]  # fmt: skip
 
