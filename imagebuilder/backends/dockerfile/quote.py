@@ -128,6 +128,12 @@ def paths(values: Sequence[Word], held: Values) -> str:
     return vector([word(value, held) for value in values])
 
 
+def ports(value: Word, held: Values) -> str:
+    """A word of EXPOSE: its variables without quotes, since their values may be several ports, or none."""
+    written = quoted(value, held)
+    return written if re.fullmatch(r"[^\s\"']*", written) else f'"{written}"'
+
+
 def heredoc_destination(value: Word, held: Values) -> str:
     """A destination behind a here-document, where JSON is not possible."""
     if _is_bare(value):

@@ -24,7 +24,7 @@ _ADD: dict[str, Kind] = {**_COMMON, "checksum": "text", "keep-git-dir": "bool", 
 MAX_AUTHORITY = 5000
 _REMOTE = re.compile(r"(?:https?|git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:")
 _MODE = re.compile(r"0*[0-7]{1,4}|[ugoa]*[-+=][rwxXstugo]*(?:[-+=][rwxXstugo]*)*(?:,[ugoa]*[-+=][rwxXstugo]*)*")
-_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}|[0-9a-f]{7,64}")
+_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}|[0-9a-f]{1,64}")
 
 
 def copy(instruction: Instruction, at: Reading) -> Sequence[ops.Op]:

@@ -76,7 +76,8 @@ def mount(flag: Token, escape: str, at: Reading) -> Mount:
     if "target" in options:
         fields["target"] = arguments.word(options["target"], escape)
     elif kind in ("bind", "cache", "tmpfs"):
-        raise Problem("IB327", f"a {kind} mount without a target", flag.span, "add target=/path")
+        # BuildKit joins the target to the working directory, and takes none for that directory itself.
+        fields["target"] = "."
     _SOURCES[kind](options, fields, escape, at, flag)
     return construct(Mount, flag.span, **fields)
 

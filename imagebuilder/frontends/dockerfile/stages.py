@@ -35,6 +35,8 @@ MAX_TRIGGERS = 100
 MAX_PROBLEMS = 100
 _NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+# Alone they name a platform, whose system is the builder's: Linux.
+_ALONE = ("amd64", "arm64", "386", "ppc64le", "riscv64", "s390x", "loong64")
 
 
 @dataclass(slots=True)
@@ -165,7 +167,8 @@ class Stages:
         return None
 
     def check_build_args(self, lexed: Lexed, place: Span) -> None:
-        declared: set[str] = set()
+        # Those of pulled ONBUILD instructions too; the text besides, since a wrong ARG declares nothing.
+        declared = set[str]().union(*(draft.reading.scope.declared for draft in self.drafts))
         for instruction in lexed.instructions:
             if instruction.keyword == "ARG":
                 words = quoted_words(instruction.rest, instruction.escape)
@@ -278,8 +281,9 @@ class Stages:
         found = self.resolved(given, token)
         if isinstance(found, Expansion):
             return found
-        system, *rest = found.lower().split("/")
-        name = "/".join([system, *(_ARCHITECTURES.get(each, each) for each in rest)])
+        name = "/".join(_ARCHITECTURES.get(each, each) for each in found.lower().split("/"))
+        if name in _ALONE:
+            name = f"linux/{name}"
         try:
             return checks.platform(name)
         except Invalid as error:
