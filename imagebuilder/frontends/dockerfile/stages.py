@@ -10,7 +10,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Sp
 from imagebuilder.frontends.construct import construct
 from imagebuilder.frontends.dockerfile import reading
 from imagebuilder.frontends.dockerfile.arguments import blank_separated, cut, flags, quoted_words, some, word
-from imagebuilder.frontends.dockerfile.instructions import KEYWORDS, read, unknown_instruction
+from imagebuilder.frontends.dockerfile.instructions import FLAGS, KEYWORDS, read, unknown_instruction
 from imagebuilder.frontends.dockerfile.lexer import Instruction, Lexed, Token
 from imagebuilder.frontends.dockerfile.problems import Problem, near
 from imagebuilder.frontends.dockerfile.reading import Reading
@@ -211,7 +211,7 @@ class Stages:
         draft = _Draft(index, instruction.span, "", Scratch(), at, instruction.escape)
         self.drafts.append(draft)
         try:
-            given = flags(instruction, {"platform": "text"})
+            given = flags(instruction, FLAGS["FROM"])
             words = blank_separated(instruction.rest)
             if len(words) not in (1, 3) or (len(words) == 3 and words[1].text.lower() != "as"):
                 place = words[1].span if len(words) > 1 else instruction.span
