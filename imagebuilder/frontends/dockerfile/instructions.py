@@ -130,7 +130,7 @@ def _arg(instruction: Instruction, at: Reading) -> list[ops.Op]:
             if value == unknown(name.text):
                 value = None
             elif isinstance(value, Expansion):
-                raise reading.automatic(min(variables(value)), token)
+                raise reading.automatic(token, *sorted(variables(value)))
         found.append(make(ops.Arg, instruction, name=name.text, default=value))
         at.scope.declared.add(name.text)
         if value is not None:

@@ -197,7 +197,7 @@ class Stages:
         try:
             return resolve(value, self.globals)
         except Unresolved as error:
-            raise reading.automatic(error.name, token) from None
+            raise reading.automatic(token, *error.names) from None
         except Refused as error:
             raise reading.refused(error, token) from None
 
@@ -230,7 +230,7 @@ class Stages:
         self.refuse_unset(named, token)
         name = self.resolved(named, token)
         if isinstance(name, Expansion):
-            raise reading.automatic(min(variables(name)), token)
+            raise reading.automatic(token, *sorted(variables(name)))
         if not name:
             raise Problem("IB318", "FROM without an image", token.span, "write FROM IMAGE, or FROM scratch")
         earlier = self.names.get(name.lower())

@@ -174,6 +174,11 @@ def test_a_broken_stage_does_not_break_those_on_top(tmp_path):
         ("FROM a\nRUN --mount=type=cache,tagret=/x y", "did you mean 'target'?"),
         ("FROM a\nARG SRC=x\nCOPY $SCR /x", "did you mean 'SRC'?"),
         ("ARG V=1\nFROM a\nCOPY $V /x", "an ARG before the first FROM must be repeated: ARG V"),
+        (
+            "FROM a\nARG TARGETOS TARGETARCH BIN\nCOPY d/$TARGETOS/$TARGETARCH/$BIN$TARGETOS /x",
+            "pass build_args={'TARGETOS': …, 'TARGETARCH': …, 'BIN': …} to choose one while the Dockerfile is read",
+        ),
+        ("FROM a-$TARGETOS", "pass build_args={'TARGETOS': …} to choose one while the Dockerfile is read"),
     ],
 )
 def test_hints(tmp_path, text, hint):

@@ -13,7 +13,7 @@ from imagebuilder.frontends.dockerfile.instructions import FLAGS, KEYWORDS
 from imagebuilder.frontends.dockerfile.mounts import OPTIONS, SHORT
 from imagebuilder.frontends.image import Image
 from imagebuilder.ir.ops import Cmd, Entrypoint, Healthcheck, Op
-from imagebuilder.ir.stage import ordered
+from imagebuilder.ir.stage import Stage, ordered
 from tests.unit.backends.rendering import rendered
 from tests.unit.frontends.reference import Case
 from tests.unit.frontends.reference.commands import COMMANDS
@@ -63,13 +63,13 @@ def test_a_form_is_read_as_the_reference_says(case: Case, tmp_path: Path) -> Non
     text = rendered(Image(stage)).text
     file.write_text(text)
     again = load(file)
-    assert [kept(each.steps) for each in ordered(again)] == [kept(each.steps) for each in ordered(stage)]
+    assert list(map(kept, ordered(again))) == list(map(kept, ordered(stage)))
     assert rendered(Image(again)).text == text
 
 
-def kept(steps: tuple[object, ...]) -> list[Op]:
+def kept(stage: Stage) -> list[Op]:
     """The operations less the settings that a later one replaces, which are not written."""
-    found: list[Op] = [step.op for step in steps]  # type: ignore[attr-defined]
+    found = [step.op for step in stage.steps]
     last = {type(op): at for at, op in enumerate(found) if isinstance(op, Cmd | Entrypoint | Healthcheck)}
     return [op for at, op in enumerate(found) if last.get(type(op), at) == at]
 
@@ -87,9 +87,7 @@ def test_every_section_of_the_reference_has_cases() -> None:
 def texts(*names: str) -> str:
     """The cases of these sections that are not refused."""
     sections = [section for name, section in REFERENCE.items() if name.startswith(names)]
-    return "\n".join(
-        case.text for section in sections for case in section.cases if not isinstance(case.expected, str)
-    )
+    return "\n".join(case.text for section in sections for case in section.cases if not isinstance(case.expected, str))
 
 
 @pytest.mark.parametrize("keyword", KEYWORDS)

@@ -124,7 +124,10 @@ FILES = {
         "stages",
         (
             on("COPY --from=b /s /x", copy("/s", origin=B)),
-            Case("FROM a AS y\nFROM a\nCOPY --from=nginx:1 /s /x\n", [copy("/s", origin=B.model_copy(update={"ref": "nginx:1"}))]),
+            Case(
+                "FROM a AS y\nFROM a\nCOPY --from=nginx:1 /s /x\n",
+                [copy("/s", origin=B.model_copy(update={"ref": "nginx:1"}))],
+            ),
             refused("IB332", "COPY --from=$B /s /x"),
             refused("IB322", "COPY --from=0 /s /x"),
         ),

@@ -152,9 +152,7 @@ STAGES = {
         "arguments",
         (
             on("ARG V\nENV V=${V:-v1}\nRUN echo $V", arg("V"), env(V=var("V", ":-", "v1")), run("echo $V")),
-            Case(
-                "FROM scratch\nARG V=a\nENV V=b\nCOPY $V /x\n", [arg("V", "c"), env(V="b"), copy("b")], (("V", "c"),)
-            ),
+            Case("FROM scratch\nARG V=a\nENV V=b\nCOPY $V /x\n", [arg("V", "c"), env(V="b"), copy("b")], (("V", "c"),)),
         ),
     ),
     "Predefined ARGs": Section(
