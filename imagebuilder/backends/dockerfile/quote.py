@@ -129,6 +129,12 @@ def paths(values: Sequence[Word], holder: Values | None) -> str:
     return vector([word(value, holder) for value in values])
 
 
+def ports(value: Word, holder: Values | None) -> str:
+    """A word of EXPOSE: its variables without quotes, since their values may be several ports, or none."""
+    written = quoted(value, holder)
+    return written if re.fullmatch(r"[^\s\"']*", written) else f'"{written}"'
+
+
 def heredoc_destination(value: Word, holder: Values | None) -> str:
     """A destination behind a here-document, where JSON is not possible."""
     if _is_bare(value):

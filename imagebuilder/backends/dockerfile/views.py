@@ -111,7 +111,7 @@ class Views:
             case Arg():
                 return SimpleNamespace(name=op.name, default=None if op.default is None else self._word(op.default))
             case Expose():
-                return SimpleNamespace(ports=" ".join(self._word(port) for port in op.ports))
+                return SimpleNamespace(ports=" ".join(quote.ports(port, self._values) for port in op.ports))
             case Volume():
                 return SimpleNamespace(paths=quote.paths(op.paths, self._values))
         return op

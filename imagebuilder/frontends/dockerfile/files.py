@@ -18,18 +18,18 @@ from imagebuilder.ir import checks, ops
 from imagebuilder.ir.words import Expansion, Var, Word
 
 _COMMON: dict[str, Kind] = {"chown": "text", "chmod": "text", "link": "bool", "exclude": "list"}
-_COPY: dict[str, Kind] = {**_COMMON, "from": "text", "parents": "bool"}
-_ADD: dict[str, Kind] = {**_COMMON, "checksum": "text", "keep-git-dir": "bool", "unpack": "bool"}
+COPY: dict[str, Kind] = {**_COMMON, "from": "text", "parents": "bool"}
+ADD: dict[str, Kind] = {**_COMMON, "checksum": "text", "keep-git-dir": "bool", "unpack": "bool"}
 
 MAX_AUTHORITY = 5000
 _REMOTE = re.compile(r"(?:https?|git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:")
 _MODE = re.compile(r"0*[0-7]{1,4}|[ugoa]*[-+=][rwxXstugo]*(?:[-+=][rwxXstugo]*)*(?:,[ugoa]*[-+=][rwxXstugo]*)*")
-_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}|[0-9a-f]{7,64}")
+_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}|[0-9a-f]{1,64}")
 
 
 def copy(instruction: Instruction, at: Reading) -> Sequence[ops.Op]:
     """``COPY``: files of the context, of a stage or of an image; then the here-documents."""
-    given = arguments.flags(instruction, _COPY)
+    given = arguments.flags(instruction, COPY)
     sources, documents, dest = _words(instruction)
     common = _fields(given, instruction)
     found: list[ops.Op] = []
@@ -54,7 +54,7 @@ def copy(instruction: Instruction, at: Reading) -> Sequence[ops.Op]:
 
 def add(instruction: Instruction, at: Reading) -> Sequence[ops.Op]:
     """``ADD``: the same, and URLs and Git repositories; each run of one kind is an operation of its own."""
-    given = arguments.flags(instruction, _ADD)
+    given = arguments.flags(instruction, ADD)
     sources, documents, dest = _words(instruction)
     common = _fields(given, instruction)
     checksum = given.word("checksum", instruction.escape)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from imagebuilder.diagnostics import did_you_mean
 from imagebuilder.frontends.dockerfile import arguments, files, reading
-from imagebuilder.frontends.dockerfile.arguments import blank_separated, flags, json_words, one, some, word
+from imagebuilder.frontends.dockerfile.arguments import Kind, blank_separated, flags, json_words, one, some, word
 from imagebuilder.frontends.dockerfile.lexer import (
     BLANKS,
     Instruction,
@@ -26,6 +26,15 @@ from imagebuilder.ir.words import Expansion, Word, variables
 
 MAX_INT = 2**31 - 1
 
+# What each instruction takes before its words; those that are not here take none.
+FLAGS: dict[str, dict[str, Kind]] = {
+    "FROM": {"platform": "text"},
+    "RUN": {"mount": "list", "network": "text", "security": "text"},
+    "COPY": files.COPY,
+    "ADD": files.ADD,
+    "HEALTHCHECK": dict.fromkeys(("interval", "timeout", "start-period", "start-interval", "retries"), "text"),
+}
+
 
 def read(instruction: Instruction, at: Reading) -> Sequence[ops.Op]:
     """The operations of an instruction inside of a stage."""
@@ -41,7 +50,7 @@ def unknown_instruction(instruction: Instruction) -> Problem:
 
 
 def _run(instruction: Instruction, at: Reading) -> list[ops.Op]:
-    given = flags(instruction, {"mount": "list", "network": "text", "security": "text"})
+    given = flags(instruction, FLAGS["RUN"])
     mounts = tuple(mount(token, instruction.escape, at) for token in given.texts("mount"))
     network = _choice(given.text("network"), "network", ("default", "none", "host"), "default")
     security = _choice(given.text("security"), "security", ("insecure", "sandbox"), "")
@@ -121,7 +130,7 @@ def _arg(instruction: Instruction, at: Reading) -> list[ops.Op]:
             if value == unknown(name.text):
                 value = None
             elif isinstance(value, Expansion):
-                raise reading.automatic(min(variables(value)), token)
+                raise reading.automatic(token, *sorted(variables(value)))
         found.append(make(ops.Arg, instruction, name=name.text, default=value))
         at.scope.declared.add(name.text)
         if value is not None:
@@ -181,8 +190,7 @@ def _volume(instruction: Instruction, at: Reading) -> list[ops.Op]:
 
 
 def _healthcheck(instruction: Instruction, at: Reading) -> list[ops.Op]:
-    options = ("interval", "timeout", "start-period", "start-interval", "retries")
-    given = flags(instruction, dict.fromkeys(options, "text"))
+    given = flags(instruction, FLAGS["HEALTHCHECK"])
     kind = some(blank_separated(instruction.rest), instruction, "CMD command")[0]
     rest = instruction.rest
     text = rest.text[len(kind.text) :].strip(BLANKS)
@@ -202,7 +210,7 @@ def _healthcheck(instruction: Instruction, at: Reading) -> list[ops.Op]:
     if not command:
         raise Problem("IB315", "HEALTHCHECK CMD without a command", instruction.span, "write HEALTHCHECK CMD command")
     fields: dict[str, object] = {}
-    for option in options:
+    for option in FLAGS["HEALTHCHECK"]:
         if (token := given.text(option)) is not None and token.text:
             fields[option.replace("-", "_")] = _count(token) if option == "retries" else token.text
     return [make(ops.Healthcheck, instruction, command=command, **fields)]

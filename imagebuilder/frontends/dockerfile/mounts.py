@@ -17,14 +17,14 @@ from imagebuilder.ir.ops import Mount, Source
 from imagebuilder.ir.words import Word
 
 TYPES = ("bind", "cache", "secret", "ssh", "tmpfs")
-_NAMES = {
+SHORT = {
     "src": "source",
     "dst": "target",
     "destination": "target",
     "ro": "readonly",
     "rw": "readwrite",
 }
-_ALLOWED = {
+OPTIONS = {
     "type": TYPES,
     "target": TYPES,
     "source": ("bind", "cache", "secret"),
@@ -52,7 +52,7 @@ def mount(flag: Token, escape: str, at: Reading) -> Mount:
     # The type decides about all others, wherever it stands.
     kind = _kind(options.pop("type", None), escape, at)
     for name, token in options.items():
-        if kind not in _ALLOWED[name]:
+        if kind not in OPTIONS[name]:
             raise Problem("IB327", f"a {kind} mount has no {name}", token.span, _takes(kind))
     texts = {
         name: _text(options[name], escape, at)
@@ -76,7 +76,8 @@ def mount(flag: Token, escape: str, at: Reading) -> Mount:
     if "target" in options:
         fields["target"] = arguments.word(options["target"], escape)
     elif kind in ("bind", "cache", "tmpfs"):
-        raise Problem("IB327", f"a {kind} mount without a target", flag.span, "add target=/path")
+        # BuildKit joins the target to the working directory, and takes none for that directory itself.
+        fields["target"] = "."
     _SOURCES[kind](options, fields, escape, at, flag)
     return construct(Mount, flag.span, **fields)
 
@@ -107,9 +108,9 @@ def _options(flag: Token) -> list[tuple[str, Token]]:
             token = Token(field, flag.line, flag.start + position, flag.start + at)
         pair = arguments.cut(token, "=")
         name = (token if pair is None else pair[0]).text.lower()
-        name = _NAMES.get(name, name)
-        if name not in _ALLOWED:
-            hint = did_you_mean(name, [*_ALLOWED, *_NAMES]) or f"known: {', '.join(_ALLOWED)}"
+        name = SHORT.get(name, name)
+        if name not in OPTIONS:
+            hint = did_you_mean(name, [*OPTIONS, *SHORT]) or f"known: {', '.join(OPTIONS)}"
             raise Problem("IB327", f"a mount has no option {name!r}", token.span, hint)
         if pair is None and name not in ("readonly", "readwrite", "required"):
             raise Problem("IB327", f"{name} without a value", token.span, f"write {name}=VALUE")
@@ -161,7 +162,7 @@ def _boolean(name: str, token: Token, escape: str, at: Reading) -> bool:
 
 
 def _takes(kind: str) -> str:
-    return f"it takes {', '.join(name for name, kinds in _ALLOWED.items() if kind in kinds)}"
+    return f"it takes {', '.join(name for name, kinds in OPTIONS.items() if kind in kinds)}"
 
 
 Fields = dict[str, object]

@@ -42,7 +42,7 @@ class Reading:
         try:
             return evaluate(word, self.scope)
         except Unresolved as error:
-            raise self._unresolved(error.name, token) from None
+            raise self._unresolved(error, token) from None
         except Refused as error:
             raise refused(error, token) from None
 
@@ -58,12 +58,14 @@ class Reading:
         groups = tuple((pattern,) for pattern in patterns)
         return LocalSource(path=".", include=groups, literal=literal, dockerignore=self.dockerignore)
 
-    def _unresolved(self, name: str, token: Token) -> Problem:
+    def _unresolved(self, error: Unresolved, token: Token) -> Problem:
+        name = error.name
         if name in AUTOMATIC:
-            return automatic(name, token)
+            others = (each for each in error.names if each in AUTOMATIC or each in self.scope.declared)
+            return automatic(token, *others)
         if name in self.scope.declared:
             message = f"${name} has no value where files are chosen"
-            help = f"pass build_args={{{name!r}: …}}, or give a default: ARG {name}=…"
+            help = f"pass {given(name)}, or give a default: ARG {name}=…"
         elif name in self.globals.declared:
             message = f"${name} is not visible in this stage"
             help = f"an ARG before the first FROM must be repeated: ARG {name}"
@@ -75,14 +77,20 @@ class Reading:
         return Problem("IB326", message, token.span, help, only_if_needed=True)
 
 
-def automatic(name: str, token: Token) -> Problem:
+def automatic(token: Token, name: str, *more: str) -> Problem:
+    """``name`` is set by the platform; of ``more`` a build argument may be needed besides."""
     return Problem(
         "IB325",
         f"this depends on ${name}, which each platform of a build sets",
         token.span,
-        f"pass build_args={{{name!r}: …}} to choose one while the Dockerfile is read",
+        f"pass {given(name, *more)} to choose one while the Dockerfile is read",
         only_if_needed=True,
     )
+
+
+def given(*names: str) -> str:
+    """How build arguments are passed, for a hint."""
+    return f"build_args={{{', '.join(f'{each!r}: …' for each in dict.fromkeys(names))}}}"
 
 
 def refused(error: Refused, token: Token) -> Problem:

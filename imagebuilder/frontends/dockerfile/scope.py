@@ -24,11 +24,12 @@ MAX_WORK = 10_000_000
 
 
 class Unresolved(Exception):
-    """A value that is not known yet; ``name`` is the variable that it depends on."""
+    """A value that is not known yet; ``name`` is the first variable that it depends on, of all ``names``."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self.names = tuple(dict.fromkeys(names))
+        self.name = self.names[0]
 
 
 class Refused(Exception):
@@ -87,7 +88,7 @@ def evaluate(word: Word, scope: Scope) -> str:
     """
     found = resolve(word, scope)
     if isinstance(found, Expansion):
-        raise Unresolved(next(part.name for part in found.parts if isinstance(part, Var)))
+        raise Unresolved(*(part.name for part in found.parts if isinstance(part, Var)))
     return found
 
 

@@ -10,7 +10,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Sp
 from imagebuilder.frontends.construct import construct
 from imagebuilder.frontends.dockerfile import reading
 from imagebuilder.frontends.dockerfile.arguments import blank_separated, cut, flags, quoted_words, some, word
-from imagebuilder.frontends.dockerfile.instructions import KEYWORDS, read, unknown_instruction
+from imagebuilder.frontends.dockerfile.instructions import FLAGS, KEYWORDS, read, unknown_instruction
 from imagebuilder.frontends.dockerfile.lexer import Instruction, Lexed, Token
 from imagebuilder.frontends.dockerfile.problems import Problem, near
 from imagebuilder.frontends.dockerfile.reading import Reading
@@ -35,6 +35,8 @@ MAX_TRIGGERS = 100
 MAX_PROBLEMS = 100
 _NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+# Alone they name a platform, whose system is the builder's: Linux.
+_ALONE = ("amd64", "arm64", "386", "ppc64le", "riscv64", "s390x", "loong64")
 
 
 @dataclass(slots=True)
@@ -165,7 +167,8 @@ class Stages:
         return None
 
     def check_build_args(self, lexed: Lexed, place: Span) -> None:
-        declared: set[str] = set()
+        # Those of pulled ONBUILD instructions too; the text besides, since a wrong ARG declares nothing.
+        declared = set[str]().union(*(draft.reading.scope.declared for draft in self.drafts))
         for instruction in lexed.instructions:
             if instruction.keyword == "ARG":
                 words = quoted_words(instruction.rest, instruction.escape)
@@ -194,7 +197,7 @@ class Stages:
         try:
             return resolve(value, self.globals)
         except Unresolved as error:
-            raise reading.automatic(error.name, token) from None
+            raise reading.automatic(token, *error.names) from None
         except Refused as error:
             raise reading.refused(error, token) from None
 
@@ -208,7 +211,7 @@ class Stages:
         draft = _Draft(index, instruction.span, "", Scratch(), at, instruction.escape)
         self.drafts.append(draft)
         try:
-            given = flags(instruction, {"platform": "text"})
+            given = flags(instruction, FLAGS["FROM"])
             words = blank_separated(instruction.rest)
             if len(words) not in (1, 3) or (len(words) == 3 and words[1].text.lower() != "as"):
                 place = words[1].span if len(words) > 1 else instruction.span
@@ -227,7 +230,7 @@ class Stages:
         self.refuse_unset(named, token)
         name = self.resolved(named, token)
         if isinstance(name, Expansion):
-            raise reading.automatic(min(variables(name)), token)
+            raise reading.automatic(token, *sorted(variables(name)))
         if not name:
             raise Problem("IB318", "FROM without an image", token.span, "write FROM IMAGE, or FROM scratch")
         earlier = self.names.get(name.lower())
@@ -278,8 +281,9 @@ class Stages:
         found = self.resolved(given, token)
         if isinstance(found, Expansion):
             return found
-        system, *rest = found.lower().split("/")
-        name = "/".join([system, *(_ARCHITECTURES.get(each, each) for each in rest)])
+        name = "/".join(_ARCHITECTURES.get(each, each) for each in found.lower().split("/"))
+        if name in _ALONE:
+            name = f"linux/{name}"
         try:
             return checks.platform(name)
         except Invalid as error:

@@ -237,6 +237,21 @@ def test_paths_are_plain_or_json(paths: list[Word], written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("port", "written"),
+    [
+        ("8080/tcp", "8080/tcp"),
+        (Expansion(parts=(Var(name="P"),)), "${P}"),
+        (Expansion(parts=(Var(name="P"), "/udp")), "${P}/udp"),
+        (Expansion(parts=(Var(name="P", modifier=":-", word="80"),)), "${P:-80}"),
+        (Expansion(parts=(Var(name="P", modifier=":-", word="80 81"),)), '"${P:-80 81}"'),
+    ],
+)
+def test_a_variable_of_expose_may_be_several_ports(port: Word, written: str) -> None:
+    """Without quotes; but where a blank stands in the text, BuildKit would cut there."""
+    assert quote.ports(port, Values()) == written
+
+
+@pytest.mark.parametrize(
     ("dest", "written"),
     [
         ("/etc/a.conf", "/etc/a.conf"),

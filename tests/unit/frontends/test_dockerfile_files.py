@@ -99,6 +99,14 @@ def test_files_and_here_documents_in_one_copy(tmp_path):
             [ops.Add(sources=("https://github.com/a/b.git#v1",), dest="/x", keep_git_dir=True)],
         ),
         (
+            "ADD --checksum=be1f38e https://github.com/a/b.git#v1 /x",
+            [ops.Add(sources=("https://github.com/a/b.git#v1",), dest="/x", checksum="be1f38e")],
+        ),
+        (
+            "ADD --checksum=b https://github.com/a/b.git /x",
+            [ops.Add(sources=("https://github.com/a/b.git",), dest="/x", checksum="b")],
+        ),
+        (
             f"ADD --checksum=sha256:{'0' * 64} https://h/a /x",
             [ops.Add(sources=("https://h/a",), dest="/x", checksum="sha256:" + "0" * 64)],
         ),

@@ -116,6 +116,10 @@ LOCAL = {"path": ".", "dockerignore": ""}
             Mount(type="cache", id="i", target="/c", sharing="locked", mode="0755", uid="1", gid="2", readonly=True),
         ),
         ("target=.", Mount(type="bind", target=".", origin=LocalSource(**LOCAL, literal=True))),
+        # Without a target it is the working directory.
+        ("from=alpine:3", Mount(type="bind", target=".", origin=ImageSource(ref="alpine:3"))),
+        ("type=cache,id=c", Mount(type="cache", target=".", id="c")),
+        ("type=tmpfs", Mount(type="tmpfs", target=".")),
         (
             "type=bind,src=/a/../b/,destination=/b,rw",
             Mount(

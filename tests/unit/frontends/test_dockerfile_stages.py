@@ -45,6 +45,8 @@ def var(name: str, **more: str) -> Expansion:
         ('ARG I="a:1"\nFROM "$I"', {}, BaseImage(ref="a:1")),
         ("FROM --platform=linux/arm64 a", {}, BaseImage(ref="a", platform="linux/arm64")),
         ("FROM --platform=linux/x86_64 a", {}, BaseImage(ref="a", platform="linux/amd64")),
+        ("FROM --platform=amd64 a", {}, BaseImage(ref="a", platform="linux/amd64")),
+        ("FROM --platform=AArch64 a", {}, BaseImage(ref="a", platform="linux/arm64")),
         ("FROM --platform=$BUILDPLATFORM a", {}, BaseImage(ref="a", platform=var("BUILDPLATFORM"))),
         (
             "FROM --platform=${BUILDPLATFORM} a",
@@ -154,6 +156,14 @@ def test_build_arguments_that_exist_by_themselves(tmp_path):
     assert read(tmp_path, "FROM a", args) == Stage(BaseImage(ref="a"))
     assert codes(tmp_path, "ARG VERSION=1\nFROM a", {"VERSIO": "2"}) == ["IB323"]
     assert codes(tmp_path, "FROM a", {"BUILDKIT_INLINE_CACHE": "1"}) == ["IB323"]
+
+
+def test_build_arguments_of_onbuild(tmp_path):
+    """An ARG that ONBUILD keeps takes its value where it runs; in a file where none runs, none takes it."""
+    text = "FROM a AS base\nONBUILD ARG V=1\nONBUILD LABEL v=$V\n"
+    found = read(tmp_path, text + "FROM base\n", {"V": "2"})
+    assert [step.op for step in found.steps] == [ops.Arg(name="V", default="2"), ops.Label(labels=(("v", var("V")),))]
+    assert codes(tmp_path, text, {"V": "2"}) == ["IB323"]
 
 
 def test_places_are_not_part_of_the_value(tmp_path):
