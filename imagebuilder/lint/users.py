@@ -27,8 +27,8 @@ _STEPS_DOWN = re.compile(r"\b(?:gosu|su-exec|setpriv|runuser|fixuid|s6-overlay|s
 # Programs that start as root by design, and give it up or hand it on themselves.
 _ROOT_BY_DESIGN = frozenset(
     ("apache2", "apache2-foreground", "apache2ctl", "apachectl", "cron", "crond", "dind", "dockerd", "haproxy",
-     "httpd", "init", "named", "nginx", "php-fpm", "postfix", "rsyslogd", "service", "sshd", "supervisord",
-     "systemd", "vsftpd")
+     "httpd", "httpd-foreground", "init", "named", "nginx", "php-fpm", "postfix", "rsyslogd", "service", "sshd",
+     "supervisord", "systemd", "vsftpd")
 )  # fmt: skip
 _WRAPPERS = frozenset(
     ("tini", "dumb-init", "catatonit", "nohup", "setsid", "exec", "cd", "export", "set", "source", ".")
