@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagebuilder.backends import json_document, python
+from imagebuilder.backends import json_document, python, snap
 from imagebuilder.backends.calls import LOCAL
 from imagebuilder.backends.dockerfile import plain
 from imagebuilder.compiler import Described, Plan, compile
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note
 from imagebuilder.frontends import dockerfile, python_source
 from imagebuilder.frontends import json_document as json_frontend
+from imagebuilder.frontends import snap as snap_frontend
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import AddLocalPythonSource, LocalSource, Op, reads_local
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
@@ -35,9 +36,14 @@ class Form:
     read: Callable[[str, Path], Stage]
 
 
+def _read_snap(text: str, folder: Path) -> Stage:
+    return snap_frontend.load(folder / "image.snap", source=text).snapshots[-1].image.stage
+
+
 _EXACT: Mapping[str, Form] = {
     "json": Form("JSON", json_document.write, json_frontend.read),
     "python": Form("Python", python.write, python_source.read_source),
+    "snap": Form(".snap", snap.write, _read_snap),
 }
 FORMS = (*_EXACT, "dockerfile")
 
@@ -47,7 +53,7 @@ def form_of(path: Path) -> str | None:
     name = path.name.lower()
     if "dockerfile" in name or "containerfile" in name:
         return "dockerfile"
-    return {".py": "python", ".json": "json"}.get(path.suffix.lower())
+    return {".py": "python", ".json": "json", ".snap": "snap"}.get(path.suffix.lower())
 
 
 def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, str] | None = None) -> str:
@@ -64,6 +70,9 @@ def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, s
     stage = bind_arguments(image.stage, Options(build_args or {}))
     if to == "dockerfile":
         return _dockerfile(stage, file)
+    if not stage.name:
+        # The form may name what it describes.
+        stage = replace(stage, name=file.stem)
     form, folder = _EXACT[to], file.parent
     try:
         text = form.write(stage, str(folder))

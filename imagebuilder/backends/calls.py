@@ -114,7 +114,8 @@ def stage_names(stages: Sequence[Stage]) -> dict[Stage, str]:
     An author's own name is kept as far as it is one.
     """
     # A stage of an image's name would hide the image in the text of an instruction.
-    taken = {"image", "expand", "scratch", "context"} | {ref.lower() for stage in stages for ref in references(stage)}
+    taken = {"image", "expand", "context", "scratch", "debian_slim", "from_dockerfile"}
+    taken |= {ref.lower() for stage in stages for ref in references(stage)}
     found: dict[Stage, str] = {}
     for number, stage in enumerate(stages[:-1], 1):
         wanted = re.sub(r"[^a-z0-9]+", "_", stage.name.lower()).strip("_")

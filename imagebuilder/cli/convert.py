@@ -11,19 +11,19 @@ from imagebuilder.cli.output import print_json, tell
 from imagebuilder.cli.target import load_one, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 
-_HELP = "by its name: .py, .json, or a Dockerfile"
+_HELP = "by its name: .snap, .py, .json, or a Dockerfile"
 
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
         "convert",
         help="write a target in another form",
-        description="Write a target as Python, JSON or a Dockerfile. What is written is read back and compared;"
+        description="Write a target as .snap, Python, JSON or a Dockerfile. What is written is read back and compared;"
         " a step that has no equal in that form is an error that names it.",
     )
     target_options(parser, metavar="IN")
     parser.add_argument("out", metavar="OUT", help=f"the file to write, {_HELP}; - is standard output, with --to")
-    parser.add_argument("--to", metavar="FORM", help="python, json or dockerfile, where the name does not say it")
+    parser.add_argument("--to", metavar="FORM", help="snap, python, json or dockerfile, where the name does not say it")
     parser.add_argument("--force", action="store_true", help="write over a file that exists")
     parser.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     parser.set_defaults(command=_convert)

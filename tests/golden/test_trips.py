@@ -13,7 +13,7 @@ import pytest
 from imagebuilder import CompileError, Image
 from imagebuilder.compiler import compile
 from imagebuilder.convert import convert
-from imagebuilder.frontends import dockerfile, json_document, python_source
+from imagebuilder.frontends import dockerfile, json_document, python_source, snap
 from imagebuilder.ir.stage import Stage, ordered
 from tests.golden.cases import CASES, EXAMPLES, FILES
 
@@ -41,6 +41,15 @@ def test_python(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_snap(name: str) -> None:
+    stage = CASES[name].make().stage
+    text = convert(Image(stage), "snap", folder_of(name) / "x.snap")
+    found = snap.load(folder_of(name) / "x.snap", source=text).snapshots[-1].image.stage
+    assert found == stage
+    assert key(found) == key(stage)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_json(name: str) -> None:
     stage = CASES[name].make().stage
     text = convert(Image(stage), "json", folder_of(name) / "x.json")
@@ -53,7 +62,7 @@ def test_json(name: str) -> None:
 def test_a_file_in_another_folder_is_equal_too(name: str, tmp_path: Path) -> None:
     stage = CASES[name].make().stage
     beside_its_modules = name in ("python_source", "python_source_beside_another_path")
-    for form in ("json",) if beside_its_modules else ("json", "python"):
+    for form in ("json",) if beside_its_modules else ("json", "python", "snap"):
         convert(Image(stage), form, tmp_path / "x")
 
 

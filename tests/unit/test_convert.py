@@ -57,7 +57,7 @@ def test_what_was_read_otherwise_is_named(tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("six\n")
     op = ops.PipInstallFromRequirements(path="r.txt", includes=("other.txt",))
     image = Image(START.stage.then(Step(op, root=str(tmp_path))))
-    for form in ("python", "json"):
+    for form in ("python", "json", "snap"):
         with pytest.raises(CompileError) as error:
             convert(image, form, tmp_path / "x")
         (found,) = error.value.diagnostics

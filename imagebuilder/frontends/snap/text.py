@@ -102,7 +102,7 @@ def expansion(token: Token, lookup: Lookup, file: str) -> Expansion:
     while at < len(body):
         if variable := _VARIABLE.match(body, at):
             try:
-                parts += expand(variable[0]).parts
+                parts += expand(_unescaped(variable[0])).parts
             except Invalid as error:
                 place = within(file, token, 2 + at, 2 + variable.end())
                 raise CompileError(Diagnostic(error.code, error.message, place, help=error.help)) from None
@@ -118,6 +118,11 @@ def expansion(token: Token, lookup: Lookup, file: str) -> Expansion:
         parts.append(_piece(token, piece, 2, lookup, file))
         at = piece.end()
     return Expansion(parts=merged(parts))
+
+
+def _unescaped(variable: str) -> str:
+    """A variable's default may hold a quote; nothing but text can follow its modifier."""
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[0]), variable)
 
 
 def holes(token: Token) -> list[tuple[str, int, int]]:

@@ -53,7 +53,7 @@ def test_text_of_every_kind(one: str, two: str, three: str) -> None:
         .entrypoint(two)
         .run_commands(["x", one, three])
     )
-    for form in ("python", "json"):
+    for form in ("python", "json", "snap"):
         convert(image, form, FILE)
 
 
@@ -67,7 +67,7 @@ def test_instructions(command: str, value: str) -> None:
         )
     except CompileError:
         return
-    for form in ("python", "json"):
+    for form in ("python", "json", "snap"):
         with suppress(CompileError) if form == "python" else nullcontext():
             convert(image, form, FILE)
 

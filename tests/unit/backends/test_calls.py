@@ -94,7 +94,7 @@ def test_methods(image: Image, call: Call) -> None:
         'ARG A="${B}"',
         "WORKDIR x",
         'USER "${A}"',
-        'EXPOSE "${A}"',
+        "EXPOSE ${A}",
         "VOLUME ${A}",
         'STOPSIGNAL "${A}"',
         "ADD https://h/x /x",
