@@ -30,6 +30,8 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"', "{": 
 _LISTS = frozenset(
     {"apt_install", "pip_install", "uv_pip_install", "npm_install", "expose", "volume", "dockerfile_commands"}
 )
+# A line end behind the text of these means nothing.
+_LINE_ENDS = frozenset({"run_commands", "dockerfile_commands"})
 # Texts of these are code: they stand in quotes even where a bare word would do.
 _CODE = frozenset({"run_commands", "dockerfile_commands", "add_text"})
 
@@ -112,23 +114,21 @@ def _statement(call: Call, names: Mapping[Stage, str]) -> str:
             # Without a tag it would be the name of an image in the file.
             args.append(_quoted(value) if re.fullmatch(r"[\w.]+", value) else _word(value))
         else:
-            if call.verb == "run_commands" and isinstance(value, str) and "\n" in value and value[:2] != "#!":
-                value += "\n"  # Line ends around a command mean nothing, and the block looks better.
+            if call.verb in _LINE_ENDS and isinstance(value, str) and "\n" in value and value[:2] != "#!":
+                value += "\n"  # The block looks better.
             code = call.verb in _CODE and (call.verb != "add_text" or not args)
             args.append(_value(value, names, code=code))
     if call.verb == "healthcheck" and args[:1] == ["none"] and call.args[0] is not None:
         args[0] = "'none'"
     options = [f"{name}={_value(value, names)}" for name, value in call.options.items()]
     line = " ".join([call.verb, *args, *options])
-    if len(line) <= WIDTH - len(_INDENT) or "\n" in line:
-        return line
-    if call.verb in _LISTS and len(args) > 1:
+    if (len(line) > WIDTH - len(_INDENT) or "\n" in line) and call.verb in _LISTS and len(args) > 1:
         return " ".join([f"{call.verb} {_lines(args)}", *options])
     return line
 
 
 def _lines(items: Sequence[str]) -> str:
-    return "[\n" + "".join(f"{_INDENT}{item},\n" for item in items) + "]"
+    return "[\n" + "".join(f"{textwrap.indent(item, _INDENT, _is_code)},\n" for item in items) + "]"
 
 
 def _key(name: str) -> str:
