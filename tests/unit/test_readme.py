@@ -1,0 +1,38 @@
+"""What the README shows is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from imagebuilder.frontends.snap import load
+from imagebuilder.frontends.target import load_target
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def samples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_same_image_in_both_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/main.py").write_text("print('hello')\n")
+    (tmp_path / "app.py").write_text(samples("python")[0])
+    (tmp_path / "app.snap").write_text(samples("snap")[0])
+    fluent = load_target("app.py").image
+    (snapshot,) = load("app.snap").snapshots
+    assert snapshot.image.stage == fluent.stage
+    assert snapshot.image.key() == fluent.key()
+
+
+def test_the_sample_of_the_language(tmp_path: Path) -> None:
+    (tmp_path / "common.snap").write_text("snap 1\nimage tools from scratch { add_text x /out/bin/x }\n")
+    (tmp_path / "app.snap").write_text(samples("snap")[1])
+    for profile in ("cpu", "gpu"):
+        found = load(tmp_path / "app.snap", params={"profile": profile})
+        assert [each.name for each in found.snapshots] == ["app-small:1.0", "app-large:1.0"]
+        assert found.unused == ()
