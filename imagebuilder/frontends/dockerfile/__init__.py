@@ -60,6 +60,7 @@ CODES = {
     "IB337": "a flag without effect",
     "IB338": "COPY of a URL",
     "IB339": "a stage that no line takes from",
+    "IB340": "a comment behind an instruction",
 }
 
 MAX_SIZE = 1024 * 1024

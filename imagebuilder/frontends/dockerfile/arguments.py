@@ -117,6 +117,15 @@ def some(found: list[Token], instruction: Instruction, what: str) -> list[Token]
     return found
 
 
+def no_comment(found: list[Token]) -> list[Token]:
+    """The words, none of which begins a comment: to BuildKit each word of it would be one more name or port."""
+    for token in found:
+        if token.text.startswith("#") and "=" not in token.text:
+            hint = "'#' begins a comment only where a line begins; give it a line of its own"
+            raise Problem("IB340", "a comment behind an instruction", token.span, hint)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Flags:
     """The flags of an instruction by name, those that may be repeated in order."""

@@ -118,7 +118,8 @@ def _label(instruction: Instruction, at: Reading) -> list[ops.Op]:
 def _arg(instruction: Instruction, at: Reading) -> list[ops.Op]:
     flags(instruction)
     found: list[ops.Op] = []
-    for token in some(arguments.quoted_words(instruction.rest, instruction.escape), instruction, "NAME"):
+    tokens = arguments.no_comment(arguments.quoted_words(instruction.rest, instruction.escape))
+    for token in some(tokens, instruction, "NAME"):
         name, default = _declaration(token, instruction.escape)
         value: Word | None
         if name.text in at.build_args:
@@ -171,7 +172,7 @@ def _maintainer(instruction: Instruction, at: Reading) -> list[ops.Op]:
 def _expose(instruction: Instruction, at: Reading) -> list[ops.Op]:
     flags(instruction)
     ports: list[Word] = []
-    for token in some(blank_separated(instruction.rest), instruction, "PORT"):
+    for token in some(arguments.no_comment(blank_separated(instruction.rest)), instruction, "PORT"):
         port = word(token, instruction.escape)
         # "[ip:]host:container/PROTOCOL" exposes the container's port alone.
         ports.append(port.rpartition(":")[2].lower() if isinstance(port, str) else port)

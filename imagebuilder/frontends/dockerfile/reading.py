@@ -115,7 +115,7 @@ def pairs(instruction: Instruction) -> list[tuple[Token, Token]]:
             )
         return [(name, Token(value, rest.line, rest.end - len(value), rest.end))]
     result = []
-    for token in found:
+    for token in arguments.no_comment(found):
         pair = arguments.cut(token, "=")
         if pair is None:
             raise Problem(

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, replace
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
 from imagebuilder.frontends.construct import construct
 from imagebuilder.frontends.dockerfile import reading
-from imagebuilder.frontends.dockerfile.arguments import blank_separated, cut, flags, quoted_words, some, word
+from imagebuilder.frontends.dockerfile.arguments import (
+    blank_separated,
+    cut,
+    flags,
+    no_comment,
+    quoted_words,
+    some,
+    word,
+)
 from imagebuilder.frontends.dockerfile.instructions import FLAGS, KEYWORDS, read, unknown_instruction
 from imagebuilder.frontends.dockerfile.lexer import Instruction, Lexed, Token
 from imagebuilder.frontends.dockerfile.problems import Problem, near
@@ -179,7 +187,7 @@ class Stages:
 
     def global_arg(self, instruction: Instruction) -> None:
         flags(instruction)
-        for token in some(quoted_words(instruction.rest, instruction.escape), instruction, "NAME"):
+        for token in some(no_comment(quoted_words(instruction.rest, instruction.escape)), instruction, "NAME"):
             pair = cut(token, "=")
             name = token if pair is None else pair[0]
             try:

@@ -13,6 +13,7 @@ SETTINGS = {
             on('LABEL a="1" b.c=2 \\\n      other="value3"', label(("a", "1"), ("b.c", "2"), ("other", "value3"))),
             on("LABEL a=\"foo-$V\" b='foo-$V'", label(("a", text_of("foo-", Var(name="V"))), ("b", "foo-$V"))),
             on("LABEL a one and the rest", label(("a", "one and the rest"))),
+            on("LABEL #a=# b=#", label(("#a", "#"), ("b", "#"))),
             refused("IB316", "LABEL a=b c"),
         ),
     ),
