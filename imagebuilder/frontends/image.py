@@ -167,7 +167,7 @@ class Image:
         """
         place, root = caller()
         options = _pip_options(find_links, index_url, extra_index_urls, pre, extra_options, secrets)
-        includes = requirement_includes(root / path, place)
+        includes = requirement_includes(root / path, place.part("path", None))
         return self._append(
             ops.PipInstallFromRequirements, place, root, path=os.fspath(path), includes=includes, **options
         )
@@ -456,7 +456,7 @@ class Image:
             if isinstance(path, str):
                 checks.absolute(path)
         except Invalid as error:
-            raise CompileError(error.at(place)) from None
+            raise CompileError(error.at(place.part("path", None))) from None
         return self._append(ops.Workdir, place, root, path=path)
 
     def user(self, name: str | Expansion) -> Image:

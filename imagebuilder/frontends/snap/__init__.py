@@ -107,9 +107,16 @@ def load(
 
 
 def distinct(errors: list[Diagnostic]) -> list[Diagnostic]:
-    """Each mistake once: a branch, or a matrix, may come by it several times."""
+    """Each mistake once, in the order of the text: a branch, or a matrix, may come by one several times."""
     found: dict[tuple[str, str], Diagnostic] = {}
+    files: dict[str, int] = {}
     for error in errors:
         place = error.place.resolve() if error.place is not None else None
+        files.setdefault(place.file if place else "", len(files))
         found.setdefault((error.code, f"{place}" if place else error.message), error)
-    return list(found.values())
+
+    def position(error: Diagnostic) -> tuple[int, int, int]:
+        place = error.place.resolve() if error.place is not None else None
+        return (files[place.file], place.line, place.column) if place else (-1, 0, 0)
+
+    return sorted(found.values(), key=position)

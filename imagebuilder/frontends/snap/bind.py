@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from lark import Token
@@ -17,9 +18,9 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_y
 from imagebuilder.frontends.snap import values
 from imagebuilder.frontends.snap.nodes import Argument, Call, ListNode, Pair, Source
 from imagebuilder.frontends.snap.nodes import Value as Node
-from imagebuilder.frontends.snap.places import StatementSpan, span, span_of, statement_span
+from imagebuilder.frontends.snap.places import StatementSpan, first_token, last_token, span, span_of, statement_span
 from imagebuilder.frontends.snap.scope import Scope
-from imagebuilder.frontends.snap.text import is_word, key_text
+from imagebuilder.frontends.snap.text import holes, is_word, key_text
 from imagebuilder.frontends.snap.verbs import FIELDS, Parameter, Verb
 
 
@@ -42,6 +43,7 @@ def bind(call: Call | Source, verb: Verb, file: str) -> Bound:
     bound = Bound(verb, statement_span(file, call))
     errors: list[Diagnostic] = []
     seen: dict[str, Argument] = {}
+    errors += _glued(call, file)
     waiting = [parameter for parameter in verb.positional if parameter.name != verb.mapping]
     for argument in call.arguments:
         if isinstance(argument, Pair):
@@ -70,6 +72,14 @@ def bind(call: Call | Source, verb: Verb, file: str) -> Bound:
     if errors:
         raise CompileError(errors)
     return bound
+
+
+def _glued(call: Call | Source, file: str) -> Iterator[Diagnostic]:
+    for left, right in pairwise(call.arguments):
+        first = first_token(right)
+        if last_token(left).end_pos == first.start_pos:
+            help = "quote the whole word, or part the two by a blank"
+            yield Diagnostic("IB808", "a string in the middle of a word", span_of(file, right), help=help)
 
 
 def _bind_pair(bound: Bound, pair: Pair, seen: dict[str, Argument], file: str) -> None:
@@ -110,9 +120,10 @@ def _too_many(verb: Verb, argument: Argument, file: str) -> Diagnostic:
         return Diagnostic("IB845", f"{verb.name} takes NAME=value, not {str(argument)[:40]!r}", at, help=hint)
     count = len(verb.positional)
     what = "nothing" if count == 0 else "one word" if count == 1 else f"{count} words"
+    besides = " besides its options" if len(verb.options) > count else ""
     return Diagnostic(
         "IB841",
-        f"{verb.name} takes {what} besides its options",
+        f"{verb.name} takes {what}{besides}",
         at,
         help=usage(verb) or "a text with blanks stands in quotes",
     )
@@ -125,7 +136,8 @@ def _suspicious(bound: Bound, file: str) -> Iterator[Diagnostic]:
     if name == "run_commands" and words and len(bound.many) > 1:
         last = bound.many[-1][1]
         at = span(file, words[0], last if isinstance(last, Token) else None)
-        help = 'one command of several words stands in quotes: run_commands "make install"'
+        written = " ".join(node for _, node in bound.many if isinstance(node, Token) and is_word(node))
+        help = f'one command of several words stands in quotes: run_commands "{written[:60]}"'
         yield Diagnostic("IB844", f"are these {len(bound.many)} commands, or one?", at, help=help)
         return
     for word in words:
@@ -150,14 +162,33 @@ def usage(verb: Verb) -> str:
     return " ".join(words)
 
 
+def mentions_parameters(bound: Bound) -> bool:
+    return any(holes(token) for _, node in _all(bound) for token in _leaves(node))
+
+
 def check(bound: Bound, scope: Scope) -> None:
-    """That all names exist which the statement mentions; for a branch that is not taken."""
-    nodes: list[Argument] = [node for _, node in bound.single]
-    nodes += [node for _, node in bound.many]
-    nodes += [pair.value for _, pair in bound.pairs]
-    for each in nodes:
-        for token in _leaves(each):
-            scope.check(token)
+    """What is wrong with the words of a statement that is not carried out: names, and values without parameters.
+
+    Raises:
+        CompileError: all there is.
+    """
+    errors: list[Diagnostic] = []
+    for parameter, node in _all(bound):
+        tokens = list(_leaves(node))
+        try:
+            for token in tokens:
+                scope.check(token)
+            if not isinstance(node, Pair) and not any(holes(token) for token in tokens):
+                values.value(parameter, node, scope) if not parameter.many else values.several(parameter, node, scope)
+        except CompileError as error:
+            errors += error.diagnostics
+    if errors:
+        raise CompileError(errors)
+
+
+def _all(bound: Bound) -> list[tuple[Parameter, Argument]]:
+    variables = Parameter(bound.verb.mapping, "word", required=False, positional=False)
+    return [*bound.single, *bound.many, *((variables, pair.value) for _, pair in bound.pairs)]
 
 
 def _leaves(node: Argument) -> Iterator[Token]:
@@ -194,9 +225,10 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
             errors += error.diagnostics
             continue
         many += found
-        parts.setdefault(FIELDS.get(parameter.name, parameter.name), []).extend(
-            [span_of(scope.file, argument)] * len(found)
-        )
+        places = [] if isinstance(argument, Pair) else _parts(argument, scope.file)
+        if len(places) != len(found):
+            places = [span_of(scope.file, argument)] * len(found)
+        parts.setdefault(FIELDS.get(parameter.name, parameter.name), []).extend(places)
     mapping: dict[str, Any] = {}
     for name, pair in bound.pairs:
         try:

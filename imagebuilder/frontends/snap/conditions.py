@@ -10,7 +10,7 @@ from imagebuilder.frontends.snap.nodes import Condition, Logic, Test
 from imagebuilder.frontends.snap.params import Value, text_of
 from imagebuilder.frontends.snap.places import span
 from imagebuilder.frontends.snap.scope import Known, Scope
-from imagebuilder.frontends.snap.text import hole, text
+from imagebuilder.frontends.snap.text import hole, is_word, text
 
 
 def holds(condition: Condition, scope: Scope) -> bool:
@@ -35,8 +35,17 @@ def holds(condition: Condition, scope: Scope) -> bool:
     return _test(condition, scope)
 
 
+def _left(test: Test, scope: Scope) -> Known:
+    right = str(test.literals[0]) if len(test.literals) == 1 else ""
+    if test.name not in scope.params and test.name not in scope.broken and right in scope.params:
+        place = span(scope.file, test.name)
+        help = f"the parameter stands on the left: {right} {test.operator} {test.name}"
+        raise CompileError(Diagnostic("IB811", f"no parameter {str(test.name)!r}", place, help=help))
+    return scope.param(test.name, span(scope.file, test.name))
+
+
 def _test(test: Test, scope: Scope) -> bool:
-    known = scope.param(test.name, span(scope.file, test.name))
+    known = _left(test, scope)
     if not test.operator:
         if known.type.name != "bool":
             raise CompileError(
@@ -63,14 +72,25 @@ def _test(test: Test, scope: Scope) -> bool:
     for literal in test.literals:
         name = hole(literal)
         if name is not None:
-            other = scope.param(name, span(scope.file, literal)).value
-            many = isinstance(other, tuple) and test.operator.endswith("in")
-            others += other if many and isinstance(other, tuple) else [other]
+            other = scope.param(name, span(scope.file, literal))
+            _check_comparable(test, known, other, literal, scope)
+            others += other.value if isinstance(other.value, tuple) else [other.value]
         else:
             others.append(_literal(literal, known, scope))
     mine = _comparable(known.value)
     among = mine in [_comparable(other) for other in others]
     return among if test.operator in ("==", "in") else not among
+
+
+def _check_comparable(test: Test, known: Known, other: Known, literal: Token, scope: Scope) -> None:
+    place = span(scope.file, literal)
+    note = Note("declared here", other.place)
+    if other.type.is_list and not test.operator.endswith("in"):
+        help = f"whether it is among them: {test.name} in {literal}"
+        raise CompileError(Diagnostic("IB836", "a list is compared with one value", place, (note,), help))
+    if not known.type.meets(other.type):
+        message = f"{known.type} can never be {'among' if other.type.is_list else 'equal to'} {other.type}"
+        raise CompileError(Diagnostic("IB836", message, place, (note,)))
 
 
 def _literal(literal: Token, known: Known, scope: Scope) -> Value:
@@ -81,6 +101,8 @@ def _literal(literal: Token, known: Known, scope: Scope) -> Value:
     except Invalid as error:
         place = span(scope.file, literal)
         hint = did_you_mean(written, known.type.choices) or error.help
+        if is_word(literal) and written in scope.params:
+            hint = f"the parameter's value is {{{written}}}"
         note = Note("declared here", known.place)
         raise CompileError(
             Diagnostic("IB836", f"{known.type} can never be {written!r}", place, (note,), hint)

@@ -23,11 +23,10 @@ def check_header(file: File) -> Iterable[Diagnostic]:
     headers = [item for item in file.items if isinstance(item, Header)]
     if not file.items or not isinstance(file.items[0], Header):
         if not headers:
-            line = file.text[: len(file.text) - len(file.text.lstrip())].count("\n") + 1
             yield Diagnostic(
                 "IB804",
                 "the language's version is missing",
-                Span(file.path, line),
+                Span(file.path, 1),
                 help=f"begin the file with: snap {VERSION}",
             )
         else:
@@ -65,13 +64,18 @@ def twice(what: str, place: Span, first: Span) -> Diagnostic:
 
 
 def parameters(
-    file: File, scope: Scope, outside: Mapping[str, tuple[Value | str, Span | None]], errors: list[Diagnostic]
+    file: File,
+    scope: Scope,
+    outside: Mapping[str, tuple[Value | str, Span | None]],
+    errors: list[Diagnostic],
+    user: Span | None = None,
 ) -> tuple[dict[str, Known], set[str]]:
     """The file's parameters, and the names of those whose declaration was refused.
 
     Args:
         scope: its parameters are those declared so far, which a default may refer to.
         outside: values from the command line (text) or from ``use … with``, and where they were given.
+        user: the `use` that asks for the file.
     """
     found: dict[str, Known] = {}
     broken: set[str] = set()
@@ -86,7 +90,7 @@ def parameters(
             continue
         try:
             type = _type(item, scope.inner(found))
-            found[name] = Known(type, _value(item, type, place, scope.inner(found), outside), place)
+            found[name] = Known(type, _value(item, type, place, scope.inner(found), outside, user), place)
         except CompileError as error:
             errors += error.diagnostics
             broken.add(name)
@@ -114,7 +118,12 @@ def _type(item: Param, scope: Scope) -> Type:
 
 
 def _value(
-    item: Param, type: Type, place: Span, scope: Scope, outside: Mapping[str, tuple[Value | str, Span | None]]
+    item: Param,
+    type: Type,
+    place: Span,
+    scope: Scope,
+    outside: Mapping[str, tuple[Value | str, Span | None]],
+    user: Span | None,
 ) -> Value:
     # The default is looked at even where it is not used.
     default = None if item.default is None else converted(item.default, type, scope)
@@ -128,6 +137,10 @@ def _value(
             raise CompileError(
                 Diagnostic(error.code, shown, where or place, (note,) if where else (), error.help)
             ) from None
+    if default is None and user is not None:
+        notes = (Note("declared here", place),)
+        message = f"{scope.file} needs a value for {str(item.name)!r}"
+        raise CompileError(Diagnostic("IB832", message, user, notes, f"give it: use … with {item.name}=…"))
     if default is None:
         help = f"--param {item.name}=…, or a default: param {item.name}: {type} = …"
         raise CompileError(Diagnostic("IB832", f"the parameter {str(item.name)!r} has no value", place, help=help))
@@ -151,7 +164,7 @@ def converted(node: Node, type: Type, scope: Scope) -> Value:
     if type.is_list:
         if not isinstance(node, ListNode) and hole(node) is None:
             raise CompileError(
-                Diagnostic("IB830", f"one value in place of {type}", span_of(scope.file, node), help=f"[{node}]")
+                Diagnostic("IB835", f"one value in place of {type}", span_of(scope.file, node), help=f"[{node}]")
             )
         return tuple(_scalar(type, found, node, scope) for found in values.texts(node, scope))
     return _scalar(type, values.one_text(node, scope), node, scope)

@@ -25,6 +25,7 @@ from imagebuilder.frontends.snap.syntax import parse_file
 from imagebuilder.frontends.snap.text import text
 from imagebuilder.frontends.snap.unused import unused
 
+NAMES = ("IB811", "IB812", "IB813", "IB817", "IB833")
 Given = Mapping[str, tuple[Value | str, Span | None]]
 
 
@@ -52,35 +53,39 @@ class Loader:
             return self._modules[key]
         self._modules[key] = None
         if real not in self._parsed:
-            self._parsed[real] = self._parse(path, source)
+            self._parsed[real] = self._parse(path, source, chain[-1][1] if chain else None)
         file = self._parsed[real]
         if file is not None:
             self._modules[key] = self._evaluate(file, real, given, chain)
         return self._modules[key]
 
-    def _parse(self, path: str, source: str | None) -> File | None:
+    def _parse(self, path: str, source: str | None, place: Span | None) -> File | None:
         try:
-            file, errors = parse_file(path, read(path) if source is None else source)
+            file, errors = parse_file(path, read(path, place) if source is None else source)
         except CompileError as error:
             self.errors += error.diagnostics
             return None
-        self.errors += errors or list(check_header(file))
-        return None if errors else file
+        self.errors += errors
+        if not file.lost:
+            self.errors += check_header(file)
+        file.damaged = bool(errors)
+        return file
 
-    def _evaluate(self, file: File, real: Path, given: Given, chain: tuple[tuple[Path, Span], ...]) -> Module:
+    def _evaluate(self, file: File, real: Path, given: Given, chain: tuple[tuple[Path, Span], ...]) -> Module | None:
         errors: list[Diagnostic] = []
         # Relative paths start beside the name that was given, not beside what a link leads to.
         root = Path(os.path.abspath(file.path)).parent  # noqa: PTH100 - resolve() would follow symbolic links
         scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages())
-        params, broken = parameters(file, scope, given, errors)
+        params, broken = parameters(file, scope, given, errors, chain[-1][1] if chain else None)
         scope = Scope(file.path, root, params, scope.secrets, _NoImages(), frozenset(broken), scope.used)
         errors += _misplaced(file)
         uses = self._uses(file, scope, root, (*chain, (real, Span(file.path, 1))), errors)
         module = Evaluation(scope, uses, errors).run(file.items)
         if not chain and not errors:
             module.unused = tuple(unused(file, scope))
-        self.errors += errors
-        return module
+        # A name may be missing only because the item that declares it could not be read.
+        self.errors += [error for error in errors if not (file.lost and error.code in NAMES)]
+        return None if file.damaged else module
 
     def _uses(
         self, file: File, scope: Scope, root: Path, chain: tuple[tuple[Path, Span], ...], errors: list[Diagnostic]
@@ -141,7 +146,7 @@ class Loader:
                 raise CompileError(Diagnostic("IB816", f"files that use one another: {names}", place, notes))
         if len(self._modules) >= MAX_FILES:
             raise CompileError(Diagnostic("IB852", f"more than {MAX_FILES} files, or files with other values", place))
-        if not Path(target).is_file():
+        if not _is_file(target):
             folder = Path(target).parent
             near = did_you_mean(Path(target).name, [p.name for p in folder.glob("*.snap")]) if folder.is_dir() else ""
             raise CompileError(
@@ -172,8 +177,19 @@ class _NoImages:
     def __call__(self, name: str, place: Span) -> Image:
         raise AssertionError(name)
 
+    def untaken(self) -> _NoImages:
+        return self
 
-def read(path: str) -> str:
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:
+        # A name that is too long, for example: reading it says so.
+        return True
+
+
+def read(path: str, place: Span | None = None) -> str:
     """
     Raises:
         CompileError: the file cannot be read, is too large, or is not UTF-8.
@@ -182,8 +198,9 @@ def read(path: str) -> str:
         with Path(path).open("rb") as file:
             data = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
+        shown = path if len(path) <= 80 else f"{path[:77]}…"
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise CompileError(Diagnostic("IB801", f"cannot read {path!r}: {reason}")) from None
+        raise CompileError(Diagnostic("IB801", f"cannot read {shown!r}: {reason}", place)) from None
     return decode(path, data)
 
 

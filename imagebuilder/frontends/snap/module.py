@@ -7,9 +7,10 @@ taken is still looked at, as far as that is possible without values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice, product
 
 from lark import Token
 
@@ -24,7 +25,7 @@ from imagebuilder.frontends.snap.params import Type
 from imagebuilder.frontends.snap.places import span, span_of
 from imagebuilder.frontends.snap.scope import Known, Scope, Silent
 from imagebuilder.frontends.snap.text import hole, is_word, text
-from imagebuilder.frontends.snap.verbs import FACTORIES, RESERVED, factories, is_factory, verbs
+from imagebuilder.frontends.snap.verbs import FACTORIES, RESERVED, is_factory, verbs
 from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
 
@@ -57,6 +58,13 @@ class Cell:
             cell = cell.parent
         return cell
 
+    def names(self) -> Iterator[str]:
+        """All images that are seen from here."""
+        cell: Cell | None = self
+        while cell is not None:
+            yield from cell.images
+            cell = cell.parent
+
 
 @dataclass(slots=True)
 class Module:
@@ -79,7 +87,7 @@ class Evaluation:
         self._elsewhere: dict[str, Span] = {}
         self._cells = 0
         self._snapshots: dict[str, SnapshotSpec] = {}
-        self._used_images: set[str] = set()
+        self._left: list[tuple[list[Item], Cell]] = []
 
     def run(self, items: list[Item]) -> Module:
         cell = Cell(self._scope)
@@ -90,6 +98,8 @@ class Evaluation:
                 self._make(each, name)
             for snapshot in each.snapshots:
                 self._snapshot(each, snapshot)
+        for left, each in self._left:
+            self._untaken(left, each)
         # As they stand in the file: a matrix is gone through last.
         snapshots = sorted(self._snapshots.values(), key=lambda each: (each.place.line, each.place.column))
         return Module(self._scope.file, cell.made, cell.broken, snapshots)
@@ -110,7 +120,8 @@ class Evaluation:
                         continue
                     taken, left = self._branches(item, cell.scope)
                     self._collect(taken, cell, pending)
-                    self._untaken(left, cell)
+                    self._left.append((left, cell))
+                    self._note_images(left)
                 case Matrix():
                     if item.depth > MAX_DEPTH:
                         self._errors.append(too_deep(file, item))
@@ -149,31 +160,38 @@ class Evaluation:
             rest = rest.otherwise[0]
         raise AssertionError
 
-    def _untaken(self, items: list[Item], cell: Cell) -> None:
+    def _note_images(self, items: list[Item]) -> None:
         waiting = list(items)
         while waiting:
             item = waiting.pop()
+            if isinstance(item, Image):
+                self._elsewhere.setdefault(str(item.name), span(self._scope.file, item.name))
+            elif isinstance(item, When):
+                waiting += [*item.body, *item.otherwise]
+            elif isinstance(item, Matrix):
+                waiting += item.body
+
+    def _untaken(self, items: list[Item], cell: Cell) -> None:
+        waiting = [(item, self._scope_of(cell).untaken()) for item in items]
+        while waiting:
+            item, scope = waiting.pop()
             match item:
                 case Image() | Snapshot():
-                    if isinstance(item, Image):
-                        self._elsewhere[str(item.name)] = span(self._scope.file, item.name)
                     with self._noting():
-                        self._check_source(item, cell)
-                    self._check_statements(item.body, cell)
+                        if isinstance(item, Snapshot):
+                            scope.check(item.name)
+                        blocks.check_source(item.source, scope)
+                    self._errors += blocks.problems(item.body, scope)
                 case When():
                     with self._noting():
-                        holds(item.condition, cell.scope)
-                    waiting += item.body
-                    waiting += item.otherwise
-
-    def _check_source(self, item: Image | Snapshot, cell: Cell) -> None:
-        if is_factory(item.source.name, len(item.source.arguments)):
-            verb = factories()[str(item.source.name)]
-            blocks.bind_and_check(item.source, verb, cell.scope)
+                        holds(item.condition, scope)
+                    waiting += [(each, scope) for each in (*item.body, *item.otherwise)]
+                case Matrix():
+                    for inner in islice(self._expand(item, scope), 1):
+                        waiting += [(each, inner) for each in item.body]
 
     def _check_statements(self, statements: list[Statement], cell: Cell) -> None:
-        for error in blocks.problems(statements, cell.scope):
-            self._errors.append(error)
+        self._errors += blocks.problems(statements, self._scope_of(cell))
 
     def _expand(self, item: Matrix, scope: Scope) -> Iterator[Scope]:
         axes: dict[str, tuple[Span, tuple[str, ...]]] = {}
@@ -302,13 +320,7 @@ class Evaluation:
             except Invalid as error:
                 raise CompileError(error.at(place)) from None
             if name in self._snapshots:
-                help = "a matrix needs its parameters in the name" if cell.parent else ""
-                first = self._snapshots[name].place
-                raise CompileError(
-                    Diagnostic(
-                        "IB814", f"the snapshot {name!r} is defined twice", place, (Note("first here", first),), help
-                    )
-                )
+                raise CompileError(self._same_snapshot(name, place, cell))
         except Silent:
             name = ""
         except CompileError as error:
@@ -326,37 +338,43 @@ class Evaluation:
             self._errors += error.diagnostics
             self._check_statements(item.body, cell)
 
+    def _same_snapshot(self, name: str, place: Span, cell: Cell) -> Diagnostic:
+        first = self._snapshots[name].place
+        if first != place or cell.parent is None:
+            return twice(f"the snapshot {name!r}", place, first)
+        axes = [axis for axis in cell.scope.params if axis not in self._scope.params]
+        parted = name + (":" if ":" not in name else "-") + "-".join(f"{{{axis}}}" for axis in axes)
+        message = f"several cells of the matrix make the snapshot {name!r}"
+        return Diagnostic("IB814", message, place, help=f'its parameters belong into the name: "{parted}"')
+
     def _scope_of(self, cell: Cell) -> Scope:
         return replace(cell.scope, images=_Seen(self, cell))
 
     def _base(self, source: Source, cell: Cell, name: str) -> fluent.Image:
         return blocks.base(source, self._scope_of(cell), name)
 
-    def image(self, cell: Cell, name: str, place: Span) -> fluent.Image:
+    def image(self, cell: Cell, name: str, place: Span, taken: bool) -> fluent.Image:
+        """The image of a name; ``taken`` is whether the statement that asks is carried out."""
         alias, dot, inner = name.partition(".")
-        if dot:
+        if dot and alias.isidentifier() and inner.isidentifier():
             return self._imported(alias, inner, place)
         home = cell.home(name)
         if home is not None:
-            self._used_images.add(name)
             if name in home.made:
                 return home.made[name]
             raise Silent
         if name in self._elsewhere:
+            if not taken:
+                raise Silent
             note = Note("it is here, in a branch that is not taken", self._elsewhere[name])
             raise CompileError(Diagnostic("IB812", f"no image {name!r} with these parameters", place, (note,)))
-        known = [*cell.images, *(cell.parent.images if cell.parent else ()), *FACTORIES]
+        known = [*cell.names(), *FACTORIES]
         hint = did_you_mean(name, known)
-        if not hint and name in verbs():
+        if name in verbs():
             hint = f"{name} is an operation; an image starts from {', '.join(FACTORIES)} or a named image"
-        raise CompileError(
-            Diagnostic(
-                "IB812",
-                f"no image {name!r}",
-                place,
-                help=hint or f"an image of a registry is `base {name}:TAG`, or stands in quotes",
-            )
-        )
+        elif not hint and name in self._uses:
+            hint = f"it is an imported file; one of its images is {name}.NAME"
+        raise CompileError(Diagnostic("IB812", f"no image {name!r}", place, help=hint or _registry(name)))
 
     def _imported(self, alias: str, name: str, place: Span) -> fluent.Image:
         if alias not in self._uses:
@@ -381,9 +399,18 @@ class _Seen:
 
     evaluation: Evaluation
     cell: Cell
+    taken: bool = True
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.cell.home(name) is not None
 
     def __call__(self, name: str, place: Span) -> fluent.Image:
-        return self.evaluation.image(self.cell, name, place)
+        return self.evaluation.image(self.cell, name, place, self.taken)
+
+    def untaken(self) -> _Seen:
+        return replace(self, taken=False)
+
+
+def _registry(name: str) -> str:
+    tagged = name if re.search(r"[:@]", name) else f"{name}:TAG"
+    return f"one of a registry is written: from base {tagged}, or in quotes in copy_from"

@@ -150,11 +150,17 @@ Item: TypeAlias = "Header | Use | Param | Secret | Image | Snapshot | Matrix | W
 
 @dataclass(slots=True)
 class File:
-    """``text`` is the normalised source; places in the tree are places in it."""
+    """``text`` is the normalised source; places in the tree are places in it.
+
+    ``damaged`` says that something could not be read, ``lost`` that whole items could not, so that any
+    name may be missing.
+    """
 
     path: str
     text: str
     items: list[Item] = field(default_factory=list)
+    damaged: bool = False
+    lost: bool = False
 
 
 def deepest(parts: list[Statement] | list[Item]) -> int:

@@ -37,6 +37,8 @@ def size(text: str) -> int:
         hint = "a number with its unit, such as 4GiB or 512MiB"
         if re.fullmatch(r"[0-9.]+", text):
             hint = f"with its unit: {text}GiB, for example"
+        elif near := re.fullmatch(r"([0-9.]+) *([kmgt])i?b?", text.lower()):
+            hint = f"did you mean '{near[1]}{near[2].upper()}iB'?"
         raise Invalid("IB830", f"not a size: {text!r}", hint)
     return round(float(match[1]) * UNITS[match[2]])
 
@@ -54,7 +56,9 @@ def _int(text: str) -> Scalar:
 def boolean(text: str) -> bool:
     """Raises: Invalid: it is neither ``true`` nor ``false``."""
     if text not in ("true", "false"):
-        raise Invalid("IB830", f"not a bool: {text!r}", "true or false")
+        near = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+        hint = near.get(text.lower(), text.lower())
+        raise Invalid("IB830", f"not a bool: {text!r}", "true or false" if hint == text else f"did you mean '{hint}'?")
     return text == "true"
 
 
@@ -99,6 +103,22 @@ class Type:
                 raise Invalid("IB831", f"{text!r} is not among the choices", hint)
             return text
         return SCALARS[self.item if self.is_list else self.name](text)
+
+    def meets(self, other: Type) -> bool:
+        """Whether some value of the type is also one of the other, or one of its items."""
+        if self.name == "one of":
+            return any(other.takes(choice) for choice in self.choices)
+        if other.name == "one of":
+            return any(self.takes(choice) for choice in other.choices)
+        mine, theirs = (each.item if each.is_list else each.name for each in (self, other))
+        return mine == theirs or "string" in (mine, theirs)
+
+    def takes(self, text: str) -> bool:
+        try:
+            self.scalar(text)
+        except Invalid:
+            return False
+        return True
 
     def __str__(self) -> str:
         if self.name == "one of":

@@ -30,6 +30,10 @@ class Images(Protocol):
         """
         ...
 
+    def untaken(self) -> Images:
+        """The same for a statement that is only looked at: an image of any branch will do."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -58,7 +62,12 @@ class Scope:
     def inner(self, params: Mapping[str, Known]) -> Scope:
         return replace(self, params={**self.params, **params})
 
+    def untaken(self) -> Scope:
+        """The same for statements that are only looked at."""
+        return replace(self, images=self.images.untaken())
+
     def param(self, name: str, place: Span) -> Known:
+        name = str(name)
         self.used.add(name)
         if name in self.params:
             return self.params[name]

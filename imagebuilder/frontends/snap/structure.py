@@ -8,7 +8,7 @@ else is still parted into statements, each of which is then parsed alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from imagebuilder.diagnostics import Diagnostic, Note, Span
@@ -29,19 +29,31 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+MAX_ERRORS = 50
 _PAIRS = {"{": "}", "[": "]", "(": ")"}
 _TOP = re.compile(r"(?:use|param|secret|image|snapshot|matrix)[ \t]+[^\s=]")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_HEADS = ("image", "snapshot", "matrix", "when", "else")
 _LINE_OF_A_LIST = re.compile(r"[ \t]*(?P<word>[A-Za-z_]\w*)(?=[ \t]+[^\s,\]#]|[ \t]*\{)")
 
 
 @dataclass(slots=True)
 class Chunk:
-    """A statement, or the head of a block: ``text[begin:end]``. ``body`` is None where it has no block."""
+    """A statement, or the head of a block: ``text[begin:end]``.
+
+    ``body`` is None where it has no block, and ``close`` is where that ends.
+    ``damaged`` is one whose mistake is known already.
+    """
 
     begin: int
     end: int
     body: list[Chunk] | None = None
     damaged: bool = False
+    close: int = -1
+
+    def word(self, text: str) -> str:
+        found = _WORD.match(text, self.begin, self.end)
+        return found[0] if found else ""
 
 
 @dataclass(slots=True)
@@ -96,6 +108,10 @@ class Structure:
             at = end
         self._end()
 
+    def _error(self, error: Diagnostic) -> None:
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(error)
+
     def _start(self, at: int) -> None:
         self._begin, self._last, self._damaged = at, at, False
         if len(self._stack) > 1 and _TOP.match(self._text, at) and self._lines.column(at) == 1:
@@ -103,6 +119,8 @@ class Structure:
             self._begin = self._last = at
 
     def _open(self, char: str, at: int) -> None:
+        if char == "{" and self._text.startswith(("when", "else"), self._begin):
+            self._end_condition(at)
         if char == "{" and self._stack[-1].char in ("", "{"):
             chunk = Chunk(self._begin, self._last, [], self._damaged)
             self._stack[-1].chunks.append(chunk)
@@ -112,11 +130,31 @@ class Structure:
         else:
             self._stack.append(_Open(char, at))
 
+    def _end_condition(self, at: int) -> None:
+        """A block begins: the brackets of the condition before it should be closed."""
+        note = Note("the block begins here", self._lines.span(at, at + 1))
+        while self._stack[-1].char in ("(", "["):
+            self._damaged = True
+            self._unclosed(self._stack.pop(), note)
+
+    def _unclosed(self, opener: _Open, note: Note) -> None:
+        if not opener.excused:
+            place = self._lines.span(opener.at, opener.at + 1)
+            help = f"add the {_PAIRS[opener.char]!r}"
+            self._error(Diagnostic("IB806", f"a {opener.char!r} that is never closed", place, (note,), help))
+
     def _close(self, char: str, at: int) -> None:
+        top = self._stack[-1]
+        guess = len(self.errors) < MAX_ERRORS and char == "}" and top.char in ("", "{") and self._begins_line(at)
+        if guess and self._close_by_indentation(at):
+            return
         top = self._stack[-1]
         if _PAIRS.get(top.char) == char:
             if char == "}" and top.char == "{":
                 self._finish()
+                below = self._stack[-2]
+                if below.char in ("", "{") and below.chunks:
+                    below.chunks[-1].close = at
             self._stack.pop()
             self._last = at + 1
             return
@@ -136,7 +174,59 @@ class Structure:
             if top.char in ("[", "(")
             else ()
         )
-        self.errors.append(Diagnostic("IB807", f"a {char!r} that closes nothing", self._lines.span(at, at + 1), note))
+        self._error(Diagnostic("IB807", f"a {char!r} that closes nothing", self._lines.span(at, at + 1), note))
+
+    def _begins_line(self, at: int) -> bool:
+        return not self._text[self._lines.start(at) : at].strip(" \t")
+
+    def _close_by_indentation(self, at: int) -> bool:
+        """Whether a '}' at a line's start belongs to a block whose '{' is missing; gives up inner blocks before."""
+        width = self._lines.column(at)
+        top = self._stack[-1]
+        if top.char and self._indentation(top.at) > width:
+            below = [
+                i for i, each in enumerate(self._stack) if each.char == "{" and self._indentation(each.at) == width
+            ]
+            if below:
+                self._finish()
+                self._unclosed_until(below[-1] + 1, at)
+            return False
+        if top.char and self._indentation(top.at) == width:
+            return False
+        self._finish()
+        index = next(
+            (
+                i
+                for i in range(len(top.chunks) - 1, -1, -1)
+                if self._indentation(top.chunks[i].begin) <= width and top.chunks[i].word(self._text) in _HEADS
+            ),
+            -1,
+        )
+        head = top.chunks[index] if index >= 0 else None
+        if head is None or (head.body is not None and top.char):
+            return False
+        place = self._lines.span(at, at + 1)
+        if head.body is None:
+            head.body = []
+            if not head.damaged:
+                self._error(self.missing_brace(head, (Note("the block ends here", place),)))
+        else:
+            note = Note("the block was closed here", self._lines.span(head.close, head.close + 1))
+            self._error(Diagnostic("IB807", "a '}' that closes nothing", place, (note,)))
+        head.body += top.chunks[index + 1 :]
+        del top.chunks[index + 1 :]
+        head.close = at
+        return True
+
+    def missing_brace(self, head: Chunk, notes: tuple[Note, ...] = ()) -> Diagnostic:
+        place = self._lines.span(head.end - 1, head.end)
+        return Diagnostic("IB808", f"the '{{' after {head.word(self._text)!r} is missing", place, notes, "add it here")
+
+    def _indentation(self, at: int) -> int:
+        """The column at which the line's text begins."""
+        start = self._lines.start(at)
+        line = self._text[start : at + 1]
+        return len(line) - len(line.lstrip(" \t")) + 1
 
     def _newline(self, end: int) -> None:
         if self._stack[-1].char in ("", "{"):
@@ -160,13 +250,7 @@ class Structure:
                 if len(self._stack) > 1 and self._stack[-2].char in ("", "{"):
                     self._finish_in(self._stack[-2])
             self._stack.pop()
-            place = self._lines.span(top.at, top.at + 1)
-            if not top.excused:
-                self.errors.append(
-                    Diagnostic(
-                        "IB806", f"a {top.char!r} that is never closed", place, (note,), f"add the {_PAIRS[top.char]!r}"
-                    )
-                )
+            self._unclosed(top, note)
         self._begin = -1
 
     def _unclosed_quote(self, quote: str, at: int) -> int:
@@ -181,9 +265,7 @@ class Structure:
             if quote == '"'
             else "a text with an apostrophe stands in double quotes"
         )
-        self.errors.append(
-            Diagnostic("IB806", "a quote that is not closed in its line", self._lines.span(at, end), help=help)
-        )
+        self._error(Diagnostic("IB806", "a quote that is not closed in its line", self._lines.span(at, end), help=help))
         return end
 
     def _block(self, quotes: str, at: int) -> int:
@@ -191,7 +273,7 @@ class Structure:
         if end >= 0:
             return end + 3
         self._damaged = True
-        self.errors.append(
+        self._error(
             Diagnostic(
                 "IB806",
                 f"{quotes} that is never closed",
@@ -214,12 +296,7 @@ class Structure:
             at = len(self._text.rstrip())
             top = self._stack[-1]
             note = Note("the file ends here", self._lines.span(max(at - 1, 0), max(at, 1)))
-            place = self._lines.span(top.at, top.at + 1)
-            self.errors.append(
-                Diagnostic(
-                    "IB806", f"a {top.char!r} that is never closed", place, (note,), f"add the {_PAIRS[top.char]!r}"
-                )
-            )
+            self._unclosed(top, note)
         while self._stack:
             if self._stack[-1].char in ("", "{"):
                 self._finish()
@@ -238,25 +315,19 @@ class Lines:
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._length = len(text)
 
+    def start(self, at: int) -> int:
+        """Where the line begins."""
+        return self._starts[self._line(at)]
+
     def column(self, at: int) -> int:
-        return at - self._starts[self._line(at)] + 1
+        return at - self.start(at) + 1
 
     def span(self, begin: int, end: int) -> Span:
-        begin = min(begin, self._length)
-        first, last = self._line(begin), self._line(max(begin, end))
-        return Span(
-            self._file, first + 1, begin - self._starts[first] + 1, last + 1, max(end, begin) - self._starts[last] + 1
-        )
+        """The place of ``text[begin:end]``, of one character at least; a line's end counts as one of its own."""
+        begin = max(0, min(begin, self._length - 1))
+        end = max(end, begin + 1)
+        first, last = self._line(begin), self._line(end - 1)
+        return Span(self._file, first + 1, begin - self._starts[first] + 1, last + 1, end - self._starts[last] + 1)
 
     def _line(self, at: int) -> int:
-        from bisect import bisect_right
-
         return bisect_right(self._starts, at) - 1
-
-
-def walk(chunks: list[Chunk]) -> Iterator[Chunk]:
-    waiting = list(reversed(chunks))
-    while waiting:
-        chunk = waiting.pop()
-        yield chunk
-        waiting += reversed(chunk.body or [])

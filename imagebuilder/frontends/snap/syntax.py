@@ -8,19 +8,22 @@ also what an editor needs while somebody types.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from imagebuilder.diagnostics import CompileError, Diagnostic, Span
+from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.frontends.snap import complaints
+from imagebuilder.frontends.snap.complaints import FOREIGN, ITEMS, OPERATIONS, Stuck
 from imagebuilder.frontends.snap.grammar import parse
-from imagebuilder.frontends.snap.nodes import File, Image, Item, Matrix, Snapshot, Statement, When, deepest
-from imagebuilder.frontends.snap.structure import Chunk, Lines, Structure
+from imagebuilder.frontends.snap.nodes import Call, File, Image, Item, Matrix, Snapshot, When, deepest
+from imagebuilder.frontends.snap.structure import MAX_ERRORS, Chunk, Lines, Structure
 from imagebuilder.frontends.snap.verbs import verbs
 
-ITEMS = ("snap", "use", "param", "secret", "image", "snapshot", "matrix", "when")
-MAX_ERRORS = 50
+WHENS = ("when", "else")
+ELSE = "it follows the '}' on the same line: } else {"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def normalised(text: str) -> str:
@@ -48,23 +51,18 @@ def parse_file(path: str, text: str) -> tuple[File, list[Diagnostic]]:
         if not reader.errors:
             # The two readings disagree; the parser is right.
             at = error.pos_in_stream if error.pos_in_stream is not None else len(text) - 1
-            reader.errors.append(
-                complaints.at(path, text, Lines(path, text), at, at + 1, _expected(error), "statement")
-            )
-        return File(path, text, items), sorted(reader.errors, key=_position)[:MAX_ERRORS]
-
-
-def _position(error: Diagnostic) -> tuple[int, int]:
-    place = error.place
-    return (place.line, place.column) if isinstance(place, Span) else (0, 0)
+            place = Lines(path, text).span(at, at + 1)
+            reader.errors.append(Diagnostic("IB808", "what stands here does not fit", place))
+        return File(path, text, items, lost=reader.lost), reader.errors[:MAX_ERRORS]
 
 
 def _check_characters(path: str, text: str) -> None:
-    for index, char in enumerate(text):
-        if (char < " " and char not in "\n\t\f") or "\ud800" <= char <= "\udfff" or char == "\x7f":
-            what = f"a control character (U+{ord(char):04X})" if char < " " or char == "\x7f" else "a lone surrogate"
-            place = Lines(path, text).span(index, index + 1)
-            raise CompileError(Diagnostic("IB802", what, place, help=f"in a string it is written \\u{{{ord(char):x}}}"))
+    if (match := _CONTROL.search(text)) is not None:
+        point = ord(match[0])
+        what = "a lone surrogate" if point >= 0xD800 else f"a control character (U+{point:04X})"
+        help = "" if point >= 0xD800 else f"in a string it is written \\u{{{point:x}}}"
+        place = Lines(path, text).span(match.start(), match.end())
+        raise CompileError(Diagnostic("IB802", what, place, help=help))
 
 
 class _Reader:
@@ -73,91 +71,116 @@ class _Reader:
     def __init__(self, path: str, text: str) -> None:
         self._path, self._text = path, text
         self._lines = Lines(path, text)
-        structure = Structure(path, text, frozenset((*ITEMS, *verbs())))
-        self.errors = list(structure.errors)
-        self._chunks = structure.chunks
+        self._structure = Structure(path, text, frozenset((*ITEMS, *verbs())))
+        self.errors = list(self._structure.errors)
+        self.lost = False
 
     def items(self) -> list[Item]:
-        return self._read(self._chunks, "head_item")
+        return self._read(self._structure.chunks, "head_item")
 
     def _read(self, chunks: list[Chunk], start: str, depth: int = 0) -> list[Any]:
         found: list[Any] = []
         open_when: When | None = None
-        for chunk in chunks:
-            if len(self.errors) >= MAX_ERRORS:
-                break
-            head = self._text[chunk.begin : chunk.end]
-            word = head.split(None, 1)[0] if head.split() else ""
-            node = None if chunk.damaged else self._parse(chunk, start)
-            inner = self._inner(node, word, start)
-            if chunk.body is not None and not chunk.damaged and node is not None and inner is None:
-                place = self._lines.span(chunk.begin, chunk.end)
-                self.errors.append(
-                    Diagnostic(
-                        "IB808", f"a block after {word!r}", place, help="image, snapshot, matrix and when have one"
-                    )
-                )
-            body = (
-                self._read(chunk.body, inner or "head_stmt", depth + 1)
-                if chunk.body is not None and depth < 100
-                else []
-            )
-            if word == "else":
-                if open_when is None and not chunk.damaged:
-                    place = self._lines.span(chunk.begin, chunk.begin + 4)
-                    self.errors.append(
-                        Diagnostic(
-                            "IB808", "an `else` without a `when`", place, help="it follows the '}' on the same line"
-                        )
-                    )
-                elif open_when is not None:
-                    if isinstance(node, When):
-                        node.body = body
-                        open_when.otherwise = [node]
-                        open_when = node
-                    else:
-                        open_when.otherwise = body
-                        open_when = None
+        before: Chunk | None = None
+        index = 0
+        while index < len(chunks) and len(self.errors) < MAX_ERRORS:
+            chunk = chunks[index]
+            word = chunk.word(self._text)
+            if start == "head_item" and word in OPERATIONS and not chunk.damaged:
+                index = self._astray(chunks, index)
                 continue
-            open_when = None
+            index += 1
+            mistakes = len(self.errors)
+            if start == "head_stmt" and chunk.body is not None and word in FOREIGN:
+                self._no_block(chunk, word)
+                chunk.damaged = True
+            node = None if chunk.damaged else self._parse(chunk, start)
+            if chunk.body is not None and isinstance(node, Call):
+                self._no_block(chunk, word)
+                node = None
+            self.lost = self.lost or (node is None and start == "head_item" and word != "else")
+            if word == "else" and open_when is None and (before is None or before.word(self._text) not in WHENS):
+                if not chunk.damaged:
+                    place = self._lines.span(chunk.begin, chunk.begin + len(word))
+                    self.errors.append(Diagnostic("IB808", "an `else` without a `when`", place, help=ELSE))
+                before = chunk
+                continue
+            inner = "head_stmt" if start == "head_stmt" or word in ("image", "snapshot") else "head_item"
+            body = self._read(chunk.body, inner, depth + 1) if chunk.body is not None and depth < 100 else []
+            if word == "else":
+                if len(self.errors) == mistakes and before is not None and not chunk.damaged:
+                    self._check_else(chunk, before)
+                open_when = self._add_branch(node, body, open_when)
+                before = chunk
+                continue
+            open_when, before = None, chunk
             if node is None:
                 continue
+            if isinstance(node, When | Matrix) and chunk.body is None:
+                following = chunks[index].word(self._text) if index < len(chunks) else ""
+                if start == "head_stmt" or following not in OPERATIONS:
+                    self._blockless(chunk, word)
             if isinstance(node, When):
-                if chunk.body is None:
-                    self._blockless(chunk, "when")
-                node.body = body
                 open_when = node
-            elif isinstance(node, Image | Snapshot | Matrix):
-                if isinstance(node, Matrix) and chunk.body is None:
-                    self._blockless(chunk, "matrix")
+            if isinstance(node, Image | Snapshot | Matrix | When):
                 node.body = body
-            if hasattr(node, "body"):
-                node.depth = deepest(node.body) + 1
+                node.depth = deepest(body) + 1
             found.append(node)
         return found
 
+    def _astray(self, chunks: list[Chunk], index: int) -> int:
+        """Operations among a file's items: one diagnostic for all that stand together. The index of what follows."""
+        first, head = chunks[index], chunks[index - 1] if index else None
+        if head is not None and head.body is None and head.word(self._text) in ("image", "snapshot", "matrix", "when"):
+            if not head.damaged:
+                self.errors.append(self._structure.missing_brace(head))
+        else:
+            self.errors.append(complaints.outside(first.word(self._text), self._lines, first.begin))
+        while index < len(chunks) and (chunks[index].word(self._text) in (*OPERATIONS, "when", "else")):
+            index += 1
+        return index
+
+    def _check_else(self, chunk: Chunk, before: Chunk) -> None:
+        if before.close >= 0 and "\n" in self._text[before.close : chunk.begin]:
+            place = self._lines.span(chunk.begin, chunk.begin + len("else"))
+            self.errors.append(Diagnostic("IB808", "an `else` that begins a line", place, help=ELSE))
+        elif chunk.body is None:
+            self._blockless(chunk, "else")
+
+    def _add_branch(self, node: Any, body: Any, when: When | None) -> When | None:
+        """Adds what follows `else`; the `when` that a further branch belongs to."""
+        if when is None:
+            return None
+        when.otherwise = [node] if isinstance(node, When) else body
+        if not isinstance(node, When):
+            return None
+        node.body = body
+        node.depth = deepest(body) + 1
+        return node
+
+    def _no_block(self, chunk: Chunk, word: str) -> None:
+        place = self._lines.span(chunk.begin, chunk.end)
+        if word in ITEMS:
+            self.errors.append(complaints.inside(word, self._lines, chunk.begin))
+            return
+        help = "image, snapshot, matrix and when have one"
+        if word in FOREIGN:
+            place = self._lines.span(chunk.begin, chunk.begin + len(word))
+            help = FOREIGN[word]
+        self.errors.append(Diagnostic("IB808", f"a block after {word!r}", place, help=help))
+
     def _blockless(self, chunk: Chunk, word: str) -> None:
         place = self._lines.span(chunk.begin, chunk.end)
-        self.errors.append(Diagnostic("IB808", f"{word} without a block", place, help="{ … } on the same line"))
-
-    def _inner(self, node: Item | Statement | None, word: str, start: str) -> str | None:
-        """How the statements of a block are read."""
-        if isinstance(node, Image | Snapshot) or (node is None and word in ("image", "snapshot")):
-            return "head_stmt"
-        if isinstance(node, Matrix) or (node is None and word == "matrix"):
-            return "head_item"
-        return start if isinstance(node, When) or word in ("when", "else") else None
+        help = "a block in braces follows on the same line: { … }"
+        self.errors.append(Diagnostic("IB808", f"{word} without a block", place, help=help))
 
     def _parse(self, chunk: Chunk, start: str) -> Any:
         try:
             return parse(self._text, start, chunk.begin, chunk.end)
         except UnexpectedInput as error:
-            at, end = _where(error, chunk)
-            kind = "item" if start == "head_item" else "statement"
+            at, _ = _where(error, chunk)
             self.errors.append(
-                complaints.at(
-                    self._path, self._text, self._lines, at, end, _expected(error), kind, chunk.begin, chunk.end
-                )
+                complaints.about(self._text, self._lines, Stuck(chunk.begin, at, chunk.end, _expected(error)), start)
             )
             return None
 

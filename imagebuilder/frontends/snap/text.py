@@ -184,8 +184,8 @@ def _hole_text(token: Token, match: re.Match[str], offset: int, lookup: Lookup, 
                 "IB823",
                 f"${{{name}}} in a text that interpolates parameters",
                 place,
-                help=f'for the shell\'s or the image\'s own variable use \'…\' or """…""", or $"…" in env and label;'
-                f' for a dollar sign before the parameter, "\\${{{name}}}"',
+                help=f'of the image: $"${{{name}}}"; of the shell: \'${{{name}}}\' or a block of """; '
+                f'a dollar sign and the parameter: "\\${{{name}}}"',
             )
         )
     return lookup(name, place)

@@ -41,7 +41,7 @@ def value(parameter: Parameter, node: Node, scope: Scope) -> Any:
             return _choice(parameter, node, scope)
         case "texts" | "paths" | "argv":
             if parameter.kind == "argv" and not isinstance(node, ListNode) and not _names_list(node, scope):
-                help = f"give a list: [{', '.join(repr(part) for part in one_text(node, scope).split())}]"
+                help = f"give a list: [{', '.join(one_text(node, scope).split())}]"
                 raise CompileError(
                     Diagnostic("IB835", "one text in place of a list of words", span_of(scope.file, node), help=help)
                 )
