@@ -95,6 +95,8 @@ def _ended(statement: str, head: str, expected: frozenset[str]) -> _Found:
         wanted = "a list in brackets"
     elif statement == "secret":
         wanted = "a name"
+    elif last == "=":
+        wanted = "a value"
     else:
         wanted = next((name for terminal, name in _NAMES.items() if terminal in expected), "something")
     return f"the statement ends where {wanted} should follow", "", 1
@@ -246,6 +248,7 @@ def _first_word(word: str, start: str, lines: Lines, begin: int) -> Diagnostic:
     place = lines.span(begin, begin + max(1, len(word)))
     found = re.match(r"[A-Za-z_]\w*", word)
     name = found[0] if found else ""
+    whole = re.match(r"[\w-]*", word)
     if word[0] in _TYPOGRAPHIC or (not word[0].isprintable() and not name):
         message, help, width = _character(word[0], "", word, False) or (f"not a word: {word!a}", "", len(word))
         return Diagnostic("IB808", message, lines.span(begin, begin + width), help=help)
@@ -261,13 +264,16 @@ def _first_word(word: str, start: str, lines: Lines, begin: int) -> Diagnostic:
     if name in OPERATIONS:
         help = f"a blank follows the operation: {name} …"
         return Diagnostic("IB808", f"text glued to {name!r}: {word[:60]!r}", place, help=help)
-    help = did_you_mean(name or word, [*OPERATIONS, "when"]) or "a statement begins with an operation, such as env"
+    help = (
+        did_you_mean(whole[0] if whole else word, [*OPERATIONS, "when"])
+        or "a statement begins with an operation, such as env"
+    )
     return Diagnostic("IB810", f"not an operation: {word[:60]!r}", place, help=help)
 
 
 def _shown(rest: str) -> str:
     string = re.match(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', rest)
-    found = string[0] if string else re.split(r"[\s,;]", rest, maxsplit=1)[0] or rest[0]
+    found = string[0] if string else re.split(r"[\s,;\])]", rest, maxsplit=1)[0] or rest[0]
     return found[:60]
 
 

@@ -201,13 +201,16 @@ def read(path: str, place: Span | None = None) -> str:
         shown = path if len(path) <= 80 else f"{path[:77]}…"
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise CompileError(Diagnostic("IB801", f"cannot read {shown!r}: {reason}", place)) from None
-    return decode(path, data)
+    return decode(path, data, place)
 
 
-def decode(path: str, data: bytes) -> str:
+def decode(path: str, data: bytes, place: Span | None = None) -> str:
+    """``place`` is the `use` that asks for the file."""
     if len(data) > MAX_SIZE:
         raise CompileError(
-            Diagnostic("IB803", f"{path!r} has more than {MAX_SIZE:,} bytes", help="`use` parts a spec into files")
+            Diagnostic(
+                "IB803", f"{path!r} has more than {MAX_SIZE:,} bytes", place, help="`use` parts a spec into files"
+            )
         )
     try:
         return data.decode()

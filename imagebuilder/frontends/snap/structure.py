@@ -30,7 +30,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 MAX_ERRORS = 50
-_PAIRS = {"{": "}", "[": "]", "(": ")"}
+# A brace inside of a statement, where it means nothing, is kept as "{ ".
+_PAIRS = {"{": "}", "[": "]", "(": ")", "{ ": "}"}
 _TOP = re.compile(r"(?:use|param|secret|image|snapshot|matrix)[ \t]+[^\s=]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _HEADS = ("image", "snapshot", "matrix", "when", "else")
@@ -51,6 +52,10 @@ class Chunk:
     damaged: bool = False
     close: int = -1
 
+    def word_end(self, text: str) -> str:
+        """What follows the first word."""
+        return text[self.begin + len(self.word(text))]
+
     def word(self, text: str) -> str:
         found = _WORD.match(text, self.begin, self.end)
         return found[0] if found else ""
@@ -69,9 +74,9 @@ class _Open:
 class Structure:
     """``chunks`` are the items of the file, ``errors`` the brackets and quotes that do not match."""
 
-    def __init__(self, file: str, text: str, keywords: frozenset[str]) -> None:
+    def __init__(self, file: str, text: str, items: frozenset[str], operations: frozenset[str]) -> None:
         self.errors: list[Diagnostic] = []
-        self._file, self._text, self._keywords = file, text, keywords
+        self._text, self._items, self._keywords = text, items, items | operations
         self._lines = Lines(file, text)
         self._stack: list[_Open] = [_Open("", 0)]
         self._begin = -1
@@ -121,6 +126,8 @@ class Structure:
     def _open(self, char: str, at: int) -> None:
         if char == "{" and self._text.startswith(("when", "else"), self._begin):
             self._end_condition(at)
+        if char == "{" and self._is_statement():
+            char = "{ "
         if char == "{" and self._stack[-1].char in ("", "{"):
             chunk = Chunk(self._begin, self._last, [], self._damaged)
             self._stack[-1].chunks.append(chunk)
@@ -129,6 +136,10 @@ class Structure:
             self._begin = -1
         else:
             self._stack.append(_Open(char, at))
+
+    def _is_statement(self) -> bool:
+        word = _WORD.match(self._text, self._begin)
+        return word is not None and word[0] in self._keywords and word[0] not in self._items
 
     def _end_condition(self, at: int) -> None:
         """A block begins: the brackets of the condition before it should be closed."""
@@ -141,7 +152,7 @@ class Structure:
         if not opener.excused:
             place = self._lines.span(opener.at, opener.at + 1)
             help = f"add the {_PAIRS[opener.char]!r}"
-            self._error(Diagnostic("IB806", f"a {opener.char!r} that is never closed", place, (note,), help))
+            self._error(Diagnostic("IB806", f"a {opener.char[0]!r} that is never closed", place, (note,), help))
 
     def _close(self, char: str, at: int) -> None:
         top = self._stack[-1]
@@ -235,7 +246,7 @@ class Structure:
         # A list that goes on into what reads as a statement was not closed.
         line = _LINE_OF_A_LIST.match(self._text, end)
         if line and line["word"] in self._keywords:
-            first = next(i for i, each in enumerate(self._stack) if i and each.char in ("[", "("))
+            first = next(i for i, each in enumerate(self._stack) if i and each.char in ("[", "(", "{ "))
             self._unclosed_until(first, line.start("word"))
 
     def _unclosed_until(self, height: int, at: int) -> None:
@@ -259,7 +270,7 @@ class Structure:
         self._damaged = True
         for each in self._stack:
             # The quote swallowed what may have closed it.
-            each.excused = each.excused or each.char in ("[", "(")
+            each.excused = each.excused or each.char in ("[", "(", "{ ")
         help = (
             "a text of several lines stands in three quotes"
             if quote == '"'

@@ -13,13 +13,25 @@ from typing import Any
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.diagnostics import CompileError, Diagnostic, did_you_mean
 from imagebuilder.frontends.snap import complaints
 from imagebuilder.frontends.snap.complaints import FOREIGN, ITEMS, OPERATIONS, Stuck
 from imagebuilder.frontends.snap.grammar import parse
-from imagebuilder.frontends.snap.nodes import Call, File, Image, Item, Matrix, Snapshot, When, deepest
+from imagebuilder.frontends.snap.nodes import (
+    Call,
+    File,
+    Header,
+    Image,
+    Item,
+    Matrix,
+    Param,
+    Secret,
+    Snapshot,
+    Use,
+    When,
+    deepest,
+)
 from imagebuilder.frontends.snap.structure import MAX_ERRORS, Chunk, Lines, Structure
-from imagebuilder.frontends.snap.verbs import verbs
 
 WHENS = ("when", "else")
 ELSE = "it follows the '}' on the same line: } else {"
@@ -71,7 +83,7 @@ class _Reader:
     def __init__(self, path: str, text: str) -> None:
         self._path, self._text = path, text
         self._lines = Lines(path, text)
-        self._structure = Structure(path, text, frozenset((*ITEMS, *verbs())))
+        self._structure = Structure(path, text, frozenset(ITEMS), OPERATIONS)
         self.errors = list(self._structure.errors)
         self.lost = False
 
@@ -82,6 +94,7 @@ class _Reader:
         found: list[Any] = []
         open_when: When | None = None
         before: Chunk | None = None
+        strange = closed = False
         index = 0
         while index < len(chunks) and len(self.errors) < MAX_ERRORS:
             chunk = chunks[index]
@@ -90,30 +103,45 @@ class _Reader:
                 index = self._astray(chunks, index)
                 continue
             index += 1
+            if strange and start == "head_item" and word not in ITEMS and not did_you_mean(word, ITEMS):
+                continue
+            strange = False
             mistakes = len(self.errors)
-            if start == "head_stmt" and chunk.body is not None and word in FOREIGN:
-                self._no_block(chunk, word)
-                chunk.damaged = True
+            if start == "head_stmt" and not chunk.damaged:
+                if chunk.body is not None and word in FOREIGN:
+                    self._no_block(chunk, word)
+                    chunk.damaged = True
+                elif word in ITEMS and word != "when" and chunk.word_end(self._text).isspace():
+                    self.errors.append(complaints.inside(word, self._lines, chunk.begin))
+                    chunk.damaged = True
             node = None if chunk.damaged else self._parse(chunk, start)
-            if chunk.body is not None and isinstance(node, Call):
+            strange = len(self.errors) > mistakes and self.errors[-1].code == "IB809"
+            if chunk.body is not None and isinstance(node, Call | Header | Use | Param | Secret):
                 self._no_block(chunk, word)
-                node = None
+                node = None if isinstance(node, Call) else node
             self.lost = self.lost or (node is None and start == "head_item" and word != "else")
             if word == "else" and open_when is None and (before is None or before.word(self._text) not in WHENS):
                 if not chunk.damaged:
+                    del self.errors[mistakes:]
                     place = self._lines.span(chunk.begin, chunk.begin + len(word))
                     self.errors.append(Diagnostic("IB808", "an `else` without a `when`", place, help=ELSE))
                 before = chunk
                 continue
+            if word == "else" and open_when is None and len(self.errors) == mistakes and closed:
+                place = self._lines.span(chunk.begin, chunk.begin + len(word))
+                self.errors.append(Diagnostic("IB808", "a second `else`", place, help="a `when` has one"))
             inner = "head_stmt" if start == "head_stmt" or word in ("image", "snapshot") else "head_item"
+            if word not in ITEMS and chunk.body and chunk.body[0].word(self._text) in OPERATIONS:
+                inner = "head_stmt"
             body = self._read(chunk.body, inner, depth + 1) if chunk.body is not None and depth < 100 else []
             if word == "else":
                 if len(self.errors) == mistakes and before is not None and not chunk.damaged:
                     self._check_else(chunk, before)
+                closed = len(self.errors) == mistakes and not isinstance(node, When)
                 open_when = self._add_branch(node, body, open_when)
                 before = chunk
                 continue
-            open_when, before = None, chunk
+            open_when, before, closed = None, chunk, False
             if node is None:
                 continue
             if isinstance(node, When | Matrix) and chunk.body is None:
@@ -160,9 +188,6 @@ class _Reader:
 
     def _no_block(self, chunk: Chunk, word: str) -> None:
         place = self._lines.span(chunk.begin, chunk.end)
-        if word in ITEMS:
-            self.errors.append(complaints.inside(word, self._lines, chunk.begin))
-            return
         help = "image, snapshot, matrix and when have one"
         if word in FOREIGN:
             place = self._lines.span(chunk.begin, chunk.begin + len(word))
