@@ -18,6 +18,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_y
 from imagebuilder.frontends.snap import values
 from imagebuilder.frontends.snap.nodes import Argument, Call, ListNode, Pair, Source
 from imagebuilder.frontends.snap.nodes import Value as Node
+from imagebuilder.frontends.snap.params import MAX_LIST
 from imagebuilder.frontends.snap.places import StatementSpan, first_token, last_token, span, span_of, statement_span
 from imagebuilder.frontends.snap.scope import Scope
 from imagebuilder.frontends.snap.text import holes, is_word, key_text
@@ -55,7 +56,8 @@ def bind(call: Call | Source, verb: Verb, file: str) -> Bound:
         while waiting and waiting[0].name in seen:
             waiting.pop(0)
         if not waiting:
-            errors.append(_too_many(verb, argument, file))
+            if not errors:
+                errors.append(_too_many(verb, argument, file))
             break
         parameter = waiting[0]
         if parameter.many:
@@ -117,7 +119,10 @@ def _too_many(verb: Verb, argument: Argument, file: str) -> Diagnostic:
         hint = "write NAME=value, with the value right after the '='"
         if isinstance(argument, Token) and argument.endswith("="):
             hint = f'glue the value to it: {argument}"…"'
-        return Diagnostic("IB845", f"{verb.name} takes NAME=value, not {str(argument)[:40]!r}", at, help=hint)
+        elif isinstance(argument, Token) and "=" in argument:
+            hint = f'in quotes the name may be anything: "{argument.partition("=")[0]}"=…'
+        shown = repr(str(argument)[:40]) if isinstance(argument, Token) else "a list"
+        return Diagnostic("IB845", f"{verb.name} takes NAME=value, not {shown}", at, help=hint)
     count = len(verb.positional)
     what = "nothing" if count == 0 else "one word" if count == 1 else f"{count} words"
     besides = " besides its options" if len(verb.options) > count else ""
@@ -209,6 +214,7 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         CompileError: a value that does not fit; one diagnostic for each.
     """
     errors: list[Diagnostic] = []
+    refused = False
     keywords: dict[str, Any] = {}
     many: list[Any] = []
     parts: dict[str, list[Span]] = {}
@@ -216,15 +222,18 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         try:
             keywords[parameter.name] = values.value(parameter, node, scope)
         except CompileError as error:
-            errors += error.diagnostics
+            errors, refused = [*errors, *error.diagnostics], True
         parts[FIELDS.get(parameter.name, parameter.name)] = _parts(node, scope.file)
     for parameter, argument in bound.many:
         try:
             found = values.several(parameter, argument, scope)
         except CompileError as error:
-            errors += error.diagnostics
+            errors, refused = [*errors, *error.diagnostics], True
             continue
         many += found
+        if len(many) > MAX_LIST:
+            place = span_of(scope.file, argument)
+            raise CompileError(Diagnostic("IB852", f"more than {MAX_LIST:,} words for {bound.verb.name}", place))
         places = [] if isinstance(argument, Pair) else _parts(argument, scope.file)
         if len(places) != len(found):
             places = [span_of(scope.file, argument)] * len(found)
@@ -234,9 +243,10 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         try:
             mapping[name] = values.word(pair.value, scope)
         except CompileError as error:
-            errors += error.diagnostics
+            errors, refused = [*errors, *error.diagnostics], True
         parts.setdefault(bound.verb.mapping, []).append(span_of(scope.file, pair))
-    if errors:
+    if refused:
+        # Of nothing where all of it has been said before: see Silent.
         raise CompileError(errors)
     if bound.verb.mapping and mapping:
         many.append(mapping)

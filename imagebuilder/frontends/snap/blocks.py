@@ -121,7 +121,7 @@ def build(
     """The image with the steps of a block; what is refused is added to ``errors`` and left out."""
     steps: list[Step] = []
     resources: dict[str, tuple[float, Span]] = {}
-    for statement in _taken(body, scope, errors):
+    for statement in _taken(body, scope, errors, snapshot):
         try:
             if statement.verb == "resources":
                 errors += _resources(statement, scope, resources, snapshot=snapshot)
@@ -164,7 +164,7 @@ def _verb(call: Call, scope: Scope) -> Verb:
     )
 
 
-def _taken(body: list[Statement], scope: Scope, errors: list[Diagnostic]) -> Iterator[Call]:
+def _taken(body: list[Statement], scope: Scope, errors: list[Diagnostic], snapshot: bool) -> Iterator[Call]:
     """The statements that hold with these parameters; the others are looked at as far as that goes."""
     waiting: list[Iterator[Statement]] = [iter(body)]
     while waiting:
@@ -177,7 +177,7 @@ def _taken(body: list[Statement], scope: Scope, errors: list[Diagnostic]) -> Ite
             errors.append(too_deep(scope.file, statement))
         else:
             taken, left = _choose(statement, scope, errors)
-            errors += problems(left, scope)
+            errors += problems(left, scope, snapshot)
             waiting.append(iter(taken))
 
 
@@ -199,7 +199,7 @@ def _choose(item: When, scope: Scope, errors: list[Diagnostic]) -> tuple[list[St
             return otherwise, left
 
 
-def problems(statements: list[Statement], scope: Scope) -> list[Diagnostic]:
+def problems(statements: list[Statement], scope: Scope, snapshot: bool) -> list[Diagnostic]:
     """What is wrong with statements whatever the parameters are."""
     errors: list[Diagnostic] = []
     scope = scope.untaken()
@@ -212,7 +212,9 @@ def problems(statements: list[Statement], scope: Scope) -> list[Diagnostic]:
             elif isinstance(statement, When):
                 waiting += [*reversed(statement.otherwise), *reversed(statement.body)]
                 holds(statement.condition, scope)
-            elif statement.verb != "resources":
+            elif statement.verb == "resources":
+                errors += _resources(statement, scope, {}, snapshot=snapshot)
+            else:
                 bind_and_check(statement, _verb(statement, scope), scope)
     return errors
 

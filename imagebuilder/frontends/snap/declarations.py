@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from lark import Token
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
 from imagebuilder.frontends.snap import values
-from imagebuilder.frontends.snap.nodes import File, Header, Item, ListNode, Pair, Param, Secret
+from imagebuilder.frontends.snap.nodes import File, Header, Item, ListNode, Pair, Param, Secret, Use
 from imagebuilder.frontends.snap.nodes import Value as Node
 from imagebuilder.frontends.snap.params import SCALARS, Type, Value, given, text_of
 from imagebuilder.frontends.snap.places import span, span_of
@@ -79,6 +81,7 @@ def parameters(
     """
     found: dict[str, Known] = {}
     broken: set[str] = set()
+    later = {str(item.name): span(file.path, item.name) for item in file.items if isinstance(item, Param)}
     for item in file.items:
         if not isinstance(item, Param):
             continue
@@ -89,15 +92,17 @@ def parameters(
             errors.append(twice(f"the parameter {name!r}", place, first))
             continue
         try:
-            type = _type(item, scope.inner(found))
-            found[name] = Known(type, _value(item, type, place, scope.inner(found), outside, user), place)
+            later.pop(name, None)
+            here = replace(scope, params=found, broken=frozenset(broken), later=later)
+            type = _type(item, here)
+            found[name] = Known(type, _value(item, type, place, here, outside, user), place)
         except CompileError as error:
             errors += error.diagnostics
             broken.add(name)
     for name, (_, where) in outside.items():
         if name not in found and name not in broken:
             hint = did_you_mean(name, list(found)) or (f"it has: {', '.join(found)}" if found else "it has none")
-            errors.append(Diagnostic("IB833", f"{file.path} has no parameter {name!r}", where, help=hint))
+            errors.append(Diagnostic("IB833", f"{Path(file.path).name} has no parameter {name!r}", where, help=hint))
     return found, broken
 
 
@@ -139,7 +144,7 @@ def _value(
             ) from None
     if default is None and user is not None:
         notes = (Note("declared here", place),)
-        message = f"{scope.file} needs a value for {str(item.name)!r}"
+        message = f"{Path(scope.file).name} needs a value for {str(item.name)!r}"
         raise CompileError(Diagnostic("IB832", message, user, notes, f"give it: use … with {item.name}=…"))
     if default is None:
         help = f"--param {item.name}=…, or a default: param {item.name}: {type} = …"
@@ -212,7 +217,7 @@ def misplaced(items: list[Item], file: File) -> Iterable[Diagnostic]:
     """Declarations inside of a branch or a matrix."""
     for item in items:
         match item:
-            case Header(version=token) | Param(name=token):
+            case Header(version=token) | Param(name=token) | Use(path=token):
                 pass
             case Secret(names=[token, *_]):
                 pass

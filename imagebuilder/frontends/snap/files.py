@@ -8,6 +8,7 @@ else; links are followed before that is decided.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +149,9 @@ class Loader:
             raise CompileError(Diagnostic("IB852", f"more than {MAX_FILES} files, or files with other values", place))
         if not _is_file(target):
             folder = Path(target).parent
-            near = did_you_mean(Path(target).name, [p.name for p in folder.glob("*.snap")]) if folder.is_dir() else ""
+            known = {each.stem for each in folder.glob("*.snap")} if folder.is_dir() else set()
+            near = did_you_mean(Path(target).stem, sorted(known - {Path(scope.file).stem}))
+            near = re.sub(r"'(.*)'", r"'\1.snap'", near)
             raise CompileError(
                 Diagnostic(
                     "IB851", f"there is no file {written!r}", place, help=near or "it starts at this file's folder"

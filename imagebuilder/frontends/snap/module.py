@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
+from pathlib import Path
 
 from lark import Token
 
@@ -20,7 +21,7 @@ from imagebuilder.frontends.snap import blocks, values
 from imagebuilder.frontends.snap.bounds import MAX_CELLS, MAX_DEPTH, too_deep
 from imagebuilder.frontends.snap.conditions import holds
 from imagebuilder.frontends.snap.declarations import twice
-from imagebuilder.frontends.snap.nodes import Image, Item, ListNode, Matrix, Pair, Snapshot, Source, Statement, When
+from imagebuilder.frontends.snap.nodes import Image, Item, ListNode, Matrix, Pair, Snapshot, Source, When
 from imagebuilder.frontends.snap.params import Type
 from imagebuilder.frontends.snap.places import span, span_of
 from imagebuilder.frontends.snap.scope import Known, Scope, Silent
@@ -181,7 +182,7 @@ class Evaluation:
                         if isinstance(item, Snapshot):
                             scope.check(item.name)
                         blocks.check_source(item.source, scope)
-                    self._errors += blocks.problems(item.body, scope)
+                    self._errors += blocks.problems(item.body, scope, isinstance(item, Snapshot))
                 case When():
                     with self._noting():
                         holds(item.condition, scope)
@@ -190,8 +191,8 @@ class Evaluation:
                     for inner in islice(self._expand(item, scope), 1):
                         waiting += [(each, inner) for each in item.body]
 
-    def _check_statements(self, statements: list[Statement], cell: Cell) -> None:
-        self._errors += blocks.problems(statements, self._scope_of(cell))
+    def _check_statements(self, item: Image | Snapshot, cell: Cell) -> None:
+        self._errors += blocks.problems(item.body, self._scope_of(cell), isinstance(item, Snapshot))
 
     def _expand(self, item: Matrix, scope: Scope) -> Iterator[Scope]:
         axes: dict[str, tuple[Span, tuple[str, ...]]] = {}
@@ -229,8 +230,9 @@ class Evaluation:
             )
 
     def _axis(self, pair: Pair, scope: Scope) -> tuple[str, ...]:
-        alone = hole(pair.value) if isinstance(pair.value, Token) else None
-        if not isinstance(pair.value, ListNode) and alone is None:
+        name = hole(pair.value) if isinstance(pair.value, Token) else None
+        alone = name is not None and scope.param(name, span_of(scope.file, pair.value)).type.is_list
+        if not isinstance(pair.value, ListNode) and not alone:
             help = f"a list: {pair.key}[…]"
             raise CompileError(
                 Diagnostic("IB835", "one value in place of a list", span_of(scope.file, pair.value), help=help)
@@ -300,10 +302,10 @@ class Evaluation:
             made, _ = blocks.build(base, item.body, self._scope_of(cell), self._errors, snapshot=False)
         except Silent:
             silent = True
-            self._check_statements(item.body, cell)
+            self._check_statements(item, cell)
         except CompileError as error:
             self._errors += error.diagnostics
-            self._check_statements(item.body, cell)
+            self._check_statements(item, cell)
         if silent or made is None or len(self._errors) > before:
             cell.broken.add(name)
         else:
@@ -316,7 +318,7 @@ class Evaluation:
         try:
             name = text(item.name, scope.text, file)
             try:
-                checks.snapshot_name(name)
+                name = checks.snapshot_name(name)
             except Invalid as error:
                 raise CompileError(error.at(place)) from None
             if name in self._snapshots:
@@ -333,10 +335,10 @@ class Evaluation:
             if name and len(self._errors) == before:
                 self._snapshots[name] = SnapshotSpec(name, made, resources, place)
         except Silent:
-            self._check_statements(item.body, cell)
+            self._check_statements(item, cell)
         except CompileError as error:
             self._errors += error.diagnostics
-            self._check_statements(item.body, cell)
+            self._check_statements(item, cell)
 
     def _same_snapshot(self, name: str, place: Span, cell: Cell) -> Diagnostic:
         first = self._snapshots[name].place
@@ -386,7 +388,7 @@ class Evaluation:
             raise Silent
         if name not in module.images:
             hint = did_you_mean(name, list(module.images)) or f"it has: {', '.join(module.images) or 'none'}"
-            raise CompileError(Diagnostic("IB812", f"{module.path} has no image {name!r}", place, help=hint))
+            raise CompileError(Diagnostic("IB812", f"{Path(module.path).name} has no image {name!r}", place, help=hint))
         return module.images[name]
 
     def _noting(self) -> blocks.Noting:

@@ -19,6 +19,9 @@ def span(file: str, first: Token, last: Token | None = None) -> Span:
 
 def within(file: str, token: Token, begin: int, end: int) -> Span:
     """The characters ``token[begin:end]``."""
+    if token.line == token.end_line:
+        column = (token.column or 1) + begin
+        return Span(file, token.line or 1, column, token.line or 1, column + max(1, end - begin))
     before = token[:begin]
     line = (token.line or 1) + before.count("\n")
     column = begin - before.rfind("\n") if "\n" in before else (token.column or 1) + begin

@@ -12,8 +12,8 @@ from lark import Token
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
 from imagebuilder.frontends.image import Image
 from imagebuilder.frontends.snap.params import Type, Value, text_of
-from imagebuilder.frontends.snap.places import span, within
-from imagebuilder.frontends.snap.text import holes
+from imagebuilder.frontends.snap.places import span
+from imagebuilder.frontends.snap.text import expansion, hole, text
 
 
 class Images(Protocol):
@@ -48,6 +48,7 @@ class Known:
 class Scope:
     """``broken`` are parameters whose declaration was refused: what needs them is left alone.
 
+    ``later`` are those that are declared below, for the defaults of those above.
     ``used`` collects every name that a statement mentions, for the lints.
     """
 
@@ -58,6 +59,7 @@ class Scope:
     images: Images
     broken: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
+    later: Mapping[str, Span] = field(default_factory=dict)
 
     def inner(self, params: Mapping[str, Known]) -> Scope:
         return replace(self, params={**self.params, **params})
@@ -73,6 +75,10 @@ class Scope:
             return self.params[name]
         if name in self.broken:
             raise Silent
+        if name in self.later:
+            note = Note("it is declared here", self.later[name])
+            help = "a default refers to what is declared above it"
+            raise CompileError(Diagnostic("IB811", f"no parameter {name!r} yet", place, (note,), help))
         hint = did_you_mean(name, list(self.params))
         raise CompileError(
             Diagnostic("IB811", f"no parameter {name!r}", place, help=hint or f"declare it: param {name}: string")
@@ -93,9 +99,13 @@ class Scope:
         return text_of(known.value)
 
     def check(self, token: Token) -> None:
-        """That the parameters exist which a token names; for what is not evaluated."""
-        for name, begin, end in holes(token):
-            self.param(name, within(self.file, token, begin, end))
+        """What is wrong with a token, whatever takes it; for what is not evaluated."""
+        if (name := hole(token)) is not None:
+            self.param(name, span(self.file, token))
+        elif token.type == "EXPAND":
+            expansion(token, self.text, self.file)
+        else:
+            text(token, self.text, self.file)
 
     def secret(self, token: Token, name: str) -> str:
         self.used.add(name)

@@ -154,6 +154,7 @@ class _Reader:
                 node.body = body
                 node.depth = deepest(body) + 1
             found.append(node)
+        self.lost = self.lost or index < len(chunks)
         return found
 
     def _astray(self, chunks: list[Chunk], index: int) -> int:

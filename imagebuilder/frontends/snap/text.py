@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lark import Token
 
@@ -40,6 +40,10 @@ _PIECE = re.compile(
     r"|(?P<text>[^\\{}$]+|\$)"
     r"|(?P<odd>.)",
     re.DOTALL,
+)
+# The same groups for a word, in which a brace of its own cannot stand.
+_IN_WORD = re.compile(
+    r"(?P<dollar>\$?)\{(?P<name>[A-Za-z_]\w*)\}|(?P<text>[^{$]+|.)(?P<point>(?!))?(?P<escape>(?!))?(?P<brace>(?!))?"
 )
 _VARIABLE = re.compile(r"\$(?:\{(?:[^{}\"\\]|\\.)*\}|[A-Za-z_]\w*)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "$"}
@@ -80,18 +84,27 @@ def text(token: Token, lookup: Lookup, file: str) -> str:
         case "RAWBLOCK":
             found = _dedent(token[3:-3])
         case "BLOCK":
-            values = {
-                match["name"]: lookup(match["name"], within(file, token, match.start(), match.end()))
-                for match in _HOLE_IN_BLOCK.finditer(token)
-            }
-            found = _HOLE_IN_BLOCK.sub(lambda match: values[match["name"]], _dedent(token[3:-3]))
+            values: dict[str, str] = {}
+            for match in _HOLE_IN_BLOCK.finditer(token):
+                if match["name"] not in values:
+                    values[match["name"]] = lookup(match["name"], within(file, token, match.start(), match.end()))
+            found = _joined(token, file, _filled(_dedent(token[3:-3]), values))
         case "STRING":
             found = _string(token, token[1:-1], 1, lookup, file)
         case _:
             found = str(token)
             if "{" in found:
-                found = _HOLE_IN_WORD.sub(lambda match: _hole_text(token, match, 0, lookup, file), found)
-    return _bounded(found, token, file)
+                found = _string(token, found, 0, lookup, file, _IN_WORD)
+    return _joined(token, file, [found])
+
+
+def _filled(body: str, values: Mapping[str, str]) -> Iterator[str]:
+    at = 0
+    for match in _HOLE_IN_BLOCK.finditer(body):
+        yield body[at : match.start()]
+        yield values[match["name"]]
+        at = match.end()
+    yield body[at:]
 
 
 def expansion(token: Token, lookup: Lookup, file: str) -> Expansion:
@@ -117,6 +130,7 @@ def expansion(token: Token, lookup: Lookup, file: str) -> Expansion:
             )
         parts.append(_piece(token, piece, 2, lookup, file))
         at = piece.end()
+    _joined(token, file, (part for part in parts if isinstance(part, str)))
     return Expansion(parts=merged(parts))
 
 
@@ -140,15 +154,17 @@ def holes(token: Token) -> list[tuple[str, int, int]]:
     return [(m["name"], m.start(), m.end()) for m in _HOLE_IN_WORD.finditer(token)]
 
 
-def _string(token: Token, body: str, offset: int, lookup: Lookup, file: str) -> str:
+def _string(token: Token, body: str, offset: int, lookup: Lookup, file: str, pieces: re.Pattern[str] = _PIECE) -> str:
     if "\\" not in body and "{" not in body and "}" not in body:
         return body
-    return "".join(_piece(token, match, offset, lookup, file) for match in _PIECE.finditer(body))
+    return _joined(token, file, (_piece(token, match, offset, lookup, file) for match in pieces.finditer(body)))
 
 
 def _piece(token: Token, match: re.Match[str], offset: int, lookup: Lookup, file: str) -> str:
     if match["text"] is not None:
         return match["text"]
+    if match["brace"] is not None:
+        return match["brace"][0]
     place = within(file, token, offset + match.start(), offset + match.end())
     if match["point"] is not None:
         point = int(match["point"], 16)
@@ -160,8 +176,6 @@ def _piece(token: Token, match: re.Match[str], offset: int, lookup: Lookup, file
             help = r"known: \n \r \t \\ \" \$ \u{…}; in '…' a backslash is a backslash"
             raise CompileError(Diagnostic("IB821", f"an unknown escape: {match[0]}", place, help=help))
         return _ESCAPES[match["escape"]]
-    if match["brace"] is not None:
-        return match["brace"][0]
     if match["name"] is not None:
         return _hole_text(token, match, offset, lookup, file)
     brace = match[0]
@@ -200,12 +214,15 @@ def _dedent(body: str) -> str:
     return textwrap.dedent(rest)
 
 
-def _bounded(found: str, token: Token, file: str) -> str:
-    # Checked here too, since parameters may repeat one another.
-    if len(found) > MAX_TEXT:
-        help = "put it into a file: add_local_file"
-        place = within(file, token, 0, len(token))
-        raise CompileError(
-            Diagnostic("IB102", f"a value of {len(found):,} characters; {MAX_TEXT:,} is the most", place, help=help)
-        )
-    return found
+def _joined(token: Token, file: str, parts: Iterable[str]) -> str:
+    """The parts as one text. Bounded while it grows, since parameters may repeat one another."""
+    found: list[str] = []
+    size = 0
+    for part in parts:
+        found.append(part)
+        size += len(part)
+        if size > MAX_TEXT:
+            help = "put it into a file: add_local_file"
+            place = within(file, token, 0, len(token))
+            raise CompileError(Diagnostic("IB102", f"a value of more than {MAX_TEXT:,} characters", place, help=help))
+    return "".join(found)

@@ -54,7 +54,9 @@ class Chunk:
     @property
     def expected(self) -> list[Expected]:
         return [
-            expected for file, text in {"it.snap": self.text, **self.beside}.items() for expected in _expected(file, text)
+            expected
+            for file, text in {"it.snap": self.text, **self.beside}.items()
+            for expected in _expected(file, text)
         ]
 
     def diagnostics(self, folder: Path) -> tuple[Diagnostic, ...]:
