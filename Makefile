@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: setup demo test check lint bench fmt
+.PHONY: setup demo test check lint bench fmt grammar
 
 setup: .venv/.installed
 .venv/.installed: pyproject.toml
@@ -24,3 +24,6 @@ bench: setup
 
 fmt: setup
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+grammar: setup
+	@$(BIN)/python -m grammars.generate

@@ -1,10 +1,11 @@
-"""`make grammar`: write everything that follows from the grammar and the operations."""
+"""`make grammar` (`python -m grammars.generate`): write everything that follows from the grammar and the operations."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from imagebuilder.frontends.snap.grammar import table
+from grammars.reference import reference
+from grammars.table import table
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,6 +16,7 @@ def parser_table() -> str:
 
 OUTPUTS = {
     "imagebuilder/frontends/snap/table.json": parser_table,
+    "grammars/reference.md": reference,
 }
 
 if __name__ == "__main__":

@@ -141,8 +141,10 @@ def _suspicious(bound: Bound, file: str) -> Iterator[Diagnostic]:
     if name == "run_commands" and words and len(bound.many) > 1:
         last = bound.many[-1][1]
         at = span(file, words[0], last if isinstance(last, Token) else None)
-        written = " ".join(node for _, node in bound.many if isinstance(node, Token) and is_word(node))
-        help = f'one command of several words stands in quotes: run_commands "{written[:60]}"'
+        written = [str(node) for _, node in bound.many if isinstance(node, Token)]
+        quote = "'" if '"' in "".join(written) else '"'
+        one = " ".join(written)[:60] if len(written) == len(bound.many) else "make install"
+        help = f"one command of several words stands in quotes: run_commands {quote}{one}{quote}"
         yield Diagnostic("IB844", f"are these {len(bound.many)} commands, or one?", at, help=help)
         return
     for word in words:
