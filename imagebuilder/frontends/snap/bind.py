@@ -21,7 +21,7 @@ from imagebuilder.frontends.snap.nodes import Value as Node
 from imagebuilder.frontends.snap.params import MAX_LIST
 from imagebuilder.frontends.snap.places import StatementSpan, first_token, last_token, span, span_of, statement_span
 from imagebuilder.frontends.snap.scope import Scope
-from imagebuilder.frontends.snap.text import holes, is_word, key_text
+from imagebuilder.frontends.snap.text import hole, holes, is_word, key_text
 from imagebuilder.frontends.snap.verbs import FIELDS, Parameter, Verb
 
 
@@ -136,7 +136,7 @@ def _too_many(verb: Verb, argument: Argument, file: str) -> Diagnostic:
 
 def _suspicious(bound: Bound, file: str) -> Iterator[Diagnostic]:
     """What the grammar lets through and nobody means."""
-    words = [node for _, node in bound.many if isinstance(node, Token) and is_word(node)]
+    words = [n for _, n in bound.many if isinstance(n, Token) and is_word(n) and hole(n) is None]
     name = bound.verb.name
     if name == "run_commands" and words and len(bound.many) > 1:
         last = bound.many[-1][1]
