@@ -76,7 +76,7 @@ def about(text: str, lines: Lines, stuck: Stuck, start: str) -> Diagnostic:
     word = re.match(r"[A-Za-z_]\w*", text[stuck.first : stuck.last])
     statement = word[0] if word else ""
     if not head.strip() and rest:
-        return _first_word(re.match(r"\S*", rest)[0], start, lines, stuck.at)  # type: ignore[index]
+        return _first_word(rest.split(None, 1)[0] if not rest[0].isspace() else rest[0], start, lines, stuck.at)
     found = _ended(statement, head, stuck.expected) if not rest else _stopped(statement, head, rest, stuck.expected)
     message, help, width = found
     begin = stuck.at if rest else stuck.last

@@ -82,6 +82,7 @@ class Structure:
         self._begin = -1
         self._last = 0
         self._damaged = False
+        self._after_block = False
         self._scan()
         self.chunks = self._stack[0].chunks
 
@@ -99,11 +100,12 @@ class Structure:
                 self._newline(end)
             elif kind == "semi":
                 if self._stack[-1].char in ("", "{"):
-                    self._finish()
+                    self._semicolon(at)
             elif kind == "close":
                 self._close(match[0], at)
             else:
                 if self._begin < 0:
+                    self._check_parted(match[0], at)
                     self._start(at)
                 if kind == "open":
                     self._open(match[0], at)
@@ -116,6 +118,21 @@ class Structure:
     def _error(self, error: Diagnostic) -> None:
         if len(self.errors) < MAX_ERRORS:
             self.errors.append(error)
+
+    def _semicolon(self, at: int) -> None:
+        if self._begin < 0 and not self._after_block:
+            place = self._lines.span(at, at + 1)
+            self._error(Diagnostic("IB808", "a ';' without a statement before it", place, help="leave it out"))
+        self._finish()
+        self._after_block = False
+
+    def _check_parted(self, text: str, at: int) -> None:
+        """What follows a block on its line is `else`; a word of another language for it is refused later."""
+        if self._after_block and not text.startswith(("else", "elif", "elsif")):
+            place = self._lines.span(at, at + 1)
+            help = "a line end, or a ';' and a blank, parts two statements"
+            self._error(Diagnostic("IB808", f"{text[:40]!r} right after a block", place, help=help))
+        self._after_block = False
 
     def _start(self, at: int) -> None:
         self._begin, self._last, self._damaged = at, at, False
@@ -168,6 +185,7 @@ class Structure:
                     below.chunks[-1].close = at
             self._stack.pop()
             self._last = at + 1
+            self._after_block = self._begin < 0
             return
         opener = next(
             (index for index in range(len(self._stack) - 1, 0, -1) if _PAIRS[self._stack[index].char] == char), 0
@@ -240,6 +258,7 @@ class Structure:
         return len(line) - len(line.lstrip(" \t")) + 1
 
     def _newline(self, end: int) -> None:
+        self._after_block = False
         if self._stack[-1].char in ("", "{"):
             self._finish()
             return
