@@ -76,6 +76,17 @@ def test_an_ignore_file_outside_of_the_context(tmp_path: Path) -> None:
     assert error.value.diagnostics[0].code == "IB410"
 
 
+# Dockerfiles as real projects have them.
+SAMPLES = sorted((Path(__file__).parent / "frontends/dockerfiles").glob("*.Dockerfile"))
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "dockerfile"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_a_project_s_dockerfile_has_an_equal_in_every_form(sample: Path, form: str) -> None:
+    text = convert(Image(dockerfile.load(sample)), form, sample.parent / "x")
+    assert text.endswith("\n")
+
+
 # Two phrasings of one thing --------------------------------------------------------------------------
 
 
