@@ -79,7 +79,7 @@ def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, s
         found = form.read(text, folder)
     except CompileError as error:
         raise CompileError(list(_explained(error, stage, form, folder))) from None
-    if not _are_equal(resolved(found), resolved(stage)):
+    if resolved(found) != resolved(stage):
         whole = _no_equal(form.title, None, "the image as a whole")
         raise CompileError(list(_unequal(stage, form, folder)) or whole)
     return text
@@ -150,12 +150,6 @@ def resolved(target: Stage) -> Stage:
         return replace(stage, steps=tuple(map(_resolved, stage.steps)))
 
     return rewrite(target, change)
-
-
-def _are_equal(one: Stage, other: Stage) -> bool:
-    # Children first: two stages that were found equal are not compared in depth again, which would be recursion.
-    pairs = zip(ordered(one), ordered(other), strict=False)
-    return all(mine == theirs for mine, theirs in pairs) and one == other
 
 
 def _resolved(step: Step) -> Step:
