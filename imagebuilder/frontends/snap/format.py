@@ -7,6 +7,7 @@ fault in here costs a message and never a file.
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from lark import Token
@@ -71,20 +72,26 @@ def same(one: Any, other: Any) -> bool:
     waiting = [(one, other)]
     while waiting:
         a, b = waiting.pop()
-        if type(a) is not type(b):
+        kind = type(a)
+        if kind is not type(b):
             return False
-        if isinstance(a, Token):
-            if a.type != b.type or (str(a) != str(b) and _value(a) != _value(b)):
+        if kind is Token:
+            if a.type != b.type or (str.__ne__(a, b) and _value(a) != _value(b)):
                 return False
-        elif isinstance(a, list):
+        elif kind is list:
             if len(a) != len(b):
                 return False
             waiting += zip(a, b, strict=True)
-        elif is_dataclass(a):
-            waiting += [(getattr(a, field.name), getattr(b, field.name)) for field in fields(a)]
+        elif is_dataclass(kind):
+            waiting += [(getattr(a, name), getattr(b, name)) for name in _names(kind)]
         elif a != b:
             return False
     return True
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _value(token: Token) -> str:

@@ -61,7 +61,7 @@ def read(text: str) -> tuple[list[Token], Any]:
     """
     interactive = _parser().parse_interactive(text, "start")
     found = list(interactive.iter_parse())
-    return found, interactive.feed_eof(*found[-1:])
+    return found, interactive.feed_eof(*found[-1:])  # type: ignore[no-untyped-call]
 
 
 def tokens(text: str) -> list[Token]:

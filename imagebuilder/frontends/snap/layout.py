@@ -165,11 +165,11 @@ def _is(part: Part, *types: str) -> bool:
     return isinstance(part, Token) and part.type in types
 
 
-def _gap(token: Token) -> Gap:
-    if token == "\n":
+def _gap(end: Token) -> Gap:
+    if end == "\n":
         return NO_GAP
-    comment, *lines = (line.strip(" \t").rstrip() for line in token.split("\n")[:-1])
-    if token.start_pos == 0:
+    comment, *lines = (line.strip(" \t").rstrip() for line in end.split("\n")[:-1])
+    if end.start_pos == 0:
         comment, lines = "", [comment, *lines]
     kept = tuple(line for before, line in zip(["#", *lines], lines, strict=False) if line or before)
     return Gap(comment, kept)
