@@ -8,6 +8,7 @@ also what an editor needs while somebody types.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -21,6 +22,7 @@ from imagebuilder.frontends.snap.verbs import verbs
 
 ITEMS = ("snap", "use", "param", "secret", "image", "snapshot", "matrix", "when")
 MAX_ERRORS = 50
+_ODD = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def normalised(text: str) -> str:
@@ -36,10 +38,7 @@ def parse_file(path: str, text: str) -> tuple[File, list[Diagnostic]]:
     Raises:
         CompileError: a character that no text file holds.
     """
-    text = normalised(text)
-    _check_characters(path, text)
-    if not text.endswith("\n"):
-        text += "\n"
+    text = readable(path, text)
     try:
         return File(path, text, parse(text)), []
     except UnexpectedInput as error:
@@ -59,12 +58,19 @@ def _position(error: Diagnostic) -> tuple[int, int]:
     return (place.line, place.column) if isinstance(place, Span) else (0, 0)
 
 
-def _check_characters(path: str, text: str) -> None:
-    for index, char in enumerate(text):
-        if (char < " " and char not in "\n\t\f") or "\ud800" <= char <= "\udfff" or char == "\x7f":
-            what = f"a control character (U+{ord(char):04X})" if char < " " or char == "\x7f" else "a lone surrogate"
-            place = Lines(path, text).span(index, index + 1)
-            raise CompileError(Diagnostic("IB802", what, place, help=f"in a string it is written \\u{{{ord(char):x}}}"))
+def readable(path: str, text: str) -> str:
+    """The text as the parser takes it: normalised, with a line end at its end.
+
+    Raises:
+        CompileError: a character that no text file holds.
+    """
+    text = normalised(text)
+    if match := _ODD.search(text):
+        char = match[0]
+        what = "a lone surrogate" if char >= "\ud800" else f"a control character (U+{ord(char):04X})"
+        place = Lines(path, text).span(match.start(), match.end())
+        raise CompileError(Diagnostic("IB802", what, place, help=f"in a string it is written \\u{{{ord(char):x}}}"))
+    return text if text.endswith("\n") else text + "\n"
 
 
 class _Reader:
