@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: setup demo test check lint bench fmt
+.PHONY: setup demo test check lint bench fmt grammar
 
 setup: .venv/.installed
 .venv/.installed: pyproject.toml
@@ -24,3 +24,7 @@ bench: setup
 
 fmt: setup
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+# Lark numbers what it finds in the order of a set.
+grammar: setup
+	@PYTHONHASHSEED=0 $(BIN)/python grammars/generate.py

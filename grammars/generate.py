@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import textmate
+
 from imagebuilder.frontends.snap.grammar import table
 
 ROOT = Path(__file__).parent.parent
@@ -15,6 +17,7 @@ def parser_table() -> str:
 
 OUTPUTS = {
     "imagebuilder/frontends/snap/table.json": parser_table,
+    "grammars/snap.tmLanguage.json": textmate.grammar,
 }
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from imagebuilder.frontends.snap import values
 from imagebuilder.frontends.snap.nodes import Argument, Call, ListNode, Pair, Source
 from imagebuilder.frontends.snap.nodes import Value as Node
 from imagebuilder.frontends.snap.places import StatementSpan, span, span_of, statement_span
-from imagebuilder.frontends.snap.scope import Scope
+from imagebuilder.frontends.snap.scope import Scope, Silent
 from imagebuilder.frontends.snap.text import is_word, key_text
 from imagebuilder.frontends.snap.verbs import FIELDS, Parameter, Verb
 
@@ -176,8 +176,10 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
 
     Raises:
         CompileError: a value that does not fit; one diagnostic for each.
+        Silent: what is missing was reported already.
     """
     errors: list[Diagnostic] = []
+    refused = False
     keywords: dict[str, Any] = {}
     many: list[Any] = []
     parts: dict[str, list[Span]] = {}
@@ -185,12 +187,14 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         try:
             keywords[parameter.name] = values.value(parameter, node, scope)
         except CompileError as error:
+            refused = True
             errors += error.diagnostics
         parts[FIELDS.get(parameter.name, parameter.name)] = _parts(node, scope.file)
     for parameter, argument in bound.many:
         try:
             found = values.several(parameter, argument, scope)
         except CompileError as error:
+            refused = True
             errors += error.diagnostics
             continue
         many += found
@@ -202,10 +206,11 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         try:
             mapping[name] = values.word(pair.value, scope)
         except CompileError as error:
+            refused = True
             errors += error.diagnostics
         parts.setdefault(bound.verb.mapping, []).append(span_of(scope.file, pair))
-    if errors:
-        raise CompileError(errors)
+    if refused:
+        raise CompileError(errors) if errors else Silent
     if bound.verb.mapping and mapping:
         many.append(mapping)
     elif many:

@@ -14,7 +14,7 @@ from imagebuilder.engine.protocol import BuildFailed
 from tests.unit.cli.conftest import Machine, Run
 
 COMMANDS = {
-    (): ["build", "render", "hash", "check", "fmt", "convert", "snapshot", "engine", "base", "doctor"],
+    (): ["build", "render", "hash", "check", "fmt", "convert", "snapshot", "engine", "base", "doctor", "lsp"],
     ("snapshot",): ["list", "info", "logs", "delete"],
     ("engine",): ["start", "stop", "status"],
     ("base",): ["build"],
