@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from grammars import textmate
 from grammars.reference import reference
 from grammars.table import table
 
@@ -17,6 +18,7 @@ def parser_table() -> str:
 OUTPUTS = {
     "imagebuilder/frontends/snap/table.json": parser_table,
     "grammars/reference.md": reference,
+    "grammars/snap.tmLanguage.json": textmate.grammar,
 }
 
 if __name__ == "__main__":

@@ -163,6 +163,7 @@ def _examples() -> dict[str, str]:
             cost = len(text) + (0 if error.help else 1000)
             if error.code not in found or cost < found[error.code][0]:
                 found[error.code] = (cost, text)
-    # What is missing has no line of its own.
+    # What is missing has no line of its own, and a fault of the formatter no text that leads to it.
     found["IB804"] = (0, "error[IB804]: the language's version is missing\nhelp: begin the file with: snap 1")
+    found["IB860"] = (0, "error[IB860]: the form of 'app.snap' would change what it says")
     return {code: text for code, (_, text) in found.items()}

@@ -1,4 +1,4 @@
-"""An image in another form: Python, JSON or a Dockerfile, proven equal before anybody gets it.
+"""An image in another form: .snap, Python, JSON or a Dockerfile, proven equal before anybody gets it.
 
 What is written is read back, and must be what it was written of: the same
 operations on the same files. A Dockerfile knows no intents; there, what both
@@ -74,8 +74,8 @@ def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, s
         # The form may name what it describes.
         stage = replace(stage, name=file.stem)
     form, folder = _EXACT[to], file.parent
+    text = form.write(stage, str(folder))
     try:
-        text = form.write(stage, str(folder))
         found = form.read(text, folder)
     except CompileError as error:
         raise CompileError(list(_explained(error, stage, form, folder))) from None
@@ -93,16 +93,30 @@ class _Stage:
 def _dockerfile(stage: Stage, file: Path) -> str:
     """A Dockerfile that needs nothing beside its folder: `docker build .` there is enough."""
     plan = compile(_Stage(stage))
-    text = plain.write(plan.stage, str(file.parent))
-    found = compile(_Stage(dockerfile.read(text, file)))
+    text, begins = plain.write(plan.stage, str(file.parent))
+    try:
+        found = compile(_Stage(dockerfile.read(text, file)))
+    except CompileError as error:
+        raise CompileError([_at_its_step(each, begins) for each in error.diagnostics]) from None
     if found.key == plan.key:
         return text
     step = _first_other(plan, found)
     if step is None:
         raise CompileError(_no_equal("a Dockerfile", None, "the image as a whole"))
+    raise CompileError(_not_in_a_dockerfile(step))
+
+
+def _at_its_step(diagnostic: Diagnostic, begins: Mapping[int, Step]) -> Diagnostic:
+    """What is wrong with a line of a text that nobody has seen, such as a source that is ignored."""
+    line = diagnostic.place.resolve().line if diagnostic.place is not None else 0
+    step = begins.get(max((first for first in begins if first <= line), default=0))
+    return diagnostic if step is None else _not_in_a_dockerfile(step, Note(diagnostic.message))
+
+
+def _not_in_a_dockerfile(step: Step, *notes: Note) -> Diagnostic:
     op = step.intent or step.op
-    diagnostic = _no_equal("a Dockerfile", step, describe(op))
-    raise CompileError(replace(diagnostic, help=_INSTEAD.get(op.verb, diagnostic.help)))
+    found = _no_equal("a Dockerfile", step, describe(op), *notes)
+    return replace(found, help=_INSTEAD.get(op.verb, found.help))
 
 
 # What a Dockerfile can say in place of an intent whose files no instruction of its own names.

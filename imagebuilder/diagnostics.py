@@ -133,6 +133,8 @@ CODES: dict[str, str] = {
     "IB709": "resources that nothing can have",
     "IB710": "the system refused",
     "IB711": "not a parameter",
+    # Editors.
+    "IB720": "the language server is not installed",
 }
 
 

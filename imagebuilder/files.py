@@ -80,3 +80,32 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put a text in the place of a file's own, in UTF-8: at every moment the file holds one of the two, whole.
+
+    A link stays and what it leads to is written; the mode stays, and the owner where that is allowed.
+
+    Raises:
+        OSError: there is no such file, or it or its folder may not be written.
+    """
+    real = Path(os.path.realpath(path))
+    before = real.stat()
+    if not os.access(real, os.W_OK):
+        # Only its folder is asked by what follows.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    handle, name = tempfile.mkstemp(prefix=".imagebuilder-", dir=real.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            with suppress(OSError):
+                os.fchown(handle, before.st_uid, before.st_gid)
+            os.fchmod(handle, stat.S_IMODE(before.st_mode))
+            os.fsync(handle)
+        Path(name).replace(real)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from imagebuilder.backends.calls import relative
-from imagebuilder.ir.document import VERSION
+from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.ir.document import MAX_STAGES, VERSION
 from imagebuilder.ir.ops import LocalSource, Op
 from imagebuilder.ir.stage import Stage, Step, ordered
 
@@ -22,8 +23,14 @@ def write(target: Stage, folder: str) -> str:
     Args:
         target: as a front end makes it, not lowered.
         folder: the absolute folder of the document; local paths are told from there.
+
+    Raises:
+        CompileError: more stages than a document holds.
     """
     stages = ordered(target)
+    if len(stages) > MAX_STAGES:
+        message = f"an image of {len(stages)} stages; a document holds {MAX_STAGES}"
+        raise CompileError(Diagnostic("IB410", message, target.place, help="build some of them as images of their own"))
     writer = _Writer({stage: number for number, stage in enumerate(stages)}, folder)
     document = {"version": VERSION, "stages": [writer.stage(stage) for stage in stages]}
     return _laid_out(document, "") + "\n"

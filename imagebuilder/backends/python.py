@@ -19,6 +19,7 @@ from imagebuilder.ir.words import Expansion, template
 
 WIDTH = 88
 _INDENT = "    "
+_LONGEST_CHAIN = 100
 
 
 def write(target: Stage, folder: str) -> str:
@@ -33,12 +34,12 @@ def write(target: Stage, folder: str) -> str:
     """
     stages = ordered(target)
     names = stage_names(stages)
-    statements = []
+    statements: list[str] = []
     used: set[str] = set()
     for number, stage in enumerate(stages):
         start, said = _start(stage, stages[:number], names)
         links = [_link(call, names) for call in calls(stage, folder, names, first=said)]
-        statements.append(_assignment(names[stage], start, links))
+        statements += _assignments(names[stage], start, links)
         used.update(name for item in (start, *links) for name in _imported(item))
     return f"from imagebuilder import {', '.join(sorted(used))}\n\n" + "\n".join(statements)
 
@@ -171,6 +172,13 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 # Layout -----------------------------------------------------------------------------------------------
+
+
+def _assignments(name: str, start: str | _Group, links: Sequence[_Group]) -> Iterator[str]:
+    """The statements that give the stage its name: Python reads no chain of a thousand calls."""
+    yield _assignment(name, start, links[:_LONGEST_CHAIN])
+    for first in range(_LONGEST_CHAIN, len(links), _LONGEST_CHAIN):
+        yield _assignment(name, name, links[first : first + _LONGEST_CHAIN])
 
 
 def _assignment(name: str, start: str | _Group, links: Sequence[_Group]) -> str:

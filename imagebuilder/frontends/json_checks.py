@@ -79,7 +79,7 @@ def _check_file(name: str, content: Word) -> None:
     if marker is None or marker.name != name or re.search(r"\s", name):
         raise Invalid("IB112", f"not a name for a here-document: {name[:60]!a}", "letters, digits, '_', '-' and '.'")
     texts = content.parts if isinstance(content, Expansion) else (content,)
-    lines = {line.strip("\t\r") for text in texts if isinstance(text, str) for line in text.split("\n")}
+    lines = {line.rstrip("\r") for text in texts if isinstance(text, str) for line in text.split("\n")}
     if name in lines:
         raise Invalid("IB112", f"a file that holds its own delimiter as a line: {name!r}", "give it another name")
 

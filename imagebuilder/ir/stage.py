@@ -47,14 +47,12 @@ class Stage:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stage):
             return NotImplemented
-        mine, theirs = self._first(), other._first()
-        if mine is theirs:
+        if self._first() is other._first():
             return True
-        if hash(mine) != hash(theirs) or (mine.base, mine.steps) != (theirs.base, theirs.steps):
+        if hash(self) != hash(other):
             return False
-        # Kept for the same reason as the hash: two equal graphs would be compared once per path.
-        object.__setattr__(theirs, "_twin", mine)
-        return True
+        _unify(self, other)
+        return self._first() is other._first()
 
     def __hash__(self) -> int:
         # Kept, since a graph in which stages are shared would otherwise be walked once per path.
@@ -97,6 +95,26 @@ def ordered(target: Stage) -> tuple[Stage, ...]:
     # An equal twin of the target that was met first must not end up last-but-one.
     found.pop(target)
     return (*found, target)
+
+
+def _unify(one: Stage, other: Stage) -> None:
+    """Let all stages of both graphs that are equal have one that stands for them.
+
+    Children first, so that no comparison goes deeper than one stage; remembered
+    for the same reason as the hash: equal graphs would be compared once per path.
+    """
+    found: dict[int, list[Stage]] = {}
+    for stage in (*_children_first(one), *_children_first(other)):
+        first = stage._first()
+        alike = found.setdefault(hash(first), [])
+        for known in alike:
+            if known is first:
+                break
+            if (known.base, known.steps) == (first.base, first.steps):
+                object.__setattr__(first, "_twin", known)
+                break
+        else:
+            alike.append(first)
 
 
 def rewrite(target: Stage, change: Callable[[Stage], Stage]) -> Stage:

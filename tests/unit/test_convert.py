@@ -12,6 +12,7 @@ from imagebuilder import CompileError, Image
 from imagebuilder.convert import FORMS, convert, form_of, resolved
 from imagebuilder.frontends import dockerfile
 from imagebuilder.ir import ops
+from imagebuilder.ir.document import MAX_STAGES
 from imagebuilder.ir.stage import Stage, Step
 
 START = Image.base("python:3.13")
@@ -74,6 +75,40 @@ def test_an_ignore_file_outside_of_the_context(tmp_path: Path) -> None:
     with pytest.raises(CompileError) as error:
         convert(Image(stage), "python", tmp_path / "x.py")
     assert error.value.diagnostics[0].code == "IB410"
+
+
+def test_images_of_many_steps_and_stages(tmp_path: Path) -> None:
+    """Neither Python's parser nor its stack may be the bound."""
+    long = copied = based = Image.scratch()
+    for number in range(1500):
+        long = long.user(f"u{number}")
+    for number in range(190):
+        copied = Image.scratch().copy_from(copied.user(f"u{number}"), "/a", "/b")
+        based = Image.base(based.user(f"u{number}")).user("x")
+    for image in (long, copied, based):
+        for form in ("json", "python", "dockerfile"):
+            convert(image, form, tmp_path / "x")
+
+
+def test_more_stages_than_a_document_holds(tmp_path: Path) -> None:
+    image = Image.scratch()
+    for number in range(MAX_STAGES):
+        image = Image.base(image.user(f"u{number}"))
+    with pytest.raises(CompileError) as error:
+        convert(image, "json", tmp_path / "x")
+    (found,) = error.value.diagnostics
+    assert found.code == "IB410" and "201 stages" in found.message and found.place == image.stage.place
+
+
+# Dockerfiles as real projects have them.
+SAMPLES = sorted((Path(__file__).parent / "frontends/dockerfiles").glob("*.Dockerfile"))
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "dockerfile"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_a_project_s_dockerfile_has_an_equal_in_every_form(sample: Path, form: str) -> None:
+    text = convert(Image(dockerfile.load(sample)), form, sample.parent / "x")
+    assert text.endswith("\n")
 
 
 # Two phrasings of one thing --------------------------------------------------------------------------
@@ -202,6 +237,17 @@ def test_files_outside_of_the_dockerfile_s_folder(files: Path) -> None:
     with pytest.raises(CompileError) as error:
         convert(written("COPY run.sh /x")(files), "dockerfile", files / "src/Dockerfile")
     assert error.value.diagnostics[0].code == "IB410"
+
+
+def test_a_file_that_the_context_ignores(files: Path) -> None:
+    """A fluent file is taken all the same; COPY would not find it."""
+    (files / ".dockerignore").write_text("*.sh\n")
+    image = rooted(START.user("a").add_local_file("run.sh", "/x"), files)
+    with pytest.raises(CompileError) as error:
+        convert(image, "dockerfile", files / "Dockerfile")
+    (found,) = error.value.diagnostics
+    assert (found.code, found.place) == ("IB410", image.stage.steps[1].place)
+    assert "nothing matches 'run.sh'" in found.notes[0].message
 
 
 def test_files_below_the_dockerfile_s_folder(files: Path) -> None:

@@ -31,7 +31,20 @@ PUBLIC = [
     "build",
     "expand",
 ]
-HEAVY = ("pydantic", "jinja2", "rich", "lark", "sqlite3", "argparse", "platformdirs", "http.client", "ssl", "tomllib")
+HEAVY = (
+    "pygls",
+    "lsprotocol",
+    "pydantic",
+    "jinja2",
+    "rich",
+    "lark",
+    "sqlite3",
+    "argparse",
+    "platformdirs",
+    "http.client",
+    "ssl",
+    "tomllib",
+)
 
 
 def test_the_names() -> None:

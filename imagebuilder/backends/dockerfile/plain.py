@@ -42,11 +42,14 @@ def instruction(step: Step, names: Mapping[Stage, str]) -> str:
     return text
 
 
-def write(target: Stage, folder: str) -> str:
+def write(target: Stage, folder: str) -> tuple[str, Mapping[int, Step]]:
     """A whole Dockerfile of stages of core operations, whose local files lie in its own folder.
 
     Args:
         folder: of the Dockerfile, absolute.
+
+    Returns:
+        The text, and the step that begins at a line (from 1).
 
     Raises:
         CompileError: the steps that no instruction says.
@@ -54,24 +57,26 @@ def write(target: Stage, folder: str) -> str:
     stages = ordered(target)
     names = StageNames(stages)
     views = PlainViews({stage: names.name(stage) for stage in stages}, folder)
-    blocks: list[str] = []
+    lines: list[str] = []
+    begins: dict[int, Step] = {}
     errors: list[Diagnostic] = []
     for stage in stages:
         views.enter(stage)
-        lines = []
         try:
-            lines.append(_from(stage, names))
+            lines += [*([""] if lines else []), *_from(stage, names).split("\n")]
         except Invalid as error:
             errors.append(error.at(stage.place))
         for step in stage.steps:
             try:
-                lines.append(getattr(macros(), step.op.verb)(views.view(step, None)))
+                text = getattr(macros(), step.op.verb)(views.view(step, None))
             except Invalid as error:
                 errors.append(error.at(step.place))
-        blocks.append("\n".join(lines) + "\n")
+                continue
+            begins[len(lines) + 1] = step
+            lines += text.split("\n")
     if errors:
         raise CompileError(errors)
-    return "\n".join(blocks)
+    return "\n".join(lines) + "\n", begins
 
 
 def _from(stage: Stage, names: StageNames) -> str:

@@ -4,7 +4,8 @@ In the order of the modules: ``grammar`` and ``tree`` (text to nodes), ``syntax`
 with ``structure`` and ``complaints`` (what does not parse), ``text``, ``params``
 and ``values`` (words to values), ``verbs`` and ``bind`` (words to the arguments
 of the fluent method), ``conditions``, ``declarations``, ``blocks``, ``module``
-and ``files`` (names, branches, images, other files).
+and ``files`` (names, branches, images, other files). Beside them, ``layout``,
+``printer`` and ``format``: the same text in its one form.
 
 Whatever a statement says is said to :class:`~imagebuilder.Image`, by the method
 of the same name, so the two front ends cannot come to differ.
@@ -69,6 +70,8 @@ CODES = {
     "IB850": "a file outside of the project",
     "IB851": "a used file that does not exist",
     "IB852": "more than the language's bounds allow",
+    # Formatting.
+    "IB860": "a form that would change what the file says",
 }
 
 

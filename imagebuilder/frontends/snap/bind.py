@@ -20,7 +20,7 @@ from imagebuilder.frontends.snap.nodes import Argument, Call, ListNode, Pair, So
 from imagebuilder.frontends.snap.nodes import Value as Node
 from imagebuilder.frontends.snap.params import MAX_LIST
 from imagebuilder.frontends.snap.places import StatementSpan, first_token, last_token, span, span_of, statement_span
-from imagebuilder.frontends.snap.scope import Scope
+from imagebuilder.frontends.snap.scope import Scope, Silent
 from imagebuilder.frontends.snap.text import hole, holes, is_word, key_text
 from imagebuilder.frontends.snap.verbs import FIELDS, Parameter, Verb
 
@@ -214,6 +214,7 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
 
     Raises:
         CompileError: a value that does not fit; one diagnostic for each.
+        Silent: what is missing was reported already.
     """
     errors: list[Diagnostic] = []
     refused = False
@@ -224,13 +225,15 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         try:
             keywords[parameter.name] = values.value(parameter, node, scope)
         except CompileError as error:
-            errors, refused = [*errors, *error.diagnostics], True
+            refused = True
+            errors += error.diagnostics
         parts[FIELDS.get(parameter.name, parameter.name)] = _parts(node, scope.file)
     for parameter, argument in bound.many:
         try:
             found = values.several(parameter, argument, scope)
         except CompileError as error:
-            errors, refused = [*errors, *error.diagnostics], True
+            refused = True
+            errors += error.diagnostics
             continue
         many += found
         if len(many) > MAX_LIST:
@@ -245,11 +248,11 @@ def arguments(bound: Bound, scope: Scope) -> tuple[StatementSpan, list[Any], dic
         try:
             mapping[name] = values.word(pair.value, scope)
         except CompileError as error:
-            errors, refused = [*errors, *error.diagnostics], True
+            refused = True
+            errors += error.diagnostics
         parts.setdefault(bound.verb.mapping, []).append(span_of(scope.file, pair))
     if refused:
-        # Of nothing where all of it has been said before: see Silent.
-        raise CompileError(errors)
+        raise CompileError(errors) if errors else Silent
     if bound.verb.mapping and mapping:
         many.append(mapping)
     elif many:

@@ -32,12 +32,18 @@ Given = Mapping[str, tuple[Value | str, Span | None]]
 
 @dataclass(slots=True)
 class Loader:
-    """``project`` is the folder that ``use`` does not leave."""
+    """``project`` is the folder that ``use`` does not leave; ``unsaved`` are texts in place of files, by real path."""
 
     project: Path
+    unsaved: Mapping[Path, str] = field(default_factory=dict)
     errors: list[Diagnostic] = field(default_factory=list)
     _parsed: dict[Path, File | None] = field(default_factory=dict)
     _modules: dict[tuple[Path, str], Module | None] = field(default_factory=dict)
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files that were read, or tried to, by their real paths."""
+        return frozenset(self._parsed)
 
     def module(
         self, path: str, source: str | None, given: Given, chain: tuple[tuple[Path, Span], ...] = ()
@@ -54,7 +60,8 @@ class Loader:
             return self._modules[key]
         self._modules[key] = None
         if real not in self._parsed:
-            self._parsed[real] = self._parse(path, source, chain[-1][1] if chain else None)
+            text = self.unsaved.get(real) if source is None else source
+            self._parsed[real] = self._parse(path, text, chain[-1][1] if chain else None)
         file = self._parsed[real]
         if file is not None:
             self._modules[key] = self._evaluate(file, real, given, chain)
@@ -147,7 +154,7 @@ class Loader:
                 raise CompileError(Diagnostic("IB816", f"files that use one another: {names}", place, notes))
         if len(self._modules) >= MAX_FILES:
             raise CompileError(Diagnostic("IB852", f"more than {MAX_FILES} files, or files with other values", place))
-        if not _is_file(target):
+        if real not in self.unsaved and not _is_file(target):
             folder = Path(target).parent
             known = {each.stem for each in folder.glob("*.snap")} if folder.is_dir() else set()
             near = did_you_mean(Path(target).stem, sorted(known - {Path(scope.file).stem}))

@@ -53,14 +53,21 @@ def parse(text: str, start: str = "start", begin: int = 0, end: int | None = Non
     return _parser().parse(text if whole else TextSlice(text, begin, len(text) if end is None else end), start)
 
 
+def read(text: str) -> tuple[list[Token], Any]:
+    """All tokens of a valid file in order, those that the tree leaves out included; and what :func:`parse` returns.
+
+    Raises:
+        lark.exceptions.UnexpectedInput: it does not parse.
+    """
+    interactive = _parser().parse_interactive(text, "start")
+    found = list(interactive.iter_parse())
+    return found, interactive.feed_eof(*found[-1:])  # type: ignore[no-untyped-call]
+
+
 def tokens(text: str) -> list[Token]:
     """All tokens of a valid file in order, those that the tree leaves out included.
 
     Raises:
         lark.exceptions.UnexpectedInput: it does not parse.
     """
-    interactive = _parser().parse_interactive(text, "start")
-    found = []
-    for token in interactive.iter_parse():
-        found.append(token)
-    return found
+    return read(text)[0]

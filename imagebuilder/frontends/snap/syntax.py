@@ -13,7 +13,7 @@ from typing import Any
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from imagebuilder.diagnostics import CompileError, Diagnostic, did_you_mean
+from imagebuilder.diagnostics import CompileError, Diagnostic, Span, did_you_mean
 from imagebuilder.frontends.snap import complaints
 from imagebuilder.frontends.snap.complaints import FOREIGN, ITEMS, OPERATIONS, Stuck
 from imagebuilder.frontends.snap.grammar import parse
@@ -35,7 +35,7 @@ from imagebuilder.frontends.snap.structure import MAX_ERRORS, Chunk, Lines, Stru
 
 WHENS = ("when", "else")
 ELSE = "it follows the '}' on the same line: } else {"
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def normalised(text: str) -> str:
@@ -51,10 +51,7 @@ def parse_file(path: str, text: str) -> tuple[File, list[Diagnostic]]:
     Raises:
         CompileError: a character that no text file holds.
     """
-    text = normalised(text)
-    _check_characters(path, text)
-    if not text.endswith("\n"):
-        text += "\n"
+    text = readable(path, text)
     try:
         return File(path, text, parse(text)), []
     except UnexpectedInput as error:
@@ -65,16 +62,27 @@ def parse_file(path: str, text: str) -> tuple[File, list[Diagnostic]]:
             at = error.pos_in_stream if error.pos_in_stream is not None else len(text) - 1
             place = Lines(path, text).span(at, at + 1)
             reader.errors.append(Diagnostic("IB808", "what stands here does not fit", place))
-        return File(path, text, items, lost=reader.lost), reader.errors[:MAX_ERRORS]
+        return File(path, text, items, lost=reader.lost), sorted(reader.errors[:MAX_ERRORS], key=_position)
 
 
-def _check_characters(path: str, text: str) -> None:
+def _position(error: Diagnostic) -> tuple[int, int]:
+    return (error.place.line, error.place.column) if isinstance(error.place, Span) else (0, 0)
+
+
+def readable(path: str, text: str) -> str:
+    """The text as the parser takes it: normalised, with a line end at its end.
+
+    Raises:
+        CompileError: a character that no text file holds.
+    """
+    text = normalised(text)
     if (match := _CONTROL.search(text)) is not None:
         point = ord(match[0])
         what = "a lone surrogate" if point >= 0xD800 else f"a control character (U+{point:04X})"
         help = "" if point >= 0xD800 else f"in a string it is written \\u{{{point:x}}}"
         place = Lines(path, text).span(match.start(), match.end())
         raise CompileError(Diagnostic("IB802", what, place, help=help))
+    return text if text.endswith("\n") else text + "\n"
 
 
 class _Reader:

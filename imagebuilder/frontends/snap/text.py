@@ -82,13 +82,13 @@ def text(token: Token, lookup: Lookup, file: str) -> str:
         case "RAW":
             found = token[1:-1]
         case "RAWBLOCK":
-            found = _dedent(token[3:-3])
+            found = dedented(token[3:-3])
         case "BLOCK":
             values: dict[str, str] = {}
             for match in _HOLE_IN_BLOCK.finditer(token):
                 if match["name"] not in values:
                     values[match["name"]] = lookup(match["name"], within(file, token, match.start(), match.end()))
-            found = _joined(token, file, _filled(_dedent(token[3:-3]), values))
+            found = _joined(token, file, _filled(dedented(token[3:-3]), values))
         case "STRING":
             found = _string(token, token[1:-1], 1, lookup, file)
         case _:
@@ -205,7 +205,8 @@ def _hole_text(token: Token, match: re.Match[str], offset: int, lookup: Lookup, 
     return lookup(name, place)
 
 
-def _dedent(body: str) -> str:
+def dedented(body: str) -> str:
+    """The text of a block, from what stands between its quotes."""
     first, newline, rest = body.partition("\n")
     if not newline:
         return body

@@ -14,13 +14,13 @@ from imagebuilder.engine.protocol import BuildFailed
 from tests.unit.cli.conftest import Machine, Run
 
 COMMANDS = {
-    (): ["build", "render", "hash", "check", "convert", "snapshot", "engine", "base", "doctor"],
+    (): ["build", "render", "hash", "check", "fmt", "convert", "snapshot", "engine", "base", "doctor", "lsp"],
     ("snapshot",): ["list", "info", "logs", "delete"],
     ("engine",): ["start", "stop", "status"],
     ("base",): ["build"],
 }
 LEAVES = [
-    ("build",), ("render",), ("hash",), ("check",), ("convert",), ("doctor",),
+    ("build",), ("render",), ("hash",), ("check",), ("fmt",), ("convert",), ("doctor",),
     *((group[0], verb) for group, verbs in COMMANDS.items() if group for verb in verbs),
 ]  # fmt: skip
 

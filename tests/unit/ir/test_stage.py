@@ -15,7 +15,7 @@ import pytest
 
 from imagebuilder.diagnostics import Span
 from imagebuilder.ir import stage as module
-from imagebuilder.ir.ops import BaseImage, Copy, CopyFrom, Mount, Op, Run, Scratch
+from imagebuilder.ir.ops import BaseImage, Copy, CopyFrom, Mount, Op, Run, Scratch, User
 from imagebuilder.ir.stage import Stage, Step, children, ordered, rewrite
 
 BASE = BaseImage(ref="python:3.13")
@@ -307,3 +307,14 @@ def test_an_operation_without_stages_is_its_own_image() -> None:
 
     found: Iterator[Op] = (op.map_stages(refuse) for op in (Run(command="a"), CopyFrom(source="a", src="/", dest="/")))
     assert list(found) == [Run(command="a"), CopyFrom(source="a", src="/", dest="/")]
+
+
+def test_deep_graphs_are_compared_without_recursion() -> None:
+    def chain(last: str) -> Stage:
+        stage = Stage(Scratch())
+        for _ in range(2000):
+            stage = Stage(Scratch(), (Step(CopyFrom(source=stage, src="/a", dest="/b")),))
+        return stage.then(Step(User(name=last)))
+
+    assert chain("a") == chain("a")
+    assert chain("a") != chain("b")

@@ -53,4 +53,4 @@ def _check_carets(place: Span, line: str) -> None:
 
 def test_every_code_of_the_language_is_in_the_corpus() -> None:
     said = {expected.code for chunk in CHUNKS for expected in chunk.expected}
-    assert sorted(set(CODES) - said) == []
+    assert sorted(set(CODES) - said) == ["IB860"], "which only a fault of the formatter gives"

@@ -1,0 +1,40 @@
+"""What the server does with a fault of its own; the protocol itself is in tests/editors."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from imagebuilder.lsp import convert
+from imagebuilder.lsp.completion import complete
+from imagebuilder.lsp.places import Places
+from imagebuilder.lsp.server import _guarded, create
+from tests.unit.lsp.editing import at
+
+
+def test_a_fault_costs_its_answer_alone(caplog: pytest.LogCaptureFixture) -> None:
+    @_guarded
+    def broken(value: int) -> int:
+        return 1 // value
+
+    with caplog.at_level(logging.ERROR):
+        assert broken(0) is None
+    assert "broken failed" in caplog.text and "ZeroDivisionError" in caplog.text
+    assert broken(1) == 1
+
+
+def test_nothing_is_served_that_is_not_announced() -> None:
+    features = set(create().protocol.fm.features)
+    assert {"textDocument/completion", "textDocument/hover", "textDocument/definition"} <= features
+
+
+@pytest.mark.parametrize(
+    "marked", ["§", "image x from §", "image x from scratch {\n    §\n}", "when profile == §", "param x: §"]
+)
+def test_every_kind_of_suggestion_has_its_icon(marked: str) -> None:
+    document, place = at(marked)
+    found = complete(document, place)
+    items = convert.completion(found, Places(document.text), snippets=True).items
+    assert len(items) == len(found.suggestions)
+    assert [item.sort_text for item in items] == sorted(str(item.sort_text) for item in items)
