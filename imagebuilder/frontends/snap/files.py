@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
+from imagebuilder.files import open_regular
 from imagebuilder.frontends.image import Image
 from imagebuilder.frontends.snap.bounds import MAX_FILES, MAX_SIZE
 from imagebuilder.frontends.snap.declarations import check_header, misplaced, parameters, secrets, twice, with_values
@@ -185,7 +186,7 @@ def read(path: str) -> str:
         CompileError: the file cannot be read, is too large, or is not UTF-8.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(Path(path)) as file:
             data = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
