@@ -13,7 +13,7 @@ from imagebuilder.frontends.snap import load
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.snap")
-    with pytest.raises(CompileError, match="IB801.*not a regular file"):
+    with pytest.raises(CompileError, match=r"IB801.*not a regular file"):
         load(tmp_path / "x.snap")
 
 
