@@ -20,6 +20,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Note
 from imagebuilder.frontends import dockerfile, python_source
 from imagebuilder.frontends import json_document as json_frontend
 from imagebuilder.frontends import snap as snap_frontend
+from imagebuilder.frontends.snap.format import format_text
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import AddLocalPythonSource, LocalSource, Op, reads_local
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
@@ -36,6 +37,10 @@ class Form:
     read: Callable[[str, Path], Stage]
 
 
+def _write_snap(stage: Stage, folder: str) -> str:
+    return format_text(snap.write(stage, folder), f"{folder}/image.snap")
+
+
 def _read_snap(text: str, folder: Path) -> Stage:
     return snap_frontend.load(folder / "image.snap", source=text).snapshots[-1].image.stage
 
@@ -43,7 +48,7 @@ def _read_snap(text: str, folder: Path) -> Stage:
 _EXACT: Mapping[str, Form] = {
     "json": Form("JSON", json_document.write, json_frontend.read),
     "python": Form("Python", python.write, python_source.read_source),
-    "snap": Form(".snap", snap.write, _read_snap),
+    "snap": Form(".snap", _write_snap, _read_snap),
 }
 FORMS = (*_EXACT, "dockerfile")
 

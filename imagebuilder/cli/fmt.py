@@ -22,7 +22,7 @@ _DESCRIPTION = """\
 Write .snap files in their one form, in place, and name those that changed. What a file
 says stays the same, and so do its comments; one that does not parse is left alone.
 
-Of a folder all *.snap files are taken, except hidden ones and what lies in node_modules."""
+Of a folder all *.snap files are taken, except hidden ones and what lies in node_modules or venv."""
 _EPILOG = """\
 exit codes: 0 done; 1 a file cannot be written, or would change, with --check; 2 a file that does not parse"""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
+from imagebuilder.files import open_regular
 from imagebuilder.frontends.image import Image
 from imagebuilder.frontends.snap.bounds import MAX_FILES, MAX_SIZE
 from imagebuilder.frontends.snap.declarations import check_header, misplaced, parameters, secrets, twice, with_values
@@ -205,7 +206,7 @@ def read(path: str, place: Span | None = None) -> str:
         CompileError: the file cannot be read, is too large, or is not UTF-8.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(Path(path)) as file:
             data = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
         shown = path if len(path) <= 80 else f"{path[:77]}…"

@@ -122,6 +122,12 @@ def test_every_syntax_error_is_told() -> None:
     assert refusal("snap 1\n\0") == [("IB802", "a.snap:2:1")]
 
 
+@pytest.mark.parametrize("rest", ["}", ";}", " }", "['x']}", "'x'}"])
+def test_a_value_does_not_end_in_a_comma(rest: str) -> None:
+    """What follows would have to stay glued to it."""
+    assert refusal(f"image a from b {{ env A=b,{rest}") == [("IB808", "a.snap:1:25")]
+
+
 @pytest.mark.parametrize("depth", [64, 65, 20_000])
 @pytest.mark.parametrize(("begin", "end"), ["[]", "{}"])
 def test_brackets_nest_as_deep_as_the_language_allows(depth: int, begin: str, end: str) -> None:
