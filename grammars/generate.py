@@ -7,6 +7,7 @@ from pathlib import Path
 from grammars import textmate
 from grammars.reference import reference
 from grammars.table import table
+from imagebuilder.backends.json_schema import schema_text
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,6 +18,7 @@ def parser_table() -> str:
 
 OUTPUTS = {
     "imagebuilder/frontends/snap/table.json": parser_table,
+    "grammars/image.schema.json": schema_text,
     "grammars/reference.md": reference,
     "grammars/snap.tmLanguage.json": textmate.grammar,
 }

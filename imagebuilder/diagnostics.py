@@ -290,7 +290,11 @@ class ImagebuilderError(Exception):
     def __init__(self, diagnostics: Diagnostic | Sequence[Diagnostic]) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         self.diagnostics: tuple[Diagnostic, ...] = found
-        super().__init__("\n\n".join(d.render() for d in found))
+        super().__init__(found)
+
+    def __str__(self) -> str:
+        # Drawn when it is looked at: it reads the files that it quotes.
+        return "\n\n".join(each.render() for each in self.diagnostics)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.diagnostics,))

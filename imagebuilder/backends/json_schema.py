@@ -7,7 +7,6 @@ field; what a field's text must be like is for the reader to say.
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
@@ -95,5 +94,6 @@ def _complete(definition: dict[str, Any], model: type[Model]) -> None:
     definition.update(properties=properties, required=required)
 
 
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+def schema_text() -> str:
+    """What the published file holds."""
+    return json.dumps(schema(), indent=2) + "\n"

@@ -390,7 +390,7 @@ def python_version(value: str) -> str:
         raise Invalid(
             "IB124",
             f"no image is known for Python {value}",
-            f"known: {', '.join(DEBIAN_OF_PYTHON)}; Image.base() takes any image",
+            f"known: {', '.join(DEBIAN_OF_PYTHON)}; `base` takes any image",
         )
     return value
 

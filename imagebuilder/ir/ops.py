@@ -458,7 +458,7 @@ class NpmInstall(Op):
     @model_validator(mode="after")
     def _check(self) -> NpmInstall:
         if (self.path is None) != (self.dest is None):
-            raise Invalid("IB125", "path= and dest= belong together", "npm_install(path='./web', dest='/app')")
+            raise Invalid("IB125", "path= and dest= belong together", "give both: path='./web' and dest='/app'")
         if self.path is not None and (self.packages or self.g):
             raise Invalid("IB125", "path= takes its packages from package.json", "use two calls")
         return self

@@ -56,7 +56,7 @@ def _check(target: Stage, values: dict[str, str]) -> None:
                     "IB131",
                     f"the build argument {name!r} belongs to a Dockerfile that was read already",
                     step.place,
-                    help="give it where the Dockerfile is read: Image.from_dockerfile(…, build_args={…})",
+                    help="give it where the Dockerfile is read: build_args of from_dockerfile",
                 )
             )
         try:

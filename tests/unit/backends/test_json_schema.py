@@ -13,7 +13,7 @@ PUBLISHED = Path(__file__).parents[3] / "grammars/image.schema.json"
 
 
 def test_the_published_schema_is_up_to_date() -> None:
-    """`python -m imagebuilder.backends.json_schema >grammars/image.schema.json` writes it anew."""
+    """`make grammar` writes it anew."""
     assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == schema()
 
 
