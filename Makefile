@@ -14,7 +14,7 @@ test: setup
 	@$(BIN)/pytest
 
 check: lint
-	@$(BIN)/pytest -q tests/unit tests/golden tests/property/unit
+	@$(BIN)/pytest -q tests/unit tests/golden
 
 lint: setup
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo >/dev/null
