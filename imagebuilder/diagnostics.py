@@ -22,6 +22,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+# What a terminal obeys instead of showing it: control characters, and those that turn the direction of writing.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _CREDENTIAL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 EXIT_FAILED = 1
@@ -249,7 +251,10 @@ class Diagnostic:
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def render(self) -> str:
-        """The diagnostic as a person reads it, with its source line and carets."""
+        """The diagnostic as a person reads it, with its source line and carets.
+
+        What is quoted may be a stranger's: a character that a terminal would obey is shown as another one.
+        """
         lines = [f"{self.severity}[{self.code}]: {self.message}"]
         if self.place is not None:
             lines += _excerpt(self.place.resolve(), self.hidden)
@@ -259,7 +264,7 @@ class Diagnostic:
                 lines += _excerpt(note.place.resolve(), self.hidden)
         if self.help:
             lines.append(f"  = help: {_indented(self.help, 10)}")
-        return "\n".join(lines)
+        return _OBEYED.sub(_shown, "\n".join(lines))
 
     def as_json(self) -> dict[str, Any]:
         """The diagnostic as one JSON object; the place is null where unknown."""
@@ -335,6 +340,12 @@ class Invalid(ValueError):
 
     def at(self, place: Place | None) -> Diagnostic:
         return Diagnostic(self.code, self.message, place, help=self.help)
+
+
+def _shown(found: re.Match[str]) -> str:
+    """One character for one, so that carets stay below what they mean: ``␛`` for an escape."""
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "\ufffd"
 
 
 def _excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
