@@ -298,7 +298,7 @@ class Evaluation:
         try:
             name = text(item.name, scope.text, file)
             try:
-                checks.snapshot_name(name)
+                name = checks.snapshot_name(name)
             except Invalid as error:
                 raise CompileError(error.at(place)) from None
             if name in self._snapshots:
