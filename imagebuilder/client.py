@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack
 
 from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
-from imagebuilder.compiler import Described, compile
+from imagebuilder.compiler import Described, Trees, compile
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError
 from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output
@@ -151,7 +151,8 @@ class Client:
         if twice := next((name for number, name in enumerate(names) if name in names[:number]), ""):
             help = "NAME and NAME:latest are one snapshot"
             raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
-        plans = [compile(each.image, platform=platform, build_args=each.build_args) for each in wanted]
+        known: Trees = {}
+        plans = [compile(each.image, platform=platform, build_args=each.build_args, known=known) for each in wanted]
         engine, cancel, telling = self.engine, Cancel(), Lock()
 
         def tell(name: str, event: Event) -> None:

@@ -14,6 +14,7 @@ places are never shown.
 from __future__ import annotations
 
 import linecache
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -323,6 +324,14 @@ class Interrupted(ImagebuilderError):
     """The person pressed Ctrl-C."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+def refused_by_system(error: OSError) -> ImagebuilderError:
+    """What is told of an error that nothing else explains, such as a disk that is full."""
+    where = f": {os.fspath(error.filename)!r}" if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    help = "is there space, and may it be written? `imagebuilder doctor` looks at the home folder"
+    return ImagebuilderError(Diagnostic("IB710", f"{reason}{where}", help=help))
 
 
 class Invalid(ValueError):
