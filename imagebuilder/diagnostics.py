@@ -25,6 +25,9 @@ from typing import Any
 
 # What a terminal obeys instead of showing it: control characters, and those that turn the direction of writing.
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Characters of an excerpt's line, and of those before the place, where the line is longer.
+_LONGEST = 240
+_AROUND = 80
 _CREDENTIAL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 EXIT_FAILED = 1
@@ -368,12 +371,21 @@ def _excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
     for value in sorted(filter(None, hidden), key=len, reverse=True):
         text = text.replace(value, "*" * len(value))
     shown = _CREDENTIAL.sub(lambda found: "*" * len(found[0]), text.replace("\t", " "))
+    last = span.end_column if span.end_line in (0, span.line) else len(text) + 1
+    width = max(1, min(last, len(text) + 1) - span.column)
+    shown, before = _cut(shown, span.column - 1) if span.column else (_cut(shown, 0)[0], 0)
     lines += [f"{pad} |", f"{number} | {shown}"]
     if span.column:
-        last = span.end_column if span.end_line in (0, span.line) else len(text) + 1
-        width = max(1, min(last, len(text) + 1) - span.column)
-        lines.append(f"{pad} | {' ' * (span.column - 1)}{'^' * width}")
+        lines.append(f"{pad} | {' ' * before}{'^' * max(1, min(width, len(shown) - before))}")
     return lines
+
+
+def _cut(line: str, at: int) -> tuple[str, int]:
+    """What of a long line is worth showing, and where in it the column ``at`` is; a whole document may be one line."""
+    first = at - _AROUND if len(line) > _LONGEST and at > _AROUND else 0
+    shown = line[first : first + _LONGEST]
+    rest = "…" if first + _LONGEST < len(line) else ""
+    return ("…" if first else "") + shown + rest, at - first + bool(first)
 
 
 def _source_line(file: str, line: int) -> str | None:

@@ -96,6 +96,18 @@ def test_a_terminal_is_told_nothing_by_what_is_quoted(tmp_path: Path) -> None:
     assert note.endswith("its log:") and log.strip() == "␛[2Jgone\tand␍over" and help.endswith("help: ␡")
 
 
+@pytest.mark.parametrize(("column", "shown"), [(1, "Y"), (80, "x"), (5000, "…"), (9999, "…"), (0, "x")])
+def test_of_a_long_line_a_part_is_shown(tmp_path: Path, column: int, shown: str) -> None:
+    """A whole document may be one line."""
+    file = tmp_path / "x"
+    file.write_text("x" * (column - 1) + "Y" * (column > 0) + "x" * (10_000 - column))
+    rendered = Diagnostic("IB100", "m", Span(str(file), 1, column, 1, column + 1)).render().split("\n")
+    line = rendered[3]
+    assert line[4] == shown and len(line) < 260
+    if column:
+        assert rendered[4].index("^") == line.index("Y") and rendered[4].count("^") == 1
+
+
 def test_a_diagnostic_is_drawn_with_its_code() -> None:
     for code in CODES:
         assert Diagnostic(code, "message").render() == f"error[{code}]: message"
