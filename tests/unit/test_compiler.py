@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder import CompileError, Image, Secret
+from imagebuilder import CompileError, Image, Secret, expand
 from imagebuilder.compiler import Plan, compile, host_platform
 from imagebuilder.diagnostics import Diagnostic
 from imagebuilder.frontends.json_document import read
@@ -318,3 +318,12 @@ def test_a_pattern_of_plain_paths_covers_what_it_matches(tmp_path: Path) -> None
     before = _key_of_json(tmp_path, step)
     (tmp_path / "a[b").write_text("2")
     assert _key_of_json(tmp_path, step) != before
+
+
+def test_a_platform_that_no_flag_can_hold() -> None:
+    """What only the renderer finds out has the place of the call that said it."""
+    image = Image.base("debian", platform=expand("${X:-a b}"))
+    with pytest.raises(CompileError, match="IB142") as caught:
+        image.dockerfile()
+    place = caught.value.diagnostics[0].place
+    assert place is not None and place.resolve().file == __file__
