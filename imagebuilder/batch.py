@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-from imagebuilder.diagnostics import Diagnostic, ImagebuilderError, Interrupted
+from imagebuilder.diagnostics import Diagnostic, ImagebuilderError, Interrupted, refused_by_system
 from imagebuilder.engine.protocol import Cancel
 from imagebuilder.store import Snapshot
 
@@ -42,6 +42,8 @@ def run_all(builds: Sequence[Callable[[], Snapshot]], cancel: Cancel) -> list[Ou
                 return
             try:
                 outcomes[number] = builds[number]()
+            except OSError as error:
+                outcomes[number] = refused_by_system(error)
             except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
                 outcomes[number] = error
             ended.put(None)

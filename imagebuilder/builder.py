@@ -192,12 +192,13 @@ class Build:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what builds left that were killed: a staging folder belongs to the lock of its key."""
+        """Remove what builds left that were killed: locks, and staging folders, which belong to the lock of a key."""
         staging = self._store.home / "staging"
-        for folder in staging.iterdir() if staging.is_dir() else ():
-            with unless_held(self._store.locks / folder.name) as free:
+        found = {path.name for folder in (staging, self._store.locks) if folder.is_dir() for path in folder.iterdir()}
+        for name in found:
+            with unless_held(self._store.locks / name) as free:
                 if free:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(staging / name, ignore_errors=True)
 
     def _stage(self, context: Context, target: Path) -> None:
         from imagebuilder.backends.dockerfile import Text

@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack
 
 from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
-from imagebuilder.compiler import Described, compile
+from imagebuilder.compiler import Described, Trees, compile
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError
 from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output
@@ -147,7 +147,12 @@ class Client:
             EngineError: no engine answers.
             Interrupted: Ctrl-C; the builds have stopped.
         """
-        plans = [compile(each.image, platform=platform, build_args=each.build_args) for each in wanted]
+        names = [check_name(each.name) for each in wanted]
+        if twice := next((name for number, name in enumerate(names) if name in names[:number]), ""):
+            help = "NAME and NAME:latest are one snapshot"
+            raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
+        known: Trees = {}
+        plans = [compile(each.image, platform=platform, build_args=each.build_args, known=known) for each in wanted]
         engine, cancel, telling = self.engine, Cancel(), Lock()
 
         def tell(name: str, event: Event) -> None:
@@ -156,11 +161,10 @@ class Client:
                     on_event(name, event)
 
         builds = []
-        for each, plan in zip(wanted, plans, strict=True):
+        for each, name, plan in zip(wanted, names, plans, strict=True):
             options = BuildOptions(
                 dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, each.resources, cancel
             )
-            name = check_name(each.name)
             builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
         return run_all(builds, cancel)
 

@@ -10,7 +10,7 @@ files that the spec names, once.
 from __future__ import annotations
 
 import platform as host
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +24,10 @@ from imagebuilder.passes import PASSES, Options
 
 if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Dockerfile
+
+
+Trees = MutableMapping[tuple[str, LocalSource], Tree]
+"""What local sources hold, by the step's root and the source."""
 
 
 class Described(Protocol):
@@ -70,12 +74,19 @@ class Plan:
         return render(self.stage, {source: tree.digest for source, tree in self.trees.items()}, ca=ca)
 
 
-def compile(image: Described, *, platform: str | None = None, build_args: Mapping[str, str] | None = None) -> Plan:
+def compile(
+    image: Described,
+    *,
+    platform: str | None = None,
+    build_args: Mapping[str, str] | None = None,
+    known: Trees | None = None,
+) -> Plan:
     """Compile a description.
 
     Args:
         platform: such as ``linux/arm64``; None is this machine's. It is part of the key, since the bytes differ.
         build_args: values for the image's ``arg`` operations; part of the key.
+        known: what was read for other images a moment ago, and need not be read again; gets what is read for this one.
 
     Raises:
         CompileError: with everything that the first failing phase found.
@@ -84,7 +95,7 @@ def compile(image: Described, *, platform: str | None = None, build_args: Mappin
     stage = image.stage
     for rewrite in PASSES:
         stage = rewrite(stage, Options(build_args or {}))
-    trees = _trees(stage)
+    trees = _trees(stage, {} if known is None else known)
     digests = {source: tree.digest for source, tree in trees.items()}
     return Plan(
         stage,
@@ -107,16 +118,17 @@ def _platform(wanted: str | None) -> str:
         raise CompileError(error.at(None)) from None
 
 
-def _trees(target: Stage) -> dict[tuple[str, LocalSource], Tree]:
+def _trees(target: Stage, known: Trees) -> dict[tuple[str, LocalSource], Tree]:
     trees: dict[tuple[str, LocalSource], Tree] = {}
     errors: list[Diagnostic] = []
     for stage in ordered(target):
         for step in stage.steps:
             for source in step.op.locals():
-                if (step.root, source) in trees:
+                at = step.root, source
+                if at in trees:
                     continue
                 try:
-                    trees[step.root, source] = read_tree(step.root, source)
+                    trees[at] = known[at] if at in known else known.setdefault(at, read_tree(*at))
                 except Invalid as error:
                     errors.append(error.at(step.place))
     if errors:

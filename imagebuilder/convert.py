@@ -7,6 +7,7 @@ are lowered to must have one key. What has no equal is an error that names it.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -194,7 +195,7 @@ def _local(source: LocalSource, root: str) -> LocalSource:
 
 
 def _absolute(path: str, root: str) -> str:
-    return posixpath.normpath(posixpath.join(root, path))
+    return os.path.realpath(posixpath.join(root, path))
 
 
 # What went wrong --------------------------------------------------------------------------------------

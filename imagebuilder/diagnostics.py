@@ -14,6 +14,7 @@ places are never shown.
 from __future__ import annotations
 
 import linecache
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+# What a terminal obeys instead of showing it: control characters, and those that turn the direction of writing.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Characters of an excerpt's line, and of those before the place, where the line is longer.
+_LONGEST = 240
+_AROUND = 80
 _CREDENTIAL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 EXIT_FAILED = 1
@@ -249,7 +255,10 @@ class Diagnostic:
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def render(self) -> str:
-        """The diagnostic as a person reads it, with its source line and carets."""
+        """The diagnostic as a person reads it, with its source line and carets.
+
+        What is quoted may be a stranger's: a character that a terminal would obey is shown as another one.
+        """
         lines = [f"{self.severity}[{self.code}]: {self.message}"]
         if self.place is not None:
             lines += _excerpt(self.place.resolve(), self.hidden)
@@ -259,7 +268,7 @@ class Diagnostic:
                 lines += _excerpt(note.place.resolve(), self.hidden)
         if self.help:
             lines.append(f"  = help: {_indented(self.help, 10)}")
-        return "\n".join(lines)
+        return _OBEYED.sub(_shown, "\n".join(lines))
 
     def as_json(self) -> dict[str, Any]:
         """The diagnostic as one JSON object; the place is null where unknown."""
@@ -324,6 +333,14 @@ class Interrupted(ImagebuilderError):
     exit_code = EXIT_INTERRUPTED
 
 
+def refused_by_system(error: OSError) -> ImagebuilderError:
+    """What is told of an error that nothing else explains, such as a disk that is full."""
+    where = f": {os.fspath(error.filename)!r}" if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    help = "is there space, and may it be written? `imagebuilder doctor` looks at the home folder"
+    return ImagebuilderError(Diagnostic("IB710", f"{reason}{where}", help=help))
+
+
 class Invalid(ValueError):
     """A value that an operation refuses, before its place is known.
 
@@ -341,6 +358,12 @@ class Invalid(ValueError):
         return Diagnostic(self.code, self.message, place, help=self.help)
 
 
+def _shown(found: re.Match[str]) -> str:
+    """One character for one, so that carets stay below what they mean: ``␛`` for an escape."""
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "\ufffd"
+
+
 def _excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
     number = str(span.line)
     pad = " " * len(number)
@@ -352,12 +375,21 @@ def _excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
     for value in sorted(filter(None, hidden), key=len, reverse=True):
         text = text.replace(value, "*" * len(value))
     shown = _CREDENTIAL.sub(lambda found: "*" * len(found[0]), text.replace("\t", " "))
+    last = span.end_column if span.end_line in (0, span.line) else len(text) + 1
+    width = max(1, min(last, len(text) + 1) - span.column)
+    shown, before = _cut(shown, span.column - 1) if span.column else (_cut(shown, 0)[0], 0)
     lines += [f"{pad} |", f"{number} | {shown}"]
     if span.column:
-        last = span.end_column if span.end_line in (0, span.line) else len(text) + 1
-        width = max(1, min(last, len(text) + 1) - span.column)
-        lines.append(f"{pad} | {' ' * (span.column - 1)}{'^' * width}")
+        lines.append(f"{pad} | {' ' * before}{'^' * max(1, min(width, len(shown) - before))}")
     return lines
+
+
+def _cut(line: str, at: int) -> tuple[str, int]:
+    """What of a long line is worth showing, and where in it the column ``at`` is; a whole document may be one line."""
+    first = at - _AROUND if len(line) > _LONGEST and at > _AROUND else 0
+    shown = line[first : first + _LONGEST]
+    rest = "…" if first + _LONGEST < len(line) else ""
+    return ("…" if first else "") + shown + rest, at - first + bool(first)
 
 
 def _source_line(file: str, line: int) -> str | None:

@@ -14,6 +14,10 @@ from pathlib import Path
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
+MAX_TEXT = 64 << 20
+"""Bytes of a text that a person wrote. What the system shows as a file may have no end: /proc/kcore."""
+
+
 def open_regular(path: Path) -> FileIO:
     """Open a file for reading, unbuffered. A pipe or device is refused, since reading one may never end.
 
@@ -37,11 +41,17 @@ def read_text(path: Path) -> str:
     """The text of a regular file in UTF-8, without a byte order mark.
 
     Raises:
-        OSError: as :func:`open_regular`.
+        OSError: as :func:`open_regular`, or it has more than ``MAX_TEXT`` bytes.
         UnicodeDecodeError: it is not UTF-8.
     """
     with open_regular(path) as file:
-        return file.read().decode("utf-8-sig")
+        # Of a raw file, one call may give less than there is.
+        data = bytearray()
+        while chunk := file.read(1 << 20):
+            data += chunk
+            if len(data) > MAX_TEXT:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return data.decode("utf-8-sig")
 
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:

@@ -227,8 +227,16 @@ def _from_folder(value: str | tuple[str, ...], root: str, folder: str) -> str | 
 
 
 def relative(path: str, folder: str) -> str:
-    """A path of this machine as a file in the folder says it."""
-    return os.path.relpath(path, folder).replace(os.sep, "/")
+    """A path of this machine as a file in the folder says it.
+
+    The shortest way, where it leads to the same place: behind a link, ``..`` is not the folder that holds the link.
+    """
+    found = os.path.relpath(path, folder)
+    if os.path.realpath(os.path.join(folder, found)) != os.path.realpath(path):  # noqa: PTH118 - keeps '..'
+        above, name = os.path.split(path)
+        real = os.path.realpath(path) if name in ("", ".", "..") else os.path.realpath(above) + os.sep + name
+        found = os.path.relpath(real, os.path.realpath(folder))
+    return found.replace(os.sep, "/")
 
 
 def _plain_pairs(pairs: Sequence[tuple[Word, Word]]) -> bool:

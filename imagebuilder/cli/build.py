@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,13 @@ def register(commands: Any) -> None:
     hash.set_defaults(command=_hash)
 
 
-def _plan(target: Target, arguments: argparse.Namespace) -> Plan:
-    from imagebuilder.compiler import compile
+def _plans(targets: Sequence[Target], arguments: argparse.Namespace) -> list[Plan]:
+    from imagebuilder.compiler import Trees, compile
 
-    return compile(target.image, platform=arguments.platform, build_args=target.build_args)
+    known: Trees = {}
+    return [
+        compile(each.image, platform=arguments.platform, build_args=each.build_args, known=known) for each in targets
+    ]
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -132,7 +136,7 @@ def _show(snapshot: Snapshot, client: Client) -> None:
 def _render(arguments: argparse.Namespace) -> int:
     from imagebuilder.backends.dockerfile import Text
 
-    plan = _plan(load_one(arguments), arguments)
+    (plan,) = _plans([load_one(arguments)], arguments)
     dockerfile = plan.dockerfile()
     contexts = {
         context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
@@ -159,7 +163,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _hash(arguments: argparse.Namespace) -> int:
     targets = load(arguments)
-    plans = [_plan(target, arguments) for target in targets]
+    plans = _plans(targets, arguments)
     if arguments.json:
         found = [_keys(target.name, plan) for target, plan in zip(targets, plans, strict=True)]
         print_json(found if len(found) > 1 else found[0])

@@ -14,6 +14,7 @@ from imagebuilder.cli.target import pairs
 from imagebuilder.diagnostics import EXIT_FAILED, EXIT_USAGE, CompileError, Diagnostic
 
 if TYPE_CHECKING:
+    from imagebuilder.compiler import Trees
     from imagebuilder.frontends.image import Image
     from imagebuilder.lint import Level
 
@@ -104,8 +105,9 @@ def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
     more = list(_of_language(target, arguments, level))
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
+    known: Trees = {}
     for image, build_args in images:
-        errors += _errors(image, build_args)
+        errors += _errors(image, build_args, known)
         warnings += lint(image.stage, level=level, more=more)
     return masked([*errors, *warnings])
 
@@ -135,11 +137,11 @@ def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Map
     return [(each.image, each.build_args) for each in load_targets(target, build_args=build_args, **given)]
 
 
-def _errors(image: Image, build_args: Mapping[str, str]) -> list[Diagnostic]:
+def _errors(image: Image, build_args: Mapping[str, str], known: Trees) -> list[Diagnostic]:
     from imagebuilder.compiler import compile
 
     try:
-        compile(image, build_args=build_args).dockerfile()
+        compile(image, build_args=build_args, known=known).dockerfile()
     except CompileError as error:
         return list(error.diagnostics)
     return []

@@ -22,7 +22,8 @@ _DESCRIPTION = """\
 Write .snap files in their one form, in place, and name those that changed. What a file
 says stays the same, and so do its comments; one that does not parse is left alone.
 
-Of a folder all *.snap files are taken, except hidden ones and what lies in node_modules or venv."""
+Of a folder all *.snap files are taken, except hidden ones, links that lead
+out of the folder, and what lies in node_modules or venv."""
 _EPILOG = """\
 exit codes: 0 done; 1 a file cannot be written, or would change, with --check; 2 a file that does not parse"""
 
@@ -180,5 +181,11 @@ def _walk(folder: str, refused: list[OSError]) -> Iterator[str]:
     for root, folders, files in os.walk(folder, onerror=refused.append):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in sorted(files):
-            if name.endswith(".snap") and not name.startswith("."):
-                yield os.path.normpath(Path(root, name))
+            file = os.path.normpath(Path(root, name))
+            # What a link leads to elsewhere is not the folder's: it is neither written nor, in an error, quoted.
+            if name.endswith(".snap") and not name.startswith(".") and _is_below(file, folder):
+                yield file
+
+
+def _is_below(file: str, folder: str) -> bool:
+    return not Path(file).is_symlink() or Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))

@@ -21,6 +21,7 @@ from imagebuilder.diagnostics import (
     ImagebuilderError,
     Interrupted,
     did_you_mean,
+    refused_by_system,
 )
 
 _EPILOG = """\
@@ -93,10 +94,7 @@ def run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        where = f": {os.fspath(error.filename)!r}" if error.filename else ""
-        reason = (error.strerror or str(error)).lower()
-        help = "is there space, and may it be written? `imagebuilder doctor` looks at the home folder"
-        print_diagnostics(CompileError(Diagnostic("IB710", f"{reason}{where}", help=help)), as_json=False)
+        print_diagnostics(refused_by_system(error), as_json=False)
         return EXIT_FAILED
 
 

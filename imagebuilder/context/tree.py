@@ -104,7 +104,7 @@ def taken(tree: Tree, source: LocalSource, path: str) -> str | None:
         return f"file:{tree.digest}"
     if path == ".":
         return f"dir:{tree.digest}"
-    if not source.literal and is_wildcard(path):
+    if is_wildcard(path):
         return None
     types = {entry.path: entry.type for entry in tree.entries}
     above = path

@@ -7,6 +7,7 @@ is wrong is told with its JSON pointer and its line.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,7 +116,10 @@ class _Reader:
         place = self.span(at)
         where = str(self.folder)
         if root is not None:
-            where = posixpath.normpath(posixpath.join(where, _text(root, (*at, "root"))))
+            joined = posixpath.join(where, _text(root, (*at, "root")))
+            where = posixpath.normpath(joined)
+            if os.path.realpath(where) != (real := os.path.realpath(joined)):
+                where = real  # Behind a link, '..' is not the folder that holds the link.
         for name in model.derived & fields.keys():
             raise Problem("IB413", f"{name} is read from the local files", (*at, name), "leave it out")
         fields |= derived_fields(model, fields, Path(where), place)

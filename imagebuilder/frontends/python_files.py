@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,14 @@ def requirement_includes(path: Path, place: Place | None) -> tuple[str, ...]:
     top = path.parent
     found: dict[str, None] = {}
 
-    def visit(name: str) -> None:
-        file = top / name
-        for number, line in enumerate(_read(file, place).splitlines(), 1):
+    def lines(name: str) -> Iterator[tuple[str, int, str]]:
+        return ((name, number, line) for number, line in enumerate(_read(top / name, place).splitlines(), 1))
+
+    # Without recursion: a chain of files may be longer than Python's stack is deep.
+    waiting = [lines(path.name)]
+    while waiting:
+        for name, number, line in waiting[-1]:
+            file = top / name
             line = re.sub(r"(^|\s)#.*$", "", line).strip()
             here = f"{file.name}:{number}"
             try:
@@ -81,9 +86,10 @@ def requirement_includes(path: Path, place: Place | None) -> tuple[str, ...]:
                     )
                 if other not in found and other != path.name:
                     found[other] = None
-                    visit(other)
-
-    visit(path.name)
+                    waiting.append(lines(other))
+                    break
+        else:
+            waiting.pop()
     return tuple(found)
 
 
@@ -100,13 +106,13 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
         path = path / "pyproject.toml"
     try:
         project = tomllib.loads(_read(path, place)).get("project")
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise CompileError(Diagnostic("IB128", f"{path.name} is not valid TOML: {error}", place)) from None
     known = project.get("optional-dependencies", {}) if isinstance(project, dict) else None
     if (
         not isinstance(project, dict)
         or not isinstance(known, dict)
-        or not all(_are_texts(value) for value in (project.get("dependencies", []), *known.values()))
+        or not all(map(_are_texts, (project.get("dependencies", []), project.get("dynamic", []), *known.values())))
     ):
         help = "[project] holds dependencies, an array of texts, and optional-dependencies, a table of them (PEP 621)"
         raise CompileError(Diagnostic("IB128", f"{path.name} does not declare a project", place, help=help))

@@ -18,6 +18,7 @@ from imagebuilder.ir.stage import Stage
 from imagebuilder.ir.words import expand
 
 _NAMES = {"Image": Image, "Secret": Secret, "expand": expand}
+_METHODS = frozenset(name for name in dir(Image) if not name.startswith("_"))
 _EXPRESSIONS = (ast.Call, ast.Attribute, ast.Name, ast.Constant, ast.List, ast.Dict, ast.keyword, ast.expr_context)
 
 
@@ -62,8 +63,13 @@ def read_source(text: str, folder: Path, file: str = "<python>") -> Stage:
 
 
 def _describes(value: ast.expr) -> bool:
-    """Whether it is made of calls, names and literals, without a way to anything private."""
+    """Whether it is made of literals, names, and calls of methods of Image: whatever else has methods that do more."""
+    called = {node.func for node in ast.walk(value) if isinstance(node, ast.Call)}
     for node in ast.walk(value):
-        if not isinstance(node, _EXPRESSIONS) or (isinstance(node, ast.Attribute) and node.attr.startswith("_")):
+        if not isinstance(node, _EXPRESSIONS):
+            return False
+        if isinstance(node, ast.Attribute) and not (
+            node in called and node.attr in _METHODS and isinstance(node.value, ast.Call | ast.Name)
+        ):
             return False
     return True

@@ -175,8 +175,10 @@ def test_what_a_killed_build_left_is_swept_by_the_next(bench: Bench) -> None:
     staging = bench.store.home / "staging"
     for name in ("dead", "alive"):
         (staging / name / "main").mkdir(parents=True)
+    (bench.store.locks / "before-it-staged").touch()
     with lock(bench.store.locks / "alive"):
         bench.build()
+        assert sorted(path.name for path in bench.store.locks.iterdir()) == ["alive"]
     assert sorted(path.name for path in staging.iterdir()) == ["alive"]
 
 

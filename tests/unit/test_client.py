@@ -8,6 +8,7 @@ import pytest
 
 import imagebuilder
 from imagebuilder import Client, CreateSnapshotParams, Image, Resources
+from imagebuilder.client import Wanted
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, EngineError
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import BuildFailed, Event, LogEvent, Output
@@ -104,6 +105,13 @@ def test_the_function_builds_with_a_client_of_its_own(
 
 
 # Snapshots --------------------------------------------------------------------------------------------
+
+
+def test_several_images_for_one_snapshot(client: Client, engine: FakeEngine) -> None:
+    """Built at the same time, it would be left to chance which of them it is."""
+    with pytest.raises(CompileError) as caught:
+        client.build_all([Wanted("a", IMAGE), Wanted("b", IMAGE), Wanted("a:latest", IMAGE.user("u"))])
+    assert code(caught) == "IB125" and "'a'" in str(caught.value) and not engine.requests
 
 
 def test_create(client: Client, engine: FakeEngine) -> None:

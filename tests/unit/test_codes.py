@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import imagebuilder
-from imagebuilder.diagnostics import CODES, Diagnostic
+from imagebuilder.diagnostics import CODES, Diagnostic, Note, Span
 
 PACKAGE = Path(imagebuilder.__file__).parent
 CATALOGUES = (
@@ -83,6 +83,29 @@ def test_no_file_names_a_code_that_is_not_raised() -> None:
     for path in [*root.glob("*.md"), *PACKAGE.rglob("*.py"), *root.joinpath("tests").rglob("*.py")]:
         named = set(re.findall(r"\bIB\d{3}\b", path.read_text()))
         assert named <= known, f"{path.name} names {sorted(named - known)}"
+
+
+def test_a_terminal_is_told_nothing_by_what_is_quoted(tmp_path: Path) -> None:
+    """A spec or a log may be a stranger's. The carets stay below what they mean."""
+    file = tmp_path / "x"
+    file.write_text("ab\x1b]0;title\x07 \x9b31m \u202e here\n")
+    notes = (Note("the last lines of its log:\n\x1b[2Jgone\tand\rover"),)
+    found = Diagnostic("IB600", "m\x1b[1m", Span(str(file), 1, 21, 1, 25), notes, "\x7f").render()
+    *_, line, carets, note, log, help = found.split("\n")
+    assert line == "1 | ab␛]0;title␇ \ufffd31m \ufffd here" and carets.index("^") == line.index("here") == 24
+    assert note.endswith("its log:") and log.strip() == "␛[2Jgone\tand␍over" and help.endswith("help: ␡")
+
+
+@pytest.mark.parametrize(("column", "shown"), [(1, "Y"), (80, "x"), (5000, "…"), (9999, "…"), (0, "x")])
+def test_of_a_long_line_a_part_is_shown(tmp_path: Path, column: int, shown: str) -> None:
+    """A whole document may be one line."""
+    file = tmp_path / "x"
+    file.write_text("x" * (column - 1) + "Y" * (column > 0) + "x" * (10_000 - column))
+    rendered = Diagnostic("IB100", "m", Span(str(file), 1, column, 1, column + 1)).render().split("\n")
+    line = rendered[3]
+    assert line[4] == shown and len(line) < 260
+    if column:
+        assert rendered[4].index("^") == line.index("Y") and rendered[4].count("^") == 1
 
 
 def test_a_diagnostic_is_drawn_with_its_code() -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder import CompileError, Image, Secret
+from imagebuilder import CompileError, Image, Secret, expand
 from imagebuilder.compiler import Plan, compile, host_platform
 from imagebuilder.diagnostics import Diagnostic
+from imagebuilder.frontends.json_document import read
 from imagebuilder.ir.stage import ordered
 
 PLATFORM = "linux/amd64"
@@ -284,3 +285,45 @@ def test_one_path_named_in_two_folders_is_two_trees(tmp_path: Path) -> None:
         (tmp_path / name / "helper.py").write_text("def add(image):\n    return image.add_local_file('a.txt', '/a')\n")
         found = runpy.run_path(str(tmp_path / name / "helper.py"))["add"](found)
     assert len(compile(found).trees) == len({tree.digest for tree in compile(found).trees.values()}) == 2
+
+
+# Two images with one key -----------------------------------------------------------------------------------
+
+
+def _key_of_json(folder: Path, step: str) -> str:
+    return Image(
+        read(f'{{"version": 1, "stages": [{{"base": {{"op": "scratch"}}, "steps": [{step}]}}]}}', folder)
+    ).key()
+
+
+def test_a_mount_of_a_file_mounts_the_file(tmp_path: Path) -> None:
+    """As one of a folder that names the file, with which it shares its key."""
+    (tmp_path / "x").write_text("x")
+    mount = '{"op": "run", "command": ["y"], "mounts": [{"type": "bind", "target": "/t", %s}]}'
+    document = '{"version": 1, "stages": [{"base": {"op": "scratch"}, "steps": [%s]}]}'
+    file, folder = (
+        compile(Image(read(document % (mount % origin), tmp_path)))
+        for origin in ('"origin": {"path": "x", "kind": "file"}', '"source": "x", "origin": {"path": "."}')
+    )
+    assert file.key == folder.key
+    for plan in (file, folder):
+        assert ",source=files/x,target=/t" in plan.dockerfile().text
+
+
+def test_a_pattern_of_plain_paths_covers_what_it_matches(tmp_path: Path) -> None:
+    """The builder reads every source of COPY as a pattern: ``a[[]b`` is the file ``a[b``."""
+    step = '{"op": "copy", "sources": ["a[[]b"], "dest": "/t/", "origin": {"path": ".", "literal": true}}'
+    (tmp_path / "a[[]b").write_text("another")
+    (tmp_path / "a[b").write_text("1")
+    before = _key_of_json(tmp_path, step)
+    (tmp_path / "a[b").write_text("2")
+    assert _key_of_json(tmp_path, step) != before
+
+
+def test_a_platform_that_no_flag_can_hold() -> None:
+    """What only the renderer finds out has the place of the call that said it."""
+    image = Image.base("debian", platform=expand("${X:-a b}"))
+    with pytest.raises(CompileError, match="IB142") as caught:
+        image.dockerfile()
+    place = caught.value.diagnostics[0].place
+    assert place is not None and place.resolve().file == __file__

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import CompileError, Image
-from imagebuilder.convert import FORMS, convert, form_of, resolved
+from imagebuilder.convert import _EXACT, FORMS, convert, form_of, resolved
 from imagebuilder.frontends import dockerfile
 from imagebuilder.ir import ops
 from imagebuilder.ir.document import MAX_STAGES
@@ -42,6 +42,25 @@ def test_files_in_two_folders_are_equal_where_they_name_the_same_paths() -> None
     assert stage("b/c", "/a") != stage("c", "/a/b")
     assert resolved(stage("b/c", "/a")) == resolved(stage("c", "/a/b")) == resolved(stage("/a/b/c", "/"))
     assert resolved(stage("c", "/a")) != resolved(stage("c", "/b"))
+
+
+@pytest.mark.parametrize("form", ["python", "json", "snap"])
+def test_a_link_on_the_way_does_not_lead_astray(form: str, tmp_path: Path) -> None:
+    """From a folder that is a link, ``..`` leads out of what the link is to; so does one in the author's path."""
+    for name in ("project/src", "else/where/deep", "else/src"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "project/src/x").write_text("ours")
+    (tmp_path / "project/src/link").symlink_to("x")
+    (tmp_path / "else/src/x").write_text("another")
+    (tmp_path / "out").symlink_to("else/where")
+    (tmp_path / "project/in").symlink_to("../else/where")
+    image = START
+    for path in ("src", "in/../src", "in/../src/."):
+        image = Image(image.stage.then(Step(ops.AddLocalDir(path=path, dest="/x"), root=str(tmp_path / "project"))))
+    image = Image(image.stage.then(Step(ops.AddLocalFile(path="src/link", dest="/y"), root=str(tmp_path / "project"))))
+    for folder in ("out", "out/deep", "project/in", "else"):
+        text = convert(image, form, tmp_path / folder / "image")
+        assert Image(_EXACT[form].read(text, tmp_path / folder)).key() == image.key()
 
 
 def test_a_step_is_named_with_its_place(tmp_path: Path) -> None:

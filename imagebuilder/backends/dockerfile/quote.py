@@ -176,6 +176,8 @@ def _is_json(text: str) -> bool:
         json.loads(text)
     except ValueError:
         return False
+    except RecursionError:
+        return True  # It may be one, which the builder reads however deep it is.
     return True
 
 

@@ -144,7 +144,10 @@ class _Renderer:
             case _:
                 raise TypeError(f"{stage.base!r} was not lowered")
         position = 1 if isinstance(stage.base, BaseImage) else 0
-        self._emit(self._macros.stage(ref, platform, name), shown, position, stage.place)
+        try:
+            self._emit(self._macros.stage(ref, platform, name), shown, position, stage.place)
+        except Invalid as error:
+            self._errors.append(error.at(stage.place))
         rule = LinkRule(stage)
         self._views.enter(stage)
         declared: set[str] = set()

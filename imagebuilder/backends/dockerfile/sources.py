@@ -78,7 +78,8 @@ class Sources:
     def mounted(self, step: Step, origin: LocalSource | ImageSource | Stage, source: Word | None) -> Word | None:
         """The ``source=`` of a mount."""
         if isinstance(origin, LocalSource):
-            return posixpath.normpath(posixpath.join(FOLDER, str(source or ".").lstrip("/")))
+            inside = posixpath.basename(origin.path) if origin.kind == "file" else str(source or ".").lstrip("/")
+            return posixpath.normpath(posixpath.join(FOLDER, inside))
         return source
 
     def copied(

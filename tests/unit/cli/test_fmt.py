@@ -146,6 +146,19 @@ def test_folders_are_walked(cli: Run, files: Path) -> None:
     assert cli("fmt", "empty") == type(done)(0, "", "")
 
 
+def test_a_link_out_of_the_folder_is_left_alone(cli: Run, files: Path) -> None:
+    """In a stranger's project it may lead to a file of the person, whose first line an error would show."""
+    (files / "tree").mkdir()
+    (files / "elsewhere").write_text("PASSWORD=hunter2\n")
+    (files / "tree/own.snap").write_text(UGLY)
+    (files / "tree/link.snap").symlink_to("own.snap")
+    (files / "tree/out.snap").symlink_to(files / "elsewhere")
+    done = cli("fmt", "tree")
+    assert (done.code, done.out, done.err) == (0, "tree/link.snap\n", "")
+    done = cli("fmt", "tree/out.snap")
+    assert done.code == 2, "a link that is named is taken"
+
+
 def test_a_folder_that_cannot_be_read(cli: Run, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def walk(folder: str, onerror: object) -> list[object]:
         assert callable(onerror)

@@ -672,6 +672,22 @@ def test_requirements_bring_the_files_they_name(files: Path, text: str, includes
     assert op.includes == includes
 
 
+def test_a_chain_of_requirements_may_be_long(files: Path) -> None:
+    names = [f"{number}.txt" for number in range(1500)]
+    for name, other in zip(["requirements.txt", *names], [*names, "requirements.txt"], strict=True):
+        (files / name).write_text(f"six\n-r {other}\n")
+    op = START.pip_install_from_requirements("files/requirements.txt").stage.steps[0].op
+    assert op.includes == tuple(names)
+
+
+def test_a_text_without_an_end_is_not_read(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as /proc/kcore, which a stranger's .snap file may name."""
+    monkeypatch.setattr("imagebuilder.files.MAX_TEXT", 10)
+    (files / "requirements.txt").write_text("x" * 11)
+    with pytest.raises(CompileError, match=r"IB201.*file too large"):
+        START.pip_install_from_requirements("files/requirements.txt")
+
+
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
@@ -712,6 +728,9 @@ def test_pyproject_dependencies() -> None:
         ("[project.optional-dependencies]\ndev = 'six'\n", "dev", "IB128", "PEP 621"),
         ("[tool.poetry.dependencies]\nsix = '*'\n", "", "IB128", "PEP 621"),
         ("[project]\ndynamic = ['dependencies']\n", "", "IB128", "write them into the file"),
+        ("[project]\ndynamic = 5\n", "", "IB128", "PEP 621"),
+        ("[project]\ndynamic = [[]]\n", "", "IB128", "PEP 621"),
+        (f"x = {'[' * 9999}", "", "IB128", ""),
     ],
 )
 def test_a_pyproject_that_is_refused(files: Path, text: str, extras: str, code: str, hint: str) -> None:

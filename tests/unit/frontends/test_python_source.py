@@ -33,7 +33,12 @@ def test_local_paths_start_at_the_folder() -> None:
         START + "image = f'{1}'\n",
         START + "image: Image = Image.scratch()\n",
         START + "image = other = Image.scratch()\n",
+        START + "image = Image.nothing()\n",
         START + "def f(): pass\n",
+        START + "x = Secret.parse_raw('', proto='pickle', allow_pickle=True)\n",
+        START + "x = '{0.__init__.__globals__}'.format(Image)\n",
+        START + "x = Image.stage\n",
+        START + "x = Image.scratch().mro()\n",
         START + "Image.scratch()\n",
     ],
 )
@@ -51,7 +56,7 @@ def test_what_does_more(text: str) -> None:
         (START, "IB403"),
         (START + "image = 'x'\n", "IB403"),
         (START + "image = Image.scratch().user('a b')\n", "IB120"),
-        (START + "image = Image.nothing()\n", "IB402"),
+        (START + "image = Image.scratch().user()\n", "IB402"),
         (START + "image = open('x')\n", "IB402"),
     ],
 )
