@@ -83,6 +83,9 @@ class Build:
         self._name = name
         self._ref = image_ref(name)
         self._steps: dict[str, Step] = {}
+        # What two builds share is told of under the names of both: one instruction, several ids.
+        self._id_of: dict[int, str] = {}
+        self._same: dict[str, str] = {}
         self._told: set[tuple[str, str]] = set()
         self._log: IO[str] | None = None
 
@@ -219,7 +222,10 @@ class Build:
             step = instruction.step if instruction else None
             op = (step.intent or step.op) if step else None
             if instruction is not None:
-                event = replace(event, name=describe(op) if op is not None else instruction.text)
+                id = self._same[event.id] = self._id_of.setdefault(instruction.first, event.id)
+                event = replace(event, id=id, name=describe(op) if op is not None else instruction.text)
+                if event.state == "cached" and id in self._steps and not self._steps[id].cached:
+                    return
             if instruction is not None and event.state in ("done", "cached"):
                 verb = getattr(op, "verb", "from")
                 self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")
@@ -228,6 +234,7 @@ class Build:
                 end = "" if event.state == "started" else f" after {event.seconds:.1f} s"
                 self._write(f"# {event.name}: {event.state}{end}")
         else:
+            event = replace(event, id=self._same.get(event.id, event.id))
             self._write(event.line)
         self._on_event(event)
 

@@ -11,7 +11,7 @@ from imagebuilder.backends.dockerfile import ca
 from imagebuilder.builder import BuildOptions
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import BuildError, CompileError
-from imagebuilder.engine.protocol import BuildFailed, LogEvent, StepEvent
+from imagebuilder.engine.protocol import BuildFailed, BuildRequest, LogEvent, OnEvent, StepEvent
 from imagebuilder.store import Resources
 from tests.unit.building import IMAGE, Bench
 
@@ -61,6 +61,27 @@ def test_events_have_the_authors_names_and_the_log_has_all(bench: Bench) -> None
     assert [e.line for e in bench.events if isinstance(e, LogEvent)] == ["hello from the build"]
     log = bench.store.log_path(found.id).read_text()
     assert log == "# run_commands true: started\nhello from the build\n# run_commands true: done after 0.1 s\n"
+
+
+def test_a_step_that_two_builds_share_is_one_step(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BuildKit tells of it once under the stage of the build that began it, and then again under this one's."""
+
+    def build(request: BuildRequest, on_event: OnEvent) -> str:
+        run = request.dockerfile.read_text().partition("\n")[2].replace("\\\n", "").strip()
+        for event in (
+            StepEvent("x", f"[other 2/5] {run}", "started", 0.0, "other", 2),
+            LogEvent("x", "a line"),
+            StepEvent("x", f"[other 2/5] {run}", "done", 3.0, "other", 2),
+            StepEvent("y", f"[app 2/2] {run}", "cached", 0.0, "app", 2),
+        ):
+            on_event(event)
+        bench.engine.images[request.tag] = "sha256:0"
+        return "sha256:0"
+
+    monkeypatch.setattr(bench.engine, "build", build)
+    found = bench.build()
+    assert [(s.name, s.seconds, s.cached) for s in found.steps] == [("run_commands true", 3.0, False)]
+    assert [(e.id, e.state) for e in bench.events if isinstance(e, StepEvent)] == [("x", "started"), ("x", "done")]
 
 
 def test_resources_are_kept(bench: Bench) -> None:

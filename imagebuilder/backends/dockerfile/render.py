@@ -18,6 +18,7 @@ from imagebuilder.backends.dockerfile import lint, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
 from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.backends.dockerfile.sources import Context, Sources
+from imagebuilder.backends.dockerfile.step_names import names
 from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.ir.ops import BaseImage, Cmd, Entrypoint, Healthcheck, LocalSource, Op, Scratch
@@ -74,9 +75,15 @@ class Dockerfile:
         """
         found = self.at_step(stage, position)
         words = name.partition("] ")[2] or name
-        if found is not None and (found.text in words or words in found.text):
+        same = [each for each in self.instructions if each.position and names(words, self._written(each))]
+        if found in same:
             return found
-        return self.at_name(name) or found
+        # What is shared has the same steps before it, so it stands as far down here as there.
+        near = next((each for each in same if each.position == position), None)
+        return near or next(iter(same), None) or self.at_name(name) or found
+
+    def _written(self, instruction: Instruction) -> str:
+        return "\n".join(self.text.split("\n")[instruction.first - 1 : instruction.last])
 
     def at_step(self, stage: str, position: int) -> Instruction | None:
         """The instruction that BuildKit calls ``[stage position/…]``; older builders leave a lone stage out."""
