@@ -103,15 +103,18 @@ def apt_package(value: str) -> str:
     return value
 
 
-_CREDENTIAL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s@]*@")
+_CREDENTIAL = re.compile(r"://[^/\s@]*@")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*\Z")
 _HARMLESS_USER = re.compile(r"(?<![A-Za-z0-9])(git\+)?ssh://[^/\s:@]+@$")
 
 
 def refuse_credentials(value: str) -> str:
     """Refuse ``scheme://user:password@host``: it would end up in the image's history and in the key."""
     for found in _CREDENTIAL.finditer(value):
-        if not _HARMLESS_USER.search(found[0]):
-            shown = re.sub(r"://[^/\s@]*@", "://…@", found[0])
+        # Looked for backwards: a search for what may begin a scheme would try each letter of a long text.
+        scheme = _SCHEME.search(value[max(0, found.start() - 64) : found.start()])
+        if scheme and not _HARMLESS_USER.search(scheme[0] + found[0]):
+            shown = f"{scheme[0]}://…@"
             raise Invalid(
                 "IB107",
                 f"a credential inside a URL: {shown}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from time import process_time
 from typing import Annotated, Any
 
 import pytest
@@ -244,3 +245,31 @@ def test_the_order_of_a_dictionary_has_no_meaning_and_that_of_pairs_has() -> Non
     adapter = TypeAdapter(Annotated[tuple[tuple[str, str], ...], checks.Pairs])
     assert adapter.validate_python({"b": "1", "a": "2"}) == (("a", "2"), ("b", "1"))
     assert adapter.validate_python((("b", "1"), ("a", "2"))) == (("b", "1"), ("a", "2"))
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        ("https://user:word@example.org", True),
+        ("x" * 100 + "https://user@example.org", True),
+        ("1http://a@b", True),
+        ("a://b://c@d", True),
+        ("git+ssh://git@example.org/a", False),
+        ("ssh://git:word@example.org/a", True),
+        ("://user@example.org", False),
+        ("12://user@example.org", False),
+        ("https://example.org/@scope", False),
+    ],
+)
+def test_a_credential_needs_a_scheme_before_it(value: str, refused: bool) -> None:
+    if refused:
+        with pytest.raises(Invalid, match="credential"):
+            checks.refuse_credentials(value)
+    else:
+        assert checks.refuse_credentials(value) == value
+
+
+def test_a_long_text_is_looked_through_once() -> None:
+    began = process_time()
+    checks.refuse_credentials("x" * 1_000_000 + "://" * 1_000)
+    assert process_time() - began < 1
