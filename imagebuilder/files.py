@@ -18,6 +18,16 @@ MAX_TEXT = 64 << 20
 """Bytes of a text that a person wrote. What the system shows as a file may have no end: /proc/kcore."""
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; False where nothing can be, since the name is too long."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir() raises for such a name
+
+
+def is_link(path: Path) -> bool:
+    """Whether there is a symbolic link, in the same way."""
+    return os.path.islink(path)  # noqa: PTH114 - as above
+
+
 def open_regular(path: Path) -> FileIO:
     """Open a file for reading, unbuffered. A pipe or device is refused, since reading one may never end.
 

@@ -22,7 +22,7 @@ from typing import Literal
 
 from imagebuilder.context.patterns import IgnoreRules, fixed_folder, ignore_lines, is_wildcard, source_regex
 from imagebuilder.diagnostics import Invalid
-from imagebuilder.files import open_regular, read_text
+from imagebuilder.files import is_link, open_regular, read_text
 from imagebuilder.ir.ops import LocalSource
 
 # As many as Linux follows in one path.
@@ -164,7 +164,7 @@ class _Selection:
         for _ in range(_MAX_LINKS):
             fixed = parts if literal else list(takewhile(lambda part: not is_wildcard(part), parts))
             ways = ("/".join(fixed[:count]) for count in range(1, len(fixed) + 1))
-            link = next((way for way in ways if (self._root / on_disk(way)).is_symlink()), None)
+            link = next((way for way in ways if is_link(self._root / on_disk(way))), None)
             if link is None:
                 return
             self._followed.add(link)

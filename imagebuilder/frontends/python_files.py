@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place, did_you_mean
-from imagebuilder.files import read_text
+from imagebuilder.files import is_folder, read_text
 from imagebuilder.ir import ops
 from imagebuilder.ir.checks import refuse_credentials
 
@@ -102,7 +102,7 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
     Raises:
         CompileError: the file is missing or not TOML, or has no such extra.
     """
-    if path.is_dir():
+    if is_folder(path):
         path = path / "pyproject.toml"
     try:
         project = tomllib.loads(_read(path, place)).get("project")
