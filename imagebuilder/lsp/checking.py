@@ -47,7 +47,7 @@ class Checked:
 def check(document: Document) -> Checked:
     """Every mistake in a file, as it stands in the editor."""
     loader = Loader(project_of(document.path), document.unsaved)
-    module = loader.module(str(document.path), document.text, {})
+    module = loader.load(str(document.path), document.text, {})
     found = distinct(loader.errors)
     if not found and module is not None:
         with _as_if_saved(document):

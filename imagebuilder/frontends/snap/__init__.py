@@ -102,7 +102,7 @@ def load(
         CompileError: one diagnostic for each independent mistake.
     """
     loader = Loader(project or project_of(Path(path)))
-    module = loader.module(str(path), source, {name: (value, None) for name, value in (params or {}).items()})
+    module = loader.load(str(path), source, {name: (value, None) for name, value in (params or {}).items()})
     if loader.errors:
         raise CompileError(distinct(loader.errors))
     assert module is not None

@@ -199,24 +199,24 @@ def _choose(item: When, scope: Scope, errors: list[Diagnostic]) -> tuple[list[St
             return otherwise, left
 
 
-def problems(statements: list[Statement], scope: Scope, snapshot: bool) -> list[Diagnostic]:
+def problems(statements: list[Statement], scope: Scope, snapshot: bool) -> Iterator[Diagnostic]:
     """What is wrong with statements whatever the parameters are."""
-    errors: list[Diagnostic] = []
     scope = scope.untaken()
     waiting = list(reversed(statements))
     while waiting:
         statement = waiting.pop()
-        with Noting(errors):
+        try:
             if isinstance(statement, When) and statement.depth > MAX_DEPTH:
-                errors.append(too_deep(scope.file, statement))
+                yield too_deep(scope.file, statement)
             elif isinstance(statement, When):
                 waiting += [*reversed(statement.otherwise), *reversed(statement.body)]
                 holds(statement.condition, scope)
             elif statement.verb == "resources":
-                errors += _resources(statement, scope, {}, snapshot=snapshot)
+                yield from _resources(statement, scope, {}, snapshot=snapshot)
             else:
                 bind_and_check(statement, _verb(statement, scope), scope)
-    return errors
+        except CompileError as error:
+            yield from error.diagnostics
 
 
 def bind_and_check(call: Call | Source, verb: Verb, scope: Scope) -> None:

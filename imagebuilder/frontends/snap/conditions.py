@@ -74,6 +74,8 @@ def _test(test: Test, scope: Scope) -> bool:
         if name is not None:
             other = scope.param(name, span(scope.file, literal))
             _check_comparable(test, known, other, literal, scope)
+            if isinstance(other.value, tuple):
+                scope.budget.interpolate(0, len(other.value), span(scope.file, literal))
             others += other.value if isinstance(other.value, tuple) else [other.value]
         else:
             others.append(_literal(literal, known, scope))

@@ -75,27 +75,28 @@ def parameters(
     """The file's parameters, and the names of those whose declaration was refused.
 
     Args:
-        scope: its parameters are those declared so far, which a default may refer to.
+        scope: a default may refer to the parameters that are declared before it.
         outside: values from the command line (text) or from ``use … with``, and where they were given.
         user: the `use` that asks for the file.
     """
     found: dict[str, Known] = {}
     broken: set[str] = set()
     later = {str(item.name): span(file.path, item.name) for item in file.items if isinstance(item, Param)}
+    places: dict[str, Span] = {}
+    scope = replace(scope, params=found, broken=broken, later=later)
     for item in file.items:
         if not isinstance(item, Param):
             continue
         name = str(item.name)
         place = span(file.path, item.name)
-        if name in found or name in broken:
-            first = next(span(file.path, i.name) for i in file.items if isinstance(i, Param) and i.name == name)
-            errors.append(twice(f"the parameter {name!r}", place, first))
+        if name in places:
+            errors.append(twice(f"the parameter {name!r}", place, places[name]))
             continue
+        places[name] = place
         try:
             later.pop(name, None)
-            here = replace(scope, params=found, broken=frozenset(broken), later=later)
-            type = _type(item, here)
-            found[name] = Known(type, _value(item, type, place, here, outside, user), place)
+            type = _type(item, scope)
+            found[name] = Known(type, _value(item, type, place, scope, outside, user), place)
         except CompileError as error:
             errors += error.diagnostics
             broken.add(name)

@@ -7,17 +7,20 @@ else; links are followed before that is decided.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
-from imagebuilder.files import open_regular
+from imagebuilder.files import is_folder, open_regular
 from imagebuilder.frontends.image import Image
-from imagebuilder.frontends.snap.bounds import MAX_FILES, MAX_SIZE
+from imagebuilder.frontends.snap.bounds import MAX_DEPTH, MAX_FILES, MAX_SIZE, Budget
 from imagebuilder.frontends.snap.declarations import check_header, misplaced, parameters, secrets, twice, with_values
+from imagebuilder.frontends.snap.mistakes import Enough, Mistakes
 from imagebuilder.frontends.snap.module import Evaluation, Module
 from imagebuilder.frontends.snap.nodes import File, Matrix, Use, When
 from imagebuilder.frontends.snap.params import Value
@@ -37,7 +40,8 @@ class Loader:
 
     project: Path
     unsaved: Mapping[Path, str] = field(default_factory=dict)
-    errors: list[Diagnostic] = field(default_factory=list)
+    errors: Mistakes = field(default_factory=Mistakes)
+    _budget: Budget = field(default_factory=Budget)
     _parsed: dict[Path, File | None] = field(default_factory=dict)
     _modules: dict[tuple[Path, str], Module | None] = field(default_factory=dict)
 
@@ -45,6 +49,12 @@ class Loader:
     def files(self) -> frozenset[Path]:
         """The files that were read, or tried to, by their real paths."""
         return frozenset(self._parsed)
+
+    def load(self, path: str, source: str | None, given: Given) -> Module | None:
+        """:meth:`module`, of the file that a person names."""
+        with _without_collector(), suppress(Enough):
+            return self.module(path, source, given)
+        return None
 
     def module(
         self, path: str, source: str | None, given: Given, chain: tuple[tuple[Path, Span], ...] = ()
@@ -60,11 +70,14 @@ class Loader:
         if key in self._modules:
             return self._modules[key]
         self._modules[key] = None
-        if real not in self._parsed:
-            text = self.unsaved.get(real) if source is None else source
-            self._parsed[real] = self._parse(path, text, chain[-1][1] if chain else None)
+        place = chain[-1][1] if chain else None
+        again = real in self._parsed
+        if not again:
+            self._parsed[real] = self._parse(path, self.unsaved.get(real) if source is None else source, place)
         file = self._parsed[real]
         if file is not None:
+            if again:
+                self._budget.repeat(len(file.text), place)
             self._modules[key] = self._evaluate(file, real, given, chain)
         return self._modules[key]
 
@@ -74,6 +87,7 @@ class Loader:
         except CompileError as error:
             self.errors += error.diagnostics
             return None
+        self._budget.read(len(file.text))
         self.errors += errors
         if not file.lost:
             self.errors += check_header(file)
@@ -81,20 +95,30 @@ class Loader:
         return file
 
     def _evaluate(self, file: File, real: Path, given: Given, chain: tuple[tuple[Path, Span], ...]) -> Module | None:
-        errors: list[Diagnostic] = []
+        errors = Mistakes()
+        module: Module | None = None
+        try:
+            module = self._sound(file, real, given, chain, errors)
+        except Enough:
+            file.damaged = True
+        # A name may be missing only because the item that declares it could not be read.
+        self.errors += [error for error in errors if not (file.lost and error.code in NAMES)]
+        return None if file.damaged else module
+
+    def _sound(
+        self, file: File, real: Path, given: Given, chain: tuple[tuple[Path, Span], ...], errors: Mistakes
+    ) -> Module:
         # Relative paths start beside the name that was given, not beside what a link leads to.
         root = Path(os.path.abspath(file.path)).parent  # noqa: PTH100 - resolve() would follow symbolic links
-        scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages())
+        scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages(), budget=self._budget)
         params, broken = parameters(file, scope, given, errors, chain[-1][1] if chain else None)
-        scope = Scope(file.path, root, params, scope.secrets, _NoImages(), frozenset(broken), scope.used)
+        scope = replace(scope, params=params, broken=broken)
         errors += _misplaced(file)
         uses = self._uses(file, scope, root, (*chain, (real, Span(file.path, 1))), errors)
         module = Evaluation(scope, uses, errors).run(file.items)
         if not chain and not errors:
             module.unused = tuple(unused(file, scope))
-        # A name may be missing only because the item that declares it could not be read.
-        self.errors += [error for error in errors if not (file.lost and error.code in NAMES)]
-        return None if file.damaged else module
+        return module
 
     def _uses(
         self, file: File, scope: Scope, root: Path, chain: tuple[tuple[Path, Span], ...], errors: list[Diagnostic]
@@ -113,12 +137,10 @@ class Loader:
             given = with_values(item.values, scope, errors)
             try:
                 target = self._target(item, scope, root, chain)
+                here = span(file.path, item.path)
+                found[alias] = self.module(target, None, given, (*chain[:-1], (chain[-1][0], here)))
             except CompileError as error:
                 errors += error.diagnostics
-                continue
-            here = span(file.path, item.path)
-            chain_here = (*chain[:-1], (chain[-1][0], here))
-            found[alias] = self.module(target, None, given, chain_here)
         return found
 
     def _target(self, item: Use, scope: Scope, root: Path, chain: tuple[tuple[Path, Span], ...]) -> str:
@@ -153,11 +175,13 @@ class Loader:
                 names = " → ".join([*(each.name for each, _ in ring), real.name])
                 notes = tuple(Note(f"{each.name} uses the next one here", at) for each, at in ring[:-1])
                 raise CompileError(Diagnostic("IB816", f"files that use one another: {names}", place, notes))
+        if len(chain) > MAX_DEPTH:
+            raise CompileError(Diagnostic("IB852", f"files that use one another in more than {MAX_DEPTH} steps", place))
         if len(self._modules) >= MAX_FILES:
             raise CompileError(Diagnostic("IB852", f"more than {MAX_FILES} files, or files with other values", place))
         if real not in self.unsaved and not _is_file(target):
             folder = Path(target).parent
-            known = {each.stem for each in folder.glob("*.snap")} if folder.is_dir() else set()
+            known = {each.stem for each in folder.glob("*.snap")} if is_folder(folder) else set()
             near = did_you_mean(Path(target).stem, sorted(known - {Path(scope.file).stem}))
             near = re.sub(r"'(.*)'", r"'\1.snap'", near)
             raise CompileError(
@@ -177,6 +201,18 @@ def _misplaced(file: File) -> list[Diagnostic]:
         found += misplaced(inner, file)
         waiting += [item for item in inner if isinstance(item, When | Matrix)]
     return found
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Nearly all that is made of a file stays; to look through it for cycles, again and again, costs a third more."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _NoImages:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lark import Lark, TextSlice, Token
 from lark.grammar import Rule
-from lark.lexer import TerminalDef
+from lark.lexer import LexerState, LexerThread, LineCounter, TerminalDef
 
 from imagebuilder.frontends.snap.tree import Build
 
@@ -43,14 +43,29 @@ def _numbered(table: dict[str, Any]) -> dict[int, Any]:
     return {int(key): value for key, value in table.items()}
 
 
-def parse(text: str, start: str = "start", begin: int = 0, end: int | None = None) -> Any:
+def parse(
+    text: str, start: str = "start", begin: int = 0, end: int | None = None, line: tuple[int, int] | None = None
+) -> Any:
     """What the callbacks of :class:`~imagebuilder.frontends.snap.tree.Build` made of ``text[begin:end]``.
+
+    Args:
+        line: the number of the line that ``begin`` is in, and where it begins; None counts the lines before, which
+            is too slow for every part of a file.
 
     Raises:
         lark.exceptions.UnexpectedInput: it does not parse; positions are those in the whole text.
     """
-    whole = begin == 0 and end is None
-    return _parser().parse(text if whole else TextSlice(text, begin, len(text) if end is None else end), start)
+    if begin == 0 and end is None:
+        return _parser().parse(text, start)
+    part = TextSlice(text, begin, len(text) if end is None else end)
+    if line is None:
+        return _parser().parse(part, start)
+    counter = LineCounter("\n")  # type: ignore[no-untyped-call]
+    counter.char_pos = begin
+    counter.line, counter.line_start_pos = line
+    counter.column = begin - counter.line_start_pos + 1
+    frontend = _parser().parser
+    return frontend.parser.parse(LexerThread(frontend.lexer, LexerState(part, counter)), start)
 
 
 def read(text: str) -> tuple[list[Token], Any]:

@@ -18,7 +18,7 @@ from lark import Token
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
 from imagebuilder.frontends import image as fluent
 from imagebuilder.frontends.snap import blocks, values
-from imagebuilder.frontends.snap.bounds import MAX_CELLS, MAX_DEPTH, too_deep
+from imagebuilder.frontends.snap.bounds import MAX_CELLS, MAX_DEPTH, length, too_deep
 from imagebuilder.frontends.snap.conditions import holds
 from imagebuilder.frontends.snap.declarations import twice
 from imagebuilder.frontends.snap.nodes import Image, Item, ListNode, Matrix, Pair, Snapshot, Source, When
@@ -29,6 +29,9 @@ from imagebuilder.frontends.snap.text import hole, is_word, text
 from imagebuilder.frontends.snap.verbs import FACTORIES, RESERVED, is_factory, verbs
 from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
+
+# How many images of a cycle are shown.
+MAX_RING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class Evaluation:
         self._errors = errors
         self._elsewhere: dict[str, Span] = {}
         self._cells = 0
+        self._lengths: dict[int, int] = {}
         self._snapshots: dict[str, SnapshotSpec] = {}
         self._left: list[tuple[list[Item], Cell]] = []
 
@@ -216,9 +220,16 @@ class Evaluation:
         for _, found in axes.values():
             count *= len(found)
         self._cells += count
+        place = next(iter(axes.values()))[0]
         if self._cells > MAX_CELLS:
-            place = next(iter(axes.values()))[0]
             self._errors.append(Diagnostic("IB852", f"a matrix of more than {MAX_CELLS} cells", place))
+            return
+        if id(item) not in self._lengths:
+            self._lengths[id(item)] = length(item.body)
+        try:
+            scope.budget.repeat((count - 1) * self._lengths[id(item)], place)
+        except CompileError as error:
+            self._errors += error.diagnostics
             return
         text_type = Type("string")
         for combination in product(*(found for _, found in axes.values())):
@@ -286,8 +297,13 @@ class Evaluation:
     ) -> None:
         path = [(cell, name) for cell, name, _ in stack]
         ring = path[path.index((home, needed)) :]
-        names = " → ".join([*(name for _, name in ring), needed])
-        notes = tuple(Note(f"{name} is here", span(self._scope.file, cell.images[name].name)) for cell, name in ring)
+        # Of a long ring, its ends.
+        shown = ring if len(ring) <= MAX_RING else [*ring[: MAX_RING - 1], ring[-1]]
+        words = [name for _, name in shown]
+        if len(ring) > len(shown):
+            words.insert(-1, f"… ({len(ring) - len(shown)} more) …")
+        names = " → ".join([*words, needed])
+        notes = tuple(Note(f"{name} is here", span(self._scope.file, cell.images[name].name)) for cell, name in shown)
         self._errors.append(Diagnostic("IB815", f"images that need one another: {names}", place, notes))
         for cell, name in ring:
             cell.broken.add(name)
@@ -353,7 +369,9 @@ class Evaluation:
         return replace(cell.scope, images=_Seen(self, cell))
 
     def _base(self, source: Source, cell: Cell, name: str) -> fluent.Image:
-        return blocks.base(source, self._scope_of(cell), name)
+        found = blocks.base(source, self._scope_of(cell), name)
+        self._scope.budget.start(len(found.stage.steps), span(self._scope.file, source.name))
+        return found
 
     def image(self, cell: Cell, name: str, place: Span, taken: bool) -> fluent.Image:
         """The image of a name; ``taken`` is whether the statement that asks is carried out."""

@@ -22,6 +22,10 @@ def within(file: str, token: Token, begin: int, end: int) -> Span:
     if token.line == token.end_line:
         column = (token.column or 1) + begin
         return Span(file, token.line or 1, column, token.line or 1, column + max(1, end - begin))
+    if token.line == token.end_line:
+        # A long text of one line may hold many; looking for line ends before each of them would be quadratic.
+        column = (token.column or 1) + begin
+        return Span(file, token.line or 1, column, token.line or 1, column + max(1, end - begin))
     before = token[:begin]
     line = (token.line or 1) + before.count("\n")
     column = begin - before.rfind("\n") if "\n" in before else (token.column or 1) + begin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,7 @@ from lark import Token
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
 from imagebuilder.frontends.image import Image
+from imagebuilder.frontends.snap.bounds import Budget
 from imagebuilder.frontends.snap.params import Type, Value, text_of
 from imagebuilder.frontends.snap.places import span
 from imagebuilder.frontends.snap.text import expansion, hole, text
@@ -57,9 +58,10 @@ class Scope:
     params: Mapping[str, Known]
     secrets: Mapping[str, Span]
     images: Images
-    broken: frozenset[str] = frozenset()
+    broken: Set[str] = frozenset()
     used: set[str] = field(default_factory=set)
     later: Mapping[str, Span] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
 
     def inner(self, params: Mapping[str, Known]) -> Scope:
         return replace(self, params={**self.params, **params})
@@ -96,7 +98,9 @@ class Scope:
                     f"alone, {{{name}}} gives its items where several are taken",
                 )
             )
-        return text_of(known.value)
+        found = text_of(known.value)
+        self.budget.interpolate(len(found), 0, place)
+        return found
 
     def check(self, token: Token) -> None:
         """What is wrong with a token, whatever takes it; for what is not evaluated."""

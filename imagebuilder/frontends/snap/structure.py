@@ -12,6 +12,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from imagebuilder.diagnostics import Diagnostic, Note, Span
+from imagebuilder.frontends.snap.bounds import MAX_ERRORS, MAX_OPEN
+from imagebuilder.frontends.snap.mistakes import Enough
 
 _TOKEN = re.compile(
     r"""
@@ -29,11 +31,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-MAX_ERRORS = 50
 # A brace inside of a statement, where it means nothing, is kept as "{ ".
 _PAIRS = {"{": "}", "[": "]", "(": ")", "{ ": "}"}
 _TOP = re.compile(r"(?:use|param|secret|image|snapshot|matrix)[ \t]+[^\s=]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_BLANKS = re.compile(r"[ \t]*")
 _HEADS = ("image", "snapshot", "matrix", "when", "else")
 _LINE_OF_A_LIST = re.compile(r"[ \t]*(?P<word>[A-Za-z_]\w*)(?=[ \t]+[^\s,\]#]|[ \t]*\{)")
 
@@ -72,7 +74,10 @@ class _Open:
 
 
 class Structure:
-    """``chunks`` are the items of the file, ``errors`` the brackets and quotes that do not match."""
+    """``chunks`` are the items of the file, ``errors`` the brackets and quotes that do not match.
+
+    ``stopped`` says that there are more than anybody reads, and that the rest of the file was not looked at.
+    """
 
     def __init__(self, file: str, text: str, items: frozenset[str], operations: frozenset[str]) -> None:
         self.errors: list[Diagnostic] = []
@@ -83,7 +88,11 @@ class Structure:
         self._last = 0
         self._damaged = False
         self._after_block = False
-        self._scan()
+        self.stopped = False
+        try:
+            self._scan()
+        except Enough:
+            self.stopped = True
         self.chunks = self._stack[0].chunks
 
     def _scan(self) -> None:
@@ -116,8 +125,10 @@ class Structure:
         self._end()
 
     def _error(self, error: Diagnostic) -> None:
-        if len(self.errors) < MAX_ERRORS:
-            self.errors.append(error)
+        self.errors.append(error)
+        if len(self.errors) >= MAX_ERRORS:
+            # What follows would be looked at once for each bracket that is still open.
+            raise Enough
 
     def _semicolon(self, at: int) -> None:
         if self._begin < 0 and not self._after_block:
@@ -153,6 +164,10 @@ class Structure:
             self._begin = -1
         else:
             self._stack.append(_Open(char, at))
+        if len(self._stack) > MAX_OPEN:
+            place = self._lines.span(at, at + 1)
+            self._error(Diagnostic("IB852", f"more than {MAX_OPEN} brackets that are open at once", place))
+            raise Enough
 
     def _is_statement(self) -> bool:
         word = _WORD.match(self._text, self._begin)
@@ -173,8 +188,7 @@ class Structure:
 
     def _close(self, char: str, at: int) -> None:
         top = self._stack[-1]
-        guess = len(self.errors) < MAX_ERRORS and char == "}" and top.char in ("", "{") and self._begins_line(at)
-        if guess and self._close_by_indentation(at):
+        if char == "}" and top.char in ("", "{") and self._begins_line(at) and self._close_by_indentation(at):
             return
         top = self._stack[-1]
         if _PAIRS.get(top.char) == char:
@@ -206,7 +220,7 @@ class Structure:
         self._error(Diagnostic("IB807", f"a {char!r} that closes nothing", self._lines.span(at, at + 1), note))
 
     def _begins_line(self, at: int) -> bool:
-        return not self._text[self._lines.start(at) : at].strip(" \t")
+        return self._indentation(at) == self._lines.column(at)
 
     def _close_by_indentation(self, at: int) -> bool:
         """Whether a '}' at a line's start belongs to a block whose '{' is missing; gives up inner blocks before."""
@@ -253,9 +267,8 @@ class Structure:
 
     def _indentation(self, at: int) -> int:
         """The column at which the line's text begins."""
-        start = self._lines.start(at)
-        line = self._text[start : at + 1]
-        return len(line) - len(line.lstrip(" \t")) + 1
+        blanks = _BLANKS.match(self._text, self._lines.start(at), at)
+        return len(blanks[0]) + 1 if blanks else 1
 
     def _newline(self, end: int) -> None:
         self._after_block = False
@@ -344,6 +357,11 @@ class Lines:
         self._file = file
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._length = len(text)
+
+    def at(self, at: int) -> tuple[int, int]:
+        """The line's number, and where it begins."""
+        line = self._line(at)
+        return line + 1, self._starts[line]
 
     def start(self, at: int) -> int:
         """Where the line begins."""

@@ -15,6 +15,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Span, did_you_mean
 from imagebuilder.frontends.snap import complaints
+from imagebuilder.frontends.snap.bounds import MAX_ERRORS
 from imagebuilder.frontends.snap.complaints import FOREIGN, ITEMS, OPERATIONS, Stuck
 from imagebuilder.frontends.snap.grammar import parse
 from imagebuilder.frontends.snap.nodes import (
@@ -31,7 +32,7 @@ from imagebuilder.frontends.snap.nodes import (
     When,
     deepest,
 )
-from imagebuilder.frontends.snap.structure import MAX_ERRORS, Chunk, Lines, Structure
+from imagebuilder.frontends.snap.structure import Chunk, Lines, Structure
 
 WHENS = ("when", "else")
 ELSE = "it follows the '}' on the same line: } else {"
@@ -93,7 +94,7 @@ class _Reader:
         self._lines = Lines(path, text)
         self._structure = Structure(path, text, frozenset(ITEMS), OPERATIONS)
         self.errors = list(self._structure.errors)
-        self.lost = False
+        self.lost = self._structure.stopped
 
     def items(self) -> list[Item]:
         return self._read(self._structure.chunks, "head_item")
@@ -210,7 +211,7 @@ class _Reader:
 
     def _parse(self, chunk: Chunk, start: str) -> Any:
         try:
-            return parse(self._text, start, chunk.begin, chunk.end)
+            return parse(self._text, start, chunk.begin, chunk.end, self._lines.at(chunk.begin))
         except UnexpectedInput as error:
             at, _ = _where(error, chunk)
             self.errors.append(

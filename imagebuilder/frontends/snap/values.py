@@ -8,6 +8,7 @@ from typing import Any
 from lark import Token
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
+from imagebuilder.frontends.snap.bounds import MAX_DEPTH, lists_too_deep
 from imagebuilder.frontends.snap.nodes import Argument, ListNode, Pair
 from imagebuilder.frontends.snap.nodes import Value as Node
 from imagebuilder.frontends.snap.params import MAX_LIST, boolean, text_of
@@ -96,6 +97,8 @@ def word(node: Node, scope: Scope) -> str | Expansion:
 def texts(node: Node, scope: Scope) -> tuple[str, ...]:
     """A word is one text; a list is its entries, and a parameter that is a list gives its items."""
     if isinstance(node, ListNode):
+        if node.depth > MAX_DEPTH:
+            raise CompileError(lists_too_deep(scope.file, node))
         found: list[str] = []
         for entry in node.entries:
             if isinstance(entry, Pair) and entry.key.type == "KEY" and isinstance(entry.value, Token):
@@ -112,7 +115,9 @@ def texts(node: Node, scope: Scope) -> tuple[str, ...]:
     if name is not None:
         known = scope.param(name, span(scope.file, node))
         if isinstance(known.value, tuple):
-            return tuple(text_of(item) for item in known.value)
+            items = tuple(text_of(item) for item in known.value)
+            scope.budget.interpolate(sum(map(len, items)), len(items), span(scope.file, node))
+            return items
     return (one_text(node, scope),)
 
 
