@@ -22,6 +22,8 @@ from imagebuilder.compiler import compile
 from imagebuilder.context import stage_tree
 from imagebuilder.engine.docker import DockerEngine, connect
 from imagebuilder.frontends.image import Image
+from imagebuilder.frontends.snap import grammar as snap_grammar
+from imagebuilder.frontends.snap import load
 from imagebuilder.home import home
 
 Command = Callable[[int], object]
@@ -37,6 +39,8 @@ def main() -> None:
         start = startup()
         overhead(connect(home()), start)
         compile_time(connect(home()))
+        snap_file(connect(home()))
+        grammar()
     finally:
         if not running:
             subprocess.run([*cli, "engine", "stop"], check=True, stdout=subprocess.DEVNULL)
@@ -151,6 +155,39 @@ def compile_time(engine: DockerEngine) -> None:
         check = [str(engine.buildx().program), "build", "--call=check", f"--file={file}", folder]
         ours, theirs = in_turn(3, lambda _: compiled(1000), lambda _: run(*check, env=env, any_code=True))
         show("describe, compile, render", "1,000 steps", ours, "buildx build --call=check of it", theirs)
+
+
+def snap_file(engine: DockerEngine) -> None:
+    """A .snap file of 1,000 statements, beside one of 10,000 and beside BuildKit's check of the Dockerfile it renders."""
+
+    def text(statements: int) -> str:
+        lines = [
+            f'run_commands "echo {number}"\nenv V{number}="x y"\nlabel l{number}=z\nworkdir /w{number}\n'
+            for number in range(statements // 4)
+        ]
+        return f"snap 1\nimage it from debian_slim 3.13 {{\n{''.join(lines)}}}\n"
+
+    def rendered(source: str) -> str:
+        return compile(load("bench.snap", source=source).images["it"]).dockerfile().text
+
+    small, large = text(1_000), text(10_000)
+    rendered(text(8))
+    ten, one = in_turn(6, lambda _: rendered(large), lambda _: rendered(small))
+    show("a .snap file: parse, compile, render", "10,000 statements", ten, "1,000 statements", one)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "Dockerfile"
+        file.write_text(rendered(small))
+        env = {**os.environ, "DOCKER_HOST": engine.endpoint.host, "BUILDX_CONFIG": folder + "/buildx"}
+        check = [str(engine.buildx().program), "build", "--call=check", f"--file={file}", folder]
+        ours, theirs = in_turn(6, lambda _: rendered(small), lambda _: run(*check, env=env, any_code=True))
+        show("the same", "1,000 statements", ours, "buildx build --call=check of it", theirs)
+
+
+def grammar() -> None:
+    """The parser's generated tables, beside building them from grammars/snap.lark; each without Lark's import."""
+    text = (Path(__file__).parents[2] / "grammars" / "snap.lark").read_text()
+    tables, built = in_turn(8, lambda _: snap_grammar._parser.__wrapped__(), lambda _: snap_grammar.table(text))
+    show("the .snap grammar", "from its tables", tables, "from grammars/snap.lark", built)
 
 
 def in_turn(runs: int, ours: Command, theirs: Command) -> tuple[list[float], list[float]]:
