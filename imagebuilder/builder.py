@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 from imagebuilder.compiler import Plan
 from imagebuilder.context import stage_text, stage_tree
-from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Invalid, Note
+from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid, Note
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
@@ -93,8 +93,13 @@ class Build:
         """Errors are those of :meth:`imagebuilder.Client.build`."""
         plan, store = self._plan, self._store
         started = time.monotonic()
+        still = self._still if self._options.cancel is not None else None
         # By name first, so that of two builds of one name the later one has the last word; then by key.
-        with lock(store.name_lock_path(self._name), self._waiting), lock(store.lock_path(plan.key), self._waiting):
+        with (
+            lock(store.name_lock_path(self._name), self._waiting, still),
+            lock(store.lock_path(plan.key), self._waiting, still),
+        ):
+            self._still()
             # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
             existing = None if self._options.no_cache else self._existing()
             if existing is not None:
@@ -249,6 +254,10 @@ class Build:
     def _write(self, line: str) -> None:
         if self._log is not None:
             self._log.write(line + "\n")
+
+    def _still(self) -> None:
+        if self._options.cancel is not None and self._options.cancel.is_set:
+            raise Interrupted(Diagnostic("IB601", "interrupted before it began"))
 
     def _waiting(self) -> None:
         self._on_event(LogEvent("", "another process builds this; waiting for it"))

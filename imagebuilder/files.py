@@ -68,12 +68,14 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
     """Write a file in UTF-8, all of it or nothing.
 
     Args:
-        force: also where there is one already.
+        force: also where there is a regular file already.
 
     Raises:
         FileExistsError: there is a file, and no ``force``.
-        OSError: it cannot be written.
+        OSError: it cannot be written, or is a device or a link, whose place no file is to take: /dev/stdout.
     """
+    if force and os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from imagebuilder.home import private_folder
 
+_PAUSE = 0.05
+
 
 @contextmanager
-def lock(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock of that name, waiting for it if need be; ``on_wait`` is called once before waiting."""
+def lock(
+    path: Path, on_wait: Callable[[], None] = lambda: None, still: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock of that name, waiting for it if need be.
+
+    Args:
+        on_wait: called once before waiting.
+        still: called again and again while waiting, which ends with what it raises; no signal wakes a thread.
+    """
     private_folder(path.parent)
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -22,7 +32,7 @@ def lock(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[Non
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 on_wait()
-                fcntl.flock(file, fcntl.LOCK_EX)
+                _wait(file, still)
             if not _is(path, file):
                 continue  # Its holder removed it while this process was waiting.
             try:
@@ -32,6 +42,19 @@ def lock(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[Non
             return
         finally:
             os.close(file)
+
+
+def _wait(file: int, still: Callable[[], None] | None) -> None:
+    if still is None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return
+    while True:
+        still()
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(_PAUSE)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ import pytest
 
 from imagebuilder import Client, Image, compiler
 from imagebuilder.batch import PARALLEL, run_all
+from imagebuilder.builder import Build, BuildOptions
 from imagebuilder.client import Wanted
-from imagebuilder.diagnostics import BuildError, Diagnostic
+from imagebuilder.diagnostics import BuildError, Diagnostic, Interrupted
 from imagebuilder.engine.fake import FakeEngine
-from imagebuilder.engine.protocol import Cancel
+from imagebuilder.engine.protocol import Cancel, Event
+from imagebuilder.locks import lock
 from imagebuilder.store import Snapshot
 
 
@@ -58,3 +60,21 @@ def test_files_that_several_copy_are_read_once(tmp_path: Path, monkeypatch: pyte
     outcomes = client.build_all([Wanted(f"app:{number}", image.label({"n": str(number)})) for number in range(9)])
     assert read == [str(tmp_path / "src")]
     assert {outcome.name for outcome in outcomes if isinstance(outcome, Snapshot)} == {f"app:{n}" for n in range(9)}
+
+
+def test_a_build_that_waits_for_another_ends_with_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    client, cancel = Client(home=tmp_path / "home", engine=FakeEngine()), Cancel()
+    options = BuildOptions(cancel=cancel)
+    plan = compiler.compile(Image.base("debian"))
+
+    def on_event(event: Event) -> None:
+        assert "waiting" in str(event)
+        cancel.cancel()
+
+    build = Build(plan, "app", options, client.store, client.engine, on_event)
+    with lock(client.store.lock_path(plan.key)), pytest.raises(Interrupted):
+        build.run()
+    with pytest.raises(Interrupted):
+        build.run()
+    assert client.snapshot.list() == [], "one that had not begun leaves no row"

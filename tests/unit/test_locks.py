@@ -167,3 +167,37 @@ def test_taking_a_lock_only_if_nobody_has_it(path: Path) -> None:
         process.communicate()
     with unless_held(path) as free:
         assert free
+
+
+def test_a_wait_that_is_over(path: Path) -> None:
+    """A thread waits in vain where it is asked to end: no signal would wake it."""
+    asked = 0
+
+    def still() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise InterruptedError
+
+    with lock(path):
+        with pytest.raises(InterruptedError), lock(path, still=still):
+            pass
+        assert held(path)
+    with lock(path, still=still):
+        assert held(path) and asked == 3, "nobody asks where nothing is waited for"
+
+
+def test_a_patient_wait(path: Path) -> None:
+    with holder(path) as process:
+        done = threading.Event()
+
+        def wait() -> None:
+            with lock(path, still=lambda: None):
+                done.set()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert not done.wait(0.3)
+        process.kill()
+        assert done.wait(5)
+        thread.join()

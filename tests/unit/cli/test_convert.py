@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,18 @@ def test_force(cli: Run, project: Path) -> None:
     assert json.loads(out.read_text())["version"] == 1
     assert out.stat().st_mode & 0o777 == 0o666 & ~_umask()
     assert sorted(path.name for path in project.iterdir() if "out" in path.name) == ["out.json"]
+
+
+def test_force_takes_the_place_of_files_alone(cli: Run, project: Path) -> None:
+    """Of /dev/null too, where root is asked."""
+    (project / "real").write_text("theirs")
+    (project / "link.json").symlink_to("real")
+    os.mkfifo(project / "pipe.json")
+    for name in ("link.json", "pipe.json"):
+        done = cli("convert", "spec.py", name, "--force")
+        assert done.code == 1 and "error[IB710]: not a regular file" in done.err
+    assert (project / "link.json").is_symlink() and (project / "real").read_text() == "theirs"
+    assert stat.S_ISFIFO((project / "pipe.json").stat().st_mode)
 
 
 def _umask() -> int:
