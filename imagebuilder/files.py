@@ -64,7 +64,11 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
         FileExistsError: there is a file, and no ``force``.
         OSError: it cannot be written.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        # Under the name that was asked for, not the one of the moment.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
