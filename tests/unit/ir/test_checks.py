@@ -244,3 +244,20 @@ def test_the_order_of_a_dictionary_has_no_meaning_and_that_of_pairs_has() -> Non
     adapter = TypeAdapter(Annotated[tuple[tuple[str, str], ...], checks.Pairs])
     assert adapter.validate_python({"b": "1", "a": "2"}) == (("a", "2"), ("b", "1"))
     assert adapter.validate_python((("b", "1"), ("a", "2"))) == (("b", "1"), ("a", "2"))
+
+
+@pytest.mark.parametrize(
+    ("value", "example"),
+    [(".", "/app"), ("./", "/app"), ("..", "/app"), ("../a", "/app"), ("a", "/a"), ("./a/", "/a"), ("a/../b", "/b")],
+)
+def test_the_whole_path_that_is_proposed_is_one(value: str, example: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        checks.absolute(value)
+    assert caught.value.help == f"give the whole path, such as {example!r}"
+
+
+def test_the_option_for_a_file_of_packages_has_a_call_of_its_own() -> None:
+    for value in ("-r", "-r requirements.txt", "--requirement=x"):
+        with pytest.raises(Invalid) as caught:
+            checks.package(value)
+        assert "pip_install_from_requirements" in caught.value.help
