@@ -35,7 +35,10 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     check.add_argument(
-        "targets", metavar="TARGET", nargs="+", help="file.snap[:name], file.py[:attribute], or a Dockerfile"
+        "targets",
+        metavar="TARGET",
+        nargs="+",
+        help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json",
     )
     check.add_argument(
         "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="a value for an ARG of each target"
@@ -156,7 +159,7 @@ def _of_language(target: str, arguments: argparse.Namespace, level: Level) -> It
         yield from snap.load(target, params=params, project=arguments.project).unused
     path = Path(target)
     path = path / "Dockerfile" if path.is_dir() else path
-    if path.suffix not in (".py", ".snap") and path.is_file() and arguments.stage is None:
+    if path.suffix not in (".py", ".snap", ".json") and path.is_file() and arguments.stage is None:
         from imagebuilder.frontends.dockerfile import warnings
 
         build_args = pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")

@@ -149,6 +149,9 @@ def _done(file: str, writes: bool) -> _Result:
         if Path(file).exists() and not Path(file).is_file():
             # Reading a pipe may never end.
             raise CompileError(_unreadable(file, "not a regular file"))
+        if not file.endswith(".snap"):
+            help = "fmt lays out .snap files; `imagebuilder convert` makes one of another form"
+            raise CompileError(Diagnostic("IB401", f"not a .snap file: {file!r}", help=help))
         text = read(file)
         result = _Result(file, text, format_text(text, file))
         if writes and result.changed:

@@ -44,7 +44,7 @@ class Target(NamedTuple):
     resources: Resources = Resources()
 
 
-_FORMS = "a target is file.snap, file.snap:name, file.py, file.py:attribute, or a Dockerfile"
+_FORMS = "a target is file.snap, file.snap:name, file.py, file.py:attribute, a Dockerfile, or file.json"
 
 
 def load_targets(
@@ -136,6 +136,8 @@ def load_target(
         file, attribute = target, ""
     path = Path(file)
     if path.is_dir():
+        if not (path / "Dockerfile").is_file():
+            raise CompileError(_no_dockerfile(path))
         path = path / "Dockerfile"
     if not path.is_file():
         raise CompileError(_missing(path))
@@ -270,6 +272,12 @@ def _as_script(path: Path) -> Iterator[None]:
             yield
     finally:
         sys.path[:], sys.argv = before[0], before[1]
+
+
+def _no_dockerfile(folder: Path) -> Diagnostic:
+    there = sorted(str(path) for path in folder.iterdir() if path.suffix == ".snap" or "ockerfile" in path.name)
+    help = f"name a file: {', '.join(there)}" if there else _FORMS
+    return Diagnostic("IB401", f"there is no file {str(folder / 'Dockerfile')!r}", help=help)
 
 
 def _missing(path: Path) -> Diagnostic:

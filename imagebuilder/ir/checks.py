@@ -6,6 +6,7 @@ front ends so that every one of them refuses the same things in the same words.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
@@ -83,11 +84,10 @@ def package(value: str) -> str:
     if not value:
         raise Invalid("IB105", "an empty package name", "leave it out; a list with nothing to install is fine")
     if value.startswith("-"):
-        raise Invalid(
-            "IB106",
-            f"a package that starts with '-': {_short(value)}",
-            "options have parameters of their own, such as index_url=, pre= or extra_options=",
-        )
+        hint = "options have parameters of their own, such as index_url=, pre= or extra_options="
+        if re.match(r"(-r|--requirement)\b", value):
+            hint = "pip_install_from_requirements takes the file"
+        raise Invalid("IB106", f"a package that starts with '-': {_short(value)}", hint)
     if any(c in value for c in "\n\r"):
         raise Invalid("IB105", f"a line break in a package name: {_short(value)}", "give one package per argument")
     refuse_credentials(value)
@@ -171,10 +171,10 @@ def absolute(value: str) -> str:
     """A destination in the image."""
     nonempty("destination")(value)
     if not value.startswith("/"):
+        whole = posixpath.normpath(value)
+        example = "/app" if whole == "." or whole.startswith("..") else f"/{whole}"
         raise Invalid(
-            "IB109",
-            f"a relative destination: {_short(value)}",
-            f"give the whole path, such as {'/' + value.removeprefix('./')!r}",
+            "IB109", f"a relative destination: {_short(value)}", f"give the whole path, such as {_short(example)}"
         )
     if ".." in value.split("/"):
         raise Invalid("IB110", f"a destination with '..': {_short(value)}", "write the path that it stands for")

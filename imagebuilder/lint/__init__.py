@@ -22,6 +22,7 @@ from imagebuilder.ir.stage import Stage
 from imagebuilder.lint.apt import packages_without_versions
 from imagebuilder.lint.bases import images_without_versions
 from imagebuilder.lint.commands import lost_cd
+from imagebuilder.lint.environment import literal_variables
 from imagebuilder.lint.graph import outermost
 from imagebuilder.lint.order import project_before_packages
 from imagebuilder.lint.secrets import masked, secrets
@@ -43,6 +44,7 @@ CODES: dict[str, str] = {
     "IB912": "an image that nothing uses",
     "IB913": "a secret that nothing uses",
     "IB914": "an imported file that nothing uses",
+    "IB915": "a variable that gets its own name as its value",
 }
 
 Level = Literal["default", "strict"]
@@ -58,6 +60,7 @@ LINTS: tuple[Lint, ...] = (
     project_before_packages,
     lost_cd,
     container_as_root,
+    literal_variables,
 )
 STRICT: tuple[Lint, ...] = (packages_without_versions,)
 

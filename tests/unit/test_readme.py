@@ -9,6 +9,7 @@ import pytest
 
 from imagebuilder.frontends.snap import load
 from imagebuilder.frontends.target import load_target
+from imagebuilder.lint import CODES as LINTS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -36,3 +37,10 @@ def test_the_sample_of_the_language(tmp_path: Path) -> None:
         found = load(tmp_path / "app.snap", params={"profile": profile})
         assert [each.name for each in found.snapshots] == ["app-small:1.0", "app-large:1.0"]
         assert found.unused == ()
+
+
+def test_every_lint_is_told_of() -> None:
+    """By its code, or within a range: IB911 to IB914."""
+    table = [re.findall(r"IB9\d\d", row) for row in re.findall(r"^\| (IB9.*?) \|", README, re.MULTILINE)]
+    told = {f"IB{n}" for row in table for n in range(int(row[0][2:]), int(row[-1][2:]) + 1)}
+    assert told == set(LINTS)

@@ -103,7 +103,9 @@ class Stages:
                 self.found.append((owner, error))
                 self.wrong += isinstance(error, CompileError) or not error.only_if_needed
         if not froms:
-            self.found.append((None, _no_from(lexed, self.file)))
+            # A misspelt FROM is one mistake.
+            if not any(each.code == "IB307" for each in self.diagnostics(None)):
+                self.found.append((None, _no_from(lexed, self.file)))
             raise CompileError(list(self.diagnostics(None)))
         self.close()
         self.check_build_args(lexed, froms[0].span)

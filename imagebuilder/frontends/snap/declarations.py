@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,10 +80,10 @@ def parameters(
         user: the `use` that asks for the file.
     """
     found: dict[str, Known] = {}
-    broken: set[str] = set()
+    broken: dict[str, Sequence[Diagnostic]] = {}
     later = {str(item.name): span(file.path, item.name) for item in file.items if isinstance(item, Param)}
     places: dict[str, Span] = {}
-    scope = replace(scope, params=found, broken=broken, later=later)
+    scope = replace(scope, params=found, broken=broken.keys(), later=later)
     for item in file.items:
         if not isinstance(item, Param):
             continue
@@ -99,12 +99,16 @@ def parameters(
             found[name] = Known(type, _value(item, type, place, scope, outside, user), place)
         except CompileError as error:
             errors += error.diagnostics
-            broken.add(name)
+            broken[name] = error.diagnostics
     for name, (_, where) in outside.items():
         if name not in found and name not in broken:
-            hint = did_you_mean(name, list(found)) or (f"it has: {', '.join(found)}" if found else "it has none")
+            known = [*found, *broken]
+            hint = did_you_mean(name, known) or (f"it has: {', '.join(known)}" if known else "it has none")
+            # A value under a misspelt name is one mistake: the parameter that was meant would have had it.
+            meant = next((each for each in known if did_you_mean(name, [each]) == hint), "")
+            errors[:] = [e for e in errors if e.code != "IB832" or e not in broken.get(meant, ())]
             errors.append(Diagnostic("IB833", f"{Path(file.path).name} has no parameter {name!r}", where, help=hint))
-    return found, broken
+    return found, set(broken)
 
 
 def _type(item: Param, scope: Scope) -> Type:

@@ -155,6 +155,12 @@ def test_a_snap_file_for_others(cli: Run, files: Path) -> None:
     assert [each["code"] for each in done.json] == ["IB901", "IB905"]
 
 
+def test_a_json_document_is_no_dockerfile(cli: Run, files: Path) -> None:
+    assert cli("convert", "spec.py", "spec.json").code == 0
+    done = cli("check", "spec.json", "--json")
+    assert (done.code, [each["code"] for each in done.json]) == (0, [])
+
+
 def test_nothing_is_built(cli: Run, files: Path) -> None:
     assert cli("check", "spec.py").code == 0
     assert cli("snapshot", "list", "--json").json == []

@@ -28,6 +28,11 @@ def test_every_form_has_the_key_of_the_original(cli: Run, out: str) -> None:
     assert cli("hash", out).out == cli("hash", "Dockerfile").out != ""
 
 
+def test_a_folder_that_is_not_there_is_named_as_it_was_given(cli: Run, project: Path) -> None:
+    done = cli("convert", "Dockerfile", "gone/out.snap")
+    assert done.code == 1 and f"no such file or directory: '{project / 'gone/out.snap'}'" in done.err
+
+
 def test_every_form_can_be_converted_further(cli: Run, project: Path) -> None:
     for source, out in (
         ("Dockerfile", "a.json"),

@@ -30,6 +30,13 @@ def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
+def test_a_file_of_another_kind_is_refused_once(cli: Run, files: Path) -> None:
+    (files / "Dockerfile").write_text("FROM a\nRUN b\n")
+    done = cli("fmt", "Dockerfile", "ugly.snap")
+    assert (done.code, done.out, done.err.count("error[")) == (2, "ugly.snap\n", 1)
+    assert "error[IB401]: not a .snap file: 'Dockerfile'" in done.err and "imagebuilder convert" in done.err
+
+
 def test_what_changed_is_written_and_named(cli: Run, files: Path) -> None:
     untouched = (files / "pretty.snap").stat()
     done = cli("fmt", "ugly.snap", "pretty.snap")

@@ -15,6 +15,7 @@ TABLE = [
     ("IB305", "ARG A\n^RUN x\nUSER y\nFROM a"),
     ("IB306", "^ARG A=1\n"),
     ("IB307", "FROM a\n  ^RUNN x"),
+    ("IB307", "^FORM a\nRUN x"),
     ("IB307", "FROM a\nRUN x \\\n  y\n^whoami"),
     ("IB308", "FROM a\nCOPY ^--form=x a b"),
     ("IB308", "FROM a\nENV ^--x a=b"),

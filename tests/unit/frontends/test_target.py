@@ -189,6 +189,15 @@ def test_a_file_that_is_not_there(target: str, hint: str) -> None:
     assert found.code == "IB401" and hint in found.help and "there is no file" in found.message
 
 
+def test_a_folder_names_what_is_in_it() -> None:
+    Path("app").mkdir()
+    for name in ("b.snap", "a.snap", "dev.Dockerfile", "notes.txt"):
+        write("", f"app/{name}")
+    found = refused("app")
+    assert (found.code, found.message) == ("IB401", "there is no file 'app/Dockerfile'")
+    assert found.help == "name a file: app/a.snap, app/b.snap, app/dev.Dockerfile"
+
+
 @pytest.mark.parametrize("file", ["spec.txt", "Makefile", "spec.pyc", "spec"])
 def test_a_file_of_another_kind(file: str) -> None:
     write(ONE, file)

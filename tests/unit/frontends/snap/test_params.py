@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebuilder.diagnostics import Invalid
+from imagebuilder.diagnostics import CompileError, Invalid
 from imagebuilder.frontends.snap.params import Type, boolean, given, size
 from tests.unit.frontends.snap.loading import loaded, refused, variables
 
@@ -115,3 +115,16 @@ def test_a_refused_parameter_is_said_once() -> None:
 def test_required() -> None:
     assert refused("param a: string") == [("IB832", 1)]
     assert loaded("param a: string", a="x").images == {}
+
+
+def test_a_misspelt_name_is_one_mistake() -> None:
+    """The parameter that would have had the value is not asked for besides; another one is."""
+    text = "param version: string\nparam other: string\n"
+    assert refused(text, vesion="1") == [("IB833", 0), ("IB832", 2)]
+    assert refused(text, zzz="1") == [("IB833", 0), ("IB832", 1), ("IB832", 2)]
+
+
+def test_a_name_that_is_like_none_is_told_all_that_there_are() -> None:
+    with pytest.raises(CompileError) as caught:
+        loaded('param size: string = "1"\nparam version: string\n', zzz="1")
+    assert caught.value.diagnostics[0].help == "it has: size, version"
