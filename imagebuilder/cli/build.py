@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import print_diagnostics, print_json, size, tell
+from imagebuilder.cli.output import print_json, rendered, size, tell
 from imagebuilder.cli.target import load, load_one, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, span_json
 
@@ -116,12 +116,14 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
                 for target, outcome in zip(targets, outcomes, strict=True)
             ]
         )
+    told: dict[str, list[str]] = {}
     for target, outcome in zip(targets, outcomes, strict=True):
         if isinstance(outcome, ImagebuilderError):
-            tell(f"{target.name} failed:")
-            print_diagnostics(outcome, as_json=False)
+            told.setdefault(rendered(outcome), []).append(target.name)
         elif not arguments.json:
             _show(outcome, client)
+    for text, names in told.items():
+        tell(f"{', '.join(names)} failed:\n{text}")
     return max((failure.exit_code for failure in failures), default=0)
 
 

@@ -43,6 +43,22 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
 
+    # argparse hands what a command does not know back to its caller, which knows neither its options nor its help.
+    def parse_known_args(self, *given: Any, **options: Any) -> Any:
+        known, rest = super().parse_known_args(*given, **options)
+        if rest:
+            from difflib import get_close_matches
+
+            hint = f"`{self.prog} --help` shows how it is used"
+            # Without the dashes, which all options have in common.
+            options_by_word = {name.lstrip("-"): name for name in self._option_string_actions}
+            word = rest[0].partition("=")[0]
+            near = get_close_matches(word.lstrip("-"), options_by_word, n=1) if word.startswith("--") else []
+            for each in near:
+                hint = f"did you mean {options_by_word[each]!r}? {hint}"
+            raise CompileError(Diagnostic("IB700", f"unrecognized arguments: {' '.join(rest)}", help=hint))
+        return known, rest
+
     def error(self, message: str) -> NoReturn:
         hint = f"`{self.prog} --help` shows how it is used"
         # argparse lists every choice in quotes; the nearest one is of more use.

@@ -26,9 +26,13 @@ def print_json(value: Any) -> None:
 def print_diagnostics(error: ImagebuilderError, *, as_json: bool) -> None:
     """For people on standard error; with --json also one object on standard output."""
     if error.diagnostics:
-        tell("\n\n".join(found.render() for found in error.diagnostics))
+        tell(rendered(error))
     if as_json:
         print_json({"error": [found.as_json() for found in error.diagnostics]})
+
+
+def rendered(error: ImagebuilderError) -> str:
+    return "\n\n".join(found.render() for found in error.diagnostics)
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

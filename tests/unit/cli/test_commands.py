@@ -65,6 +65,8 @@ def test_no_words_at_all_get_the_help(cli: Run) -> None:
         (["snapshot", "lst"], "'lst' is not a command", "did you mean 'list'?"),
         (["engine", "sopt"], "'sopt' is not a command", "did you mean 'stop'?"),
         (["snapshot"], "COMMAND", "imagebuilder snapshot --help"),
+        (["build", "spec.py", "--parm", "a=b"], "--parm a=b", "did you mean '--param'?"),
+        (["build", "spec.py", "--zzz"], "unrecognized arguments: --zzz", "imagebuilder build --help"),
         (["build"], "TARGET", "imagebuilder build --help"),
         (["build", "spec.py", "--no-such"], "--no-such", "--help"),
         (["build", "spec.py", "more"], "more", "--help"),
@@ -166,6 +168,16 @@ def test_what_fails(cli: Run, machine: Machine, words: list[str], code: int, err
         assert done.out == ""
     assert machine.engine is not None and machine.engine.requests == []
     assert cli("snapshot", "list", "--json").json == []
+
+
+def test_what_fails_alike_is_told_once(cli: Run, project: Path, machine: Machine) -> None:
+    (project / "app.snap").write_text(
+        "snap 1\nsecret T\nmatrix v=[1, 2] {\n"
+        '    snapshot "a{v}" from scratch {\n        run_commands x secrets=[T]\n        label v={v}\n    }\n}\n'
+    )
+    done = cli("build", "app.snap")
+    assert done.code == 2 and done.err.count("IB150") == 1 and done.err.startswith("a1, a2 failed:\nerror[IB150]")
+    assert [each["name"] for each in cli("build", "app.snap", "--json").json] == ["a1", "a2"]
 
 
 @pytest.mark.parametrize("words", [["build", "spec.py"], ["snapshot", "delete", "app"]], ids=" ".join)
