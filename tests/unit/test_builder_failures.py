@@ -71,7 +71,7 @@ def test_a_failure_is_kept_and_the_next_build_works(bench: Bench) -> None:
     kept = bench.store.get("app")
     assert (kept.state, kept.reason) == ("build_failed", "run_commands failed with exit code 3")
     log = bench.store.log_path(kept.id).read_text()
-    assert log.endswith("hello from the build\n# run_commands make 'exit 3': failed after 0.1 s\n")
+    assert log.endswith("hello from the build\n# run_commands make; exit 3: failed after 0.1 s\n")
     assert bench.build(culprit()).state == bench.store.get("app").state == "active"
 
 
