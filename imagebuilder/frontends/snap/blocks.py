@@ -63,6 +63,9 @@ def base(source: Source, scope: Scope, name: str) -> Image:
     if is_factory(word, len(source.arguments)):
         verb = factories()[str(word)]
         where, positional, keywords = arguments(bind(source, verb, scope.file), scope)
+        if verb.name == "from_dockerfile":
+            path = (positional or [keywords.get("path")])[0]
+            scope.inside(str(path), where.part("path", None))
         with speaking_for(where, scope.root):
             found: Image = getattr(Image, verb.name)(*positional, **keywords)
         return Image(replace(found.stage, name=name)) if name else found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
@@ -78,9 +78,9 @@ class Loader:
         errors: list[Diagnostic] = []
         # Relative paths start beside the name that was given, not beside what a link leads to.
         root = Path(os.path.abspath(file.path)).parent  # noqa: PTH100 - resolve() would follow symbolic links
-        scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages())
+        scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages(), project=self.project)
         params, broken = parameters(file, scope, given, errors)
-        scope = Scope(file.path, root, params, scope.secrets, _NoImages(), frozenset(broken), scope.used)
+        scope = replace(scope, params=params, broken=frozenset(broken))
         errors += _misplaced(file)
         uses = self._uses(file, scope, root, (*chain, (real, Span(file.path, 1))), errors)
         module = Evaluation(scope, uses, errors).run(file.items)
@@ -131,15 +131,7 @@ class Loader:
         target = os.path.normpath(root / written)
         shown = os.path.normpath(Path(scope.file).parent / written)
         real = Path(os.path.realpath(target))
-        if not real.is_relative_to(os.path.realpath(self.project)):
-            raise CompileError(
-                Diagnostic(
-                    "IB850",
-                    f"{written!r} is outside of the project",
-                    place,
-                    help=f"the project is {str(self.project)!r}; --project names another folder",
-                )
-            )
+        scope.inside(written, place)
         for index, (file, _) in enumerate(chain):
             if file == real:
                 ring = chain[index:]
