@@ -79,7 +79,7 @@ class Server(LanguageServer):
         self.check_users(fresh.path, but=uri)
 
     def _path(self, uri: str) -> Path:
-        path = to_fs_path(uri) if uri.startswith("file:") else None
+        path = to_fs_path(uri) if uri.startswith("file:") and "%00" not in uri else None
         # A text that was never saved lies in the folder that the editor shows.
         return Path(os.path.abspath(path or Path(self.workspace.root_path or ".") / "untitled.snap"))  # noqa: PTH100
 

@@ -71,6 +71,9 @@ def base(source: Source, scope: Scope, name: str) -> Image:
     place = statement_span(scope.file, source)
     if (verb := _factory(source, scope)) is not None:
         where, positional, keywords = arguments(bind(source, verb, scope.file), scope)
+        if verb.name == "from_dockerfile":
+            path = (positional or [keywords.get("path")])[0]
+            scope.inside(str(path), where.part("path", None))
         try:
             with speaking_for(where, scope.root):
                 found: Image = getattr(Image, verb.name)(*positional, **keywords)

@@ -110,7 +110,9 @@ class Loader:
     ) -> Module:
         # Relative paths start beside the name that was given, not beside what a link leads to.
         root = Path(os.path.abspath(file.path)).parent  # noqa: PTH100 - resolve() would follow symbolic links
-        scope = Scope(file.path, root, {}, secrets(file, errors), _NoImages(), budget=self._budget)
+        scope = Scope(
+            file.path, root, {}, secrets(file, errors), _NoImages(), budget=self._budget, project=self.project
+        )
         params, broken = parameters(file, scope, given, errors, chain[-1][1] if chain else None)
         scope = replace(scope, params=params, broken=broken)
         errors += _misplaced(file)
@@ -160,15 +162,7 @@ class Loader:
         target = os.path.normpath(root / written)
         shown = os.path.normpath(Path(scope.file).parent / written)
         real = Path(os.path.realpath(target))
-        if not real.is_relative_to(os.path.realpath(self.project)):
-            raise CompileError(
-                Diagnostic(
-                    "IB850",
-                    f"{written!r} is outside of the project",
-                    place,
-                    help=f"the project is {str(self.project)!r}; --project names another folder",
-                )
-            )
+        scope.inside(written, place)
         for index, (file, _) in enumerate(chain):
             if file == real:
                 ring = chain[index:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,7 +51,8 @@ class Scope:
     """``broken`` are parameters whose declaration was refused: what needs them is left alone.
 
     ``later`` are those that are declared below, for the defaults of those above.
-    ``used`` collects every name that a statement mentions, for the lints.
+    ``used`` collects every name that a statement mentions, for the lints. ``project`` is the folder outside of
+    which no text is read as a spec: an error would quote it.
     """
 
     file: str
@@ -62,6 +64,7 @@ class Scope:
     used: set[str] = field(default_factory=set)
     later: Mapping[str, Span] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    project: Path | None = None
 
     def inner(self, params: Mapping[str, Known]) -> Scope:
         return replace(self, params={**self.params, **params})
@@ -110,6 +113,18 @@ class Scope:
             expansion(token, self.text, self.file)
         else:
             text(token, self.text, self.file)
+
+    def inside(self, written: str, place: Span) -> None:
+        """
+        Raises:
+            CompileError: the path leaves the project; links are followed before that is decided.
+        """
+        if self.project is None or "\0" in written:
+            return
+        real = Path(os.path.realpath(self.root / written))
+        if not real.is_relative_to(os.path.realpath(self.project)):
+            help = f"the project is {str(self.project)!r}; --project names another folder"
+            raise CompileError(Diagnostic("IB850", f"{written!r} is outside of the project", place, help=help))
 
     def secret(self, token: Token, name: str) -> str:
         self.used.add(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,3 +39,10 @@ def test_every_kind_of_suggestion_has_its_icon(marked: str) -> None:
     items = convert.completion(found, Places(document.text), snippets=True).items
     assert len(items) == len(found.suggestions)
     assert [item.sort_text for item in items] == sorted(str(item.sort_text) for item in items)
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/%00.snap", "untitled:Untitled-1", "vscode-notebook:/x%00y.snap"])
+def test_a_name_that_no_system_takes_costs_the_others_nothing(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = create()
+    monkeypatch.setattr(type(server), "workspace", SimpleNamespace(root_path="/project"))
+    assert str(server._path(uri)) == "/project/untitled.snap"

@@ -29,3 +29,24 @@ def test_latest_is_no_name_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(CompileError, match=r"IB814.*'a' is defined twice"):
         load(tmp_path / "x.snap", source=source)
     assert [each.name for each in load(tmp_path / "x.snap", source=source.replace('"a"', "b")).snapshots] == ["b", "a"]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../Dockerfile", "link"])
+def test_no_dockerfile_outside_of_the_project(path: str, tmp_path: Path) -> None:
+    """Each of its lines that is no instruction would be quoted, in the log of whoever checks a stranger's file."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "link").symlink_to("../Dockerfile")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nPASSWORD=hunter2\n")
+    source = f"snap 1\nimage x from from_dockerfile {path}\n"
+    with pytest.raises(CompileError, match=r"IB850.*outside of the project") as caught:
+        load(project / "x.snap", source=source)
+    assert "hunter2" not in str(caught.value)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    if path != "/etc/passwd":
+        assert load(project / "x.snap", source=source, project=tmp_path).images["x"]
+
+
+def test_the_path_of_a_dockerfile_that_no_system_takes(tmp_path: Path) -> None:
+    with pytest.raises(CompileError):
+        load(tmp_path / "x.snap", source='snap 1\nimage x from from_dockerfile "a\\u{0}"\n')
