@@ -10,22 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
-
-from lark import Token
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Span, did_you_mean
 from imagebuilder.frontends import image as fluent
-from imagebuilder.frontends.snap import blocks, values
-from imagebuilder.frontends.snap.bounds import MAX_CELLS, MAX_DEPTH, length, too_deep
+from imagebuilder.frontends.snap import blocks
+from imagebuilder.frontends.snap.bounds import MAX_DEPTH, too_deep
 from imagebuilder.frontends.snap.conditions import holds
 from imagebuilder.frontends.snap.declarations import twice
-from imagebuilder.frontends.snap.nodes import Image, Item, ListNode, Matrix, Pair, Snapshot, Source, When
-from imagebuilder.frontends.snap.params import Type
-from imagebuilder.frontends.snap.places import span, span_of
-from imagebuilder.frontends.snap.scope import Known, Scope, Silent
-from imagebuilder.frontends.snap.text import hole, is_word, text
+from imagebuilder.frontends.snap.matrix import Matrices
+from imagebuilder.frontends.snap.nodes import Image, Item, Matrix, Snapshot, Source, When
+from imagebuilder.frontends.snap.places import span
+from imagebuilder.frontends.snap.scope import Scope, Silent
+from imagebuilder.frontends.snap.text import is_word, text
 from imagebuilder.frontends.snap.verbs import FACTORIES, RESERVED, is_factory, verbs
 from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
@@ -89,8 +87,7 @@ class Evaluation:
         self._uses = uses
         self._errors = errors
         self._elsewhere: dict[str, Span] = {}
-        self._cells = 0
-        self._lengths: dict[int, int] = {}
+        self._matrices = Matrices(errors)
         self._snapshots: dict[str, SnapshotSpec] = {}
         self._left: list[tuple[list[Item], Cell]] = []
 
@@ -131,7 +128,7 @@ class Evaluation:
                     if item.depth > MAX_DEPTH:
                         self._errors.append(too_deep(file, item))
                         continue
-                    for scope in self._expand(item, cell.scope):
+                    for scope in self._matrices.cells(item, cell.scope):
                         inner = Cell(scope, cell)
                         pending.append(inner)
                         self._collect(item.body, inner, pending)
@@ -192,68 +189,11 @@ class Evaluation:
                         holds(item.condition, scope)
                     waiting += [(each, scope) for each in (*item.body, *item.otherwise)]
                 case Matrix():
-                    for inner in islice(self._expand(item, scope), 1):
+                    for inner in islice(self._matrices.cells(item, scope), 1):
                         waiting += [(each, inner) for each in item.body]
 
     def _check_statements(self, item: Image | Snapshot, cell: Cell) -> None:
         self._errors += blocks.problems(item.body, self._scope_of(cell), isinstance(item, Snapshot))
-
-    def _expand(self, item: Matrix, scope: Scope) -> Iterator[Scope]:
-        axes: dict[str, tuple[Span, tuple[str, ...]]] = {}
-        file = scope.file
-        for pair in item.axes:
-            name = str(pair.key)[:-1].strip('"')
-            place = span(file, pair.key)
-            if not name.isidentifier():
-                self._errors.append(Diagnostic("IB811", f"not a parameter's name: {name!r}", place))
-                return
-            if name in axes or name in scope.params:
-                first = axes[name][0] if name in axes else scope.params[name].place
-                self._errors.append(twice(f"the parameter {name!r}", place, first))
-                return
-            try:
-                axes[name] = (place, self._axis(pair, scope))
-            except CompileError as error:
-                self._errors += error.diagnostics
-                return
-        count = 1
-        for _, found in axes.values():
-            count *= len(found)
-        self._cells += count
-        place = next(iter(axes.values()))[0]
-        if self._cells > MAX_CELLS:
-            self._errors.append(Diagnostic("IB852", f"a matrix of more than {MAX_CELLS} cells", place))
-            return
-        if id(item) not in self._lengths:
-            self._lengths[id(item)] = length(item.body)
-        try:
-            scope.budget.repeat((count - 1) * self._lengths[id(item)], place)
-        except CompileError as error:
-            self._errors += error.diagnostics
-            return
-        text_type = Type("string")
-        for combination in product(*(found for _, found in axes.values())):
-            yield scope.inner(
-                {
-                    name: Known(text_type, value, place)
-                    for (name, (place, _)), value in zip(axes.items(), combination, strict=True)
-                }
-            )
-
-    def _axis(self, pair: Pair, scope: Scope) -> tuple[str, ...]:
-        name = hole(pair.value) if isinstance(pair.value, Token) else None
-        alone = name is not None and scope.param(name, span_of(scope.file, pair.value)).type.is_list
-        if not isinstance(pair.value, ListNode) and not alone:
-            help = f"a list: {pair.key}[…]"
-            raise CompileError(
-                Diagnostic("IB835", "one value in place of a list", span_of(scope.file, pair.value), help=help)
-            )
-        found = values.texts(pair.value, scope)
-        if len(set(found)) != len(found):
-            raise CompileError(
-                Diagnostic("IB814", "a value stands twice in the matrix", span_of(scope.file, pair.value))
-            )
-        return found
 
     # Images -------------------------------------------------------------------------------------
 
