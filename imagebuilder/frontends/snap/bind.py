@@ -126,12 +126,12 @@ def _too_many(verb: Verb, argument: Argument, file: str) -> Diagnostic:
     count = len(verb.positional)
     what = "nothing" if count == 0 else "one word" if count == 1 else f"{count} words"
     besides = " besides its options" if len(verb.options) > count else ""
-    return Diagnostic(
-        "IB841",
-        f"{verb.name} takes {what}{besides}",
-        at,
-        help=usage(verb) or "a text with blanks stands in quotes",
-    )
+    help = usage(verb) or "a text with blanks stands in quotes"
+    if verb.positional and verb.positional[0].kind in ("command", "argv"):
+        help = f"a program and its arguments are a list: {verb.name} [python, -m, app]"
+        if verb.positional[0].kind == "command":
+            help += f"; what a shell reads is one text in quotes: {verb.name} 'python -m app'"
+    return Diagnostic("IB841", f"{verb.name} takes {what}{besides}", at, help=help)
 
 
 def _suspicious(bound: Bound, file: str) -> Iterator[Diagnostic]:

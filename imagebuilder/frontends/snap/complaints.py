@@ -89,6 +89,8 @@ _Found = tuple[str, str, int]
 
 def _ended(statement: str, head: str, expected: frozenset[str]) -> _Found:
     last = head.split()[-1] if head.split() else ""
+    if not last:
+        return "a block without a head", "its '{' stands in the line that says what it is of: image NAME from … {", 1
     if last == "from":
         wanted = f"{', '.join(FACTORIES)} or an image's name"
     elif last in ("in", "of"):
@@ -218,6 +220,9 @@ def _item(statement: str, head: str, rest: str, glued: bool, expected: frozenset
 
 
 def _blank_before(head: str, rest: str) -> _Found:
+    if head.split()[:1] == ["secret"]:
+        help = "only its name stands here; its value comes when building, from the environment or by --secret"
+        return "a secret with a value", help, 1
     operator = re.match(r"[=<>!~]+", rest)
     sign = operator[0] if operator else rest[0]
     before = re.search(r"[^\s\"'\[\](),;]+(?=\s*$)", head)

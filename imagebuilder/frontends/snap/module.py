@@ -88,6 +88,7 @@ class Evaluation:
         self._errors = errors
         self._elsewhere: dict[str, Span] = {}
         self._matrices = Matrices(errors)
+        self._named: set[str] = set()
         self._snapshots: dict[str, SnapshotSpec] = {}
         self._left: list[tuple[list[Item], Cell]] = []
 
@@ -116,6 +117,7 @@ class Evaluation:
                     self._add_image(item, cell)
                 case Snapshot():
                     cell.snapshots.append(item)
+                    self._named.add(str(item.name).strip("\"'"))
                 case When():
                     if item.depth > MAX_DEPTH:
                         self._errors.append(too_deep(file, item))
@@ -332,6 +334,10 @@ class Evaluation:
         hint = did_you_mean(name, known)
         if name in verbs():
             hint = f"{name} is an operation; an image starts from {', '.join(FACTORIES)} or a named image"
+        elif theirs := [alias for alias, module in self._uses.items() if module and name in module.images]:
+            hint = f"did you mean {f'{theirs[0]}.{name}'!r}?"
+        elif name in self._named:
+            hint = f"{name} is a snapshot; what others stand on is an image: image {name} from …"
         elif not hint and name in self._uses:
             hint = f"it is an imported file; one of its images is {name}.NAME"
         raise CompileError(Diagnostic("IB812", f"no image {name!r}", place, help=hint or _registry(name)))

@@ -84,6 +84,12 @@ class Scope:
             note = Note("it is declared here", self.later[name])
             help = "a default refers to what is declared above it"
             raise CompileError(Diagnostic("IB811", f"no parameter {name!r} yet", place, (note,), help))
+        if name in self.secrets:
+            note = Note("declared here", self.secrets[name])
+            help = f"its value is in no text; a step that needs it says secrets=[{name}]"
+            raise CompileError(
+                Diagnostic("IB811", f"the secret {name!r} in place of a parameter", place, (note,), help)
+            )
         hint = did_you_mean(name, list(self.params))
         raise CompileError(
             Diagnostic("IB811", f"no parameter {name!r}", place, help=hint or f"declare it: param {name}: string")
