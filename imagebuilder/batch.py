@@ -1,8 +1,7 @@
 """Several builds at the same time, each in a thread of its own.
 
-Threads do little but wait for the builder. They are daemons: one that waits for
-another process's build cannot be woken, and must not keep an interrupted
-program alive.
+Threads do little but wait for the builder. They are daemons, so that none keeps
+an interrupted program alive, whatever it waits for.
 """
 
 from __future__ import annotations
