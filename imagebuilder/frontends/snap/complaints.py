@@ -83,6 +83,8 @@ def about(text: str, lines: Lines, stuck: Stuck, start: str) -> Diagnostic:
     return Diagnostic("IB808", message, lines.span(begin, begin + width), help=help or _shape(statement))
 
 
+# How many characters before a mistake are looked at: a search for what ends there begins at each of them anew.
+_BEFORE = 200
 _Found = tuple[str, str, int]
 """The message, the help, and how many characters are to blame."""
 
@@ -167,11 +169,11 @@ def _condition(head: str, rest: str) -> _Found | None:
         return f"{found!r} in a condition", "texts are compared by ==, != and `in`", len(found)
     if found[0] == "!":
         return "'!' in a condition", "it is written: not", 1
-    if re.search(r"(?:when|and|or|not|\()\s*$", head):
+    if re.search(r"(?:when|and|or|not|\()\s*$", head[-_BEFORE:]):
         side = re.match(r"\{(\w+)\}", rest)
         help = f"it stands without braces: {side[1]} == …" if side else "on the right is the text: when NAME == TEXT"
         return "a parameter's name stands on the left", help, len(side[0] if side else _shown(rest))
-    if re.search(r"(?:[=!]=|in)\s*$", head):
+    if re.search(r"(?:[=!]=|in)\s*$", head[-_BEFORE:]):
         return None
     if re.match(r"[\"'\w{]", rest) and re.search(r"[=!]=|\bin\b", head):
         help = "a text with blanks stands in quotes; a block in braces follows a condition"
@@ -182,7 +184,7 @@ def _condition(head: str, rest: str) -> _Found | None:
 def _item(statement: str, head: str, rest: str, glued: bool, expected: frozenset[str]) -> _Found:
     shown = _shown(rest)
     width = len(shown)
-    name = re.search(r"[A-Za-z_]\w*$", head)
+    name = re.search(r"[A-Za-z_]\w*$", head[-_BEFORE:])
     if glued and name and not rest[0].isspace() and rest[0] not in "\"'{":
         whole = name[0] + re.split(r"[\s:]", rest, maxsplit=1)[0]
         return (
@@ -225,7 +227,7 @@ def _blank_before(head: str, rest: str) -> _Found:
         return "a secret with a value", help, 1
     operator = re.match(r"[=<>!~]+", rest)
     sign = operator[0] if operator else rest[0]
-    before = re.search(r"[^\s\"'\[\](),;]+(?=\s*$)", head)
+    before = re.search(r"[^\s\"'\[\](),;]+(?=\s*$)", head[-_BEFORE:])
     after = re.match(r"[^\s,\])};]*", rest[len(sign) :].lstrip(" \t"))
     whole = f"{before[0] if before else ''}{sign}{after[0] if after else ''}"
     if before is None or len(head.split()) < 2:
