@@ -13,7 +13,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,7 +24,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, did_you_
 from imagebuilder.home import private_folder
 from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
-from imagebuilder.locks import held
+from imagebuilder.locks import held, lock
 
 State = Literal["pending", "building", "active", "build_failed"]
 
@@ -280,7 +280,12 @@ class Store:
             with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
                 db.row_factory = sqlite3.Row
                 if not self._ready:
-                    self._prepare(db)
+                    with ExitStack() as stack:
+                        # SQLite waits for nobody while it changes to write-ahead logging. A home in which nothing
+                        # can be written is for it to tell.
+                        with suppress(OSError):
+                            stack.enter_context(lock(self.locks / "store"))
+                        self._prepare(db)
                 # A writer takes its lock at once: one that read first could not wait for it any more.
                 db.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
                 try:

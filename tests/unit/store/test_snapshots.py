@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -284,3 +287,23 @@ def test_json_has_every_field(store: Store) -> None:
     assert found["steps"][1] == {"op": "copy", "name": "COPY 'é' /", "seconds": 0.0, "cached": True}
     assert found["resources"] == {"cpu": 2, "memory": 4, "disk": 8, "gpu": 0}
     assert found["created_at"].endswith("+00:00") and found["last_used_at"] is None
+
+
+def test_a_new_store_is_made_by_many_at_once(tmp_path: Path) -> None:
+    together = Barrier(4)
+
+    def first(home: Path) -> Snapshot:
+        store = Store(home)
+        together.wait()
+        return store.begin("app", "sha256:1", "linux/amd64", "app:latest", Resources())
+
+    # Threads that take turns this often meet in the middle of things.
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for number in range(150):
+                made = list(threads.map(first, [tmp_path / str(number)] * 4))
+                assert len({each.id for each in made}) == 4
+    finally:
+        sys.setswitchinterval(before)
