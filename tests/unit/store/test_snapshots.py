@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
+from time import sleep
 
 import pytest
 
@@ -289,21 +289,26 @@ def test_json_has_every_field(store: Store) -> None:
     assert found["created_at"].endswith("+00:00") and found["last_used_at"] is None
 
 
-def test_a_new_store_is_made_by_many_at_once(tmp_path: Path) -> None:
-    together = Barrier(4)
+def test_a_new_store_is_made_by_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite waits for nobody while it changes to write-ahead logging: two at once, and one finds it locked."""
+    together, inside, most = Barrier(4), [], []
+    prepare = Store._prepare
+
+    def watched(self: Store, db: sqlite3.Connection) -> None:
+        inside.append(self)
+        most.append(len(inside))
+        sleep(0.02)
+        prepare(self, db)
+        inside.remove(self)
+
+    monkeypatch.setattr(Store, "_prepare", watched)
 
     def first(home: Path) -> Snapshot:
         store = Store(home)
         together.wait()
         return store.begin("app", "sha256:1", "linux/amd64", "app:latest", Resources())
 
-    # Threads that take turns this often meet in the middle of things.
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(4) as threads:
-            for number in range(150):
-                made = list(threads.map(first, [tmp_path / str(number)] * 4))
-                assert len({each.id for each in made}) == 4
-    finally:
-        sys.setswitchinterval(before)
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(first, [tmp_path] * 4))
+    assert len({each.id for each in made}) == 4
+    assert most == [1] * 4
