@@ -84,6 +84,19 @@ def calls(stage: Stage, folder: str, names: Names, *, first: int = 0) -> Iterato
     yield from joined()
 
 
+def begins_with(stage: Stage, earlier: Sequence[Stage]) -> Stage | None:
+    """The earlier image that says most of the stage's first steps, from which it can go on."""
+    shared = [
+        other
+        for other in earlier
+        if other.steps
+        and other.base == stage.base
+        and stage.steps[: len(other.steps)] == other.steps
+        and can_part(stage, len(other.steps))
+    ]
+    return max(shared, key=lambda other: len(other.steps), default=None)
+
+
 def can_part(stage: Stage, first: int) -> bool:
     """Whether the steps from ``first`` on can be said without those before them in the same call."""
     return not {first - 1, first} <= _needed_as_text(stage.steps)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from imagebuilder.backends.calls import Call, Value, base, calls, can_part, stage_names
+from imagebuilder.backends.calls import Call, Value, base, begins_with, calls, stage_names
 from imagebuilder.ir.ops import Secret
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.ir.words import Expansion, template
@@ -57,17 +57,8 @@ def _imported(item: _Item) -> Iterator[str]:
 
 def _start(stage: Stage, earlier: Sequence[Stage], names: Mapping[Stage, str]) -> tuple[str | _Group, int]:
     """What the chain begins with: an earlier image that this one goes on from, or a base; and the steps in it."""
-    shared = [
-        other
-        for other in earlier
-        if other.steps
-        and other.base == stage.base
-        and stage.steps[: len(other.steps)] == other.steps
-        and can_part(stage, len(other.steps))
-    ]
-    if shared:
-        longest = max(shared, key=lambda other: len(other.steps))
-        return names[longest], len(longest.steps)
+    if (shared := begins_with(stage, earlier)) is not None:
+        return names[shared], len(shared.steps)
     made = _link(base(stage), names)
     return _Group(f"Image{made.opening}", made.items, made.closing), 0
 

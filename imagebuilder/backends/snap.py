@@ -12,7 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from imagebuilder.backends.calls import Call, Value, base, calls, can_part, stage_names
+from imagebuilder.backends.calls import Call, Value, base, begins_with, calls, stage_names
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir import checks
 from imagebuilder.ir.ops import Secret
@@ -72,17 +72,8 @@ def _snapshot(name: str) -> str:
 
 def _start(stage: Stage, earlier: Sequence[Stage], names: Mapping[Stage, str]) -> tuple[str, int]:
     """What the stage begins with, and how many of its steps are in it."""
-    shared = [
-        other
-        for other in earlier
-        if other.steps
-        and other.base == stage.base
-        and stage.steps[: len(other.steps)] == other.steps
-        and can_part(stage, len(other.steps))
-    ]
-    if shared:
-        longest = max(shared, key=lambda other: len(other.steps))
-        return names[longest], len(longest.steps)
+    if (shared := begins_with(stage, earlier)) is not None:
+        return names[shared], len(shared.steps)
     return _statement(base(stage), names), 0
 
 
