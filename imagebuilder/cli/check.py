@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import print_json, tell
-from imagebuilder.cli.target import pairs
+from imagebuilder.cli.target import pairs, reading_options
 from imagebuilder.diagnostics import EXIT_FAILED, EXIT_USAGE, CompileError, Diagnostic
 
 if TYPE_CHECKING:
@@ -40,20 +40,7 @@ def register(commands: Any) -> None:
         nargs="+",
         help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json",
     )
-    check.add_argument(
-        "--build-arg", action="append", default=[], metavar="NAME=VALUE", help="a value for an ARG of each target"
-    )
-    check.add_argument("--context", type=Path, metavar="DIR", help="a Dockerfile's build context (default: its folder)")
-    check.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value for a parameter of .snap files"
-    )
-    check.add_argument(
-        "--project",
-        type=Path,
-        metavar="DIR",
-        help="the folder that `use` in a .snap file may not leave (default: its repository)",
-    )
-    check.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
+    reading_options(check)
     check.add_argument("--strict", action="store_true", help="more lints, and a warning is a failure")
     check.add_argument("--json", action="store_true", help="one array on standard output")
     check.set_defaults(command=_check)

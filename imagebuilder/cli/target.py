@@ -17,6 +17,11 @@ def target_options(parser: argparse.ArgumentParser, metavar: str = "TARGET") -> 
         "target", metavar=metavar, help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json"
     )
     parser.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
+    reading_options(parser)
+
+
+def reading_options(parser: argparse.ArgumentParser) -> None:
+    """What a target is read with."""
     parser.add_argument(
         "--build-arg",
         action="append",
