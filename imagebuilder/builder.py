@@ -97,7 +97,7 @@ class Build:
         # By name first, so that of two builds of one name the later one has the last word; then by key.
         with (
             lock(store.name_lock_path(self._name), self._waiting, still),
-            lock(store.lock_path(plan.key), self._waiting, still),
+            lock(store.lock_path(plan.key), self._waiting, still) as held,
         ):
             self._still()
             # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
@@ -113,7 +113,7 @@ class Build:
             try:
                 with self._logging(snapshot):
                     store.building(snapshot)
-                    digest = self._build(dockerfile, secrets)
+                    digest = self._build(dockerfile, secrets, held)
                 return self._finish(snapshot, digest, started)
             except ImagebuilderError as error:
                 store.failed(snapshot, error.diagnostics[0].message)
@@ -158,7 +158,7 @@ class Build:
             steps=tuple(self._steps.values()),
         )
 
-    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue]) -> str:
+    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int) -> str:
         with self._staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(
                 dockerfile=file,
@@ -171,6 +171,7 @@ class Build:
                 no_cache=self._options.no_cache,
                 builder=self._options.builder,
                 cancel=self._options.cancel,
+                lock=held,
             )
             try:
                 return self._engine.build(request, lambda event: self._event(dockerfile, event))

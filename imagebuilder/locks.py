@@ -17,8 +17,10 @@ _PAUSE = 0.05
 @contextmanager
 def lock(
     path: Path, on_wait: Callable[[], None] = lambda: None, still: Callable[[], None] | None = None
-) -> Iterator[None]:
+) -> Iterator[int]:
     """Hold the lock of that name, waiting for it if need be.
+
+    What is given is its file descriptor: a program that inherits it holds the lock as well, until it ends.
 
     Args:
         on_wait: called once before waiting.
@@ -36,7 +38,7 @@ def lock(
             if not _is(path, file):
                 continue  # Its holder removed it while this process was waiting.
             try:
-                yield
+                yield file
             finally:
                 path.unlink(missing_ok=True)
             return

@@ -15,7 +15,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Inte
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, OnEvent, SecretValue
+from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, LogEvent, OnEvent, SecretValue
 from imagebuilder.engine.redact import redactor
 
 _PAUSE = 1.0
@@ -58,6 +58,7 @@ class Buildx:
             except BuildFailed as failure:
                 if not failure.is_passing:
                     raise
+            on_event(LogEvent("", "the builder lost a step that another build had given up; asking it again"))
             time.sleep(_PAUSE)
             request = again
         return self._build(request, on_event)
@@ -67,7 +68,15 @@ class Buildx:
         metadata = request.dockerfile.with_name("metadata.json")
         argv = [str(self.program), *_arguments(request, metadata)]
         env = self._environment(request) | _secret_environment(request.secrets)
-        process = command.spawn(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, new_session=True)
+        process = command.spawn(
+            argv,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            new_session=True,
+            inherited=() if request.lock is None else (request.lock,),
+            dies_with_parent=True,
+        )
         progress = Progress(redactor(request.secrets.values()))
         cancel = request.cancel or Cancel()
         try:

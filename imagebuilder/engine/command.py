@@ -8,13 +8,17 @@ missing is an error that says which.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import IO
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
 
 PIPE = subprocess.PIPE
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def run(
@@ -49,8 +53,17 @@ def spawn(
     stderr: int | IO[bytes] | None = None,
     new_session: bool = False,
     cwd: str | os.PathLike[str] | None = None,
+    inherited: Sequence[int] = (),
+    dies_with_parent: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start a program and return at once. ``env`` is added to this process's own."""
+    """Start a program and return at once.
+
+    Args:
+        env: added to this process's own.
+        inherited: file descriptors that stay open in the program.
+        dies_with_parent: it gets SIGTERM when the thread that starts it is gone, however that ends; where the
+            system cannot do this (it is not Linux), it learns of it when it next writes into a pipe of ours.
+    """
     try:
         return subprocess.Popen(
             argv,
@@ -60,9 +73,21 @@ def spawn(
             stderr=stderr,
             start_new_session=new_session,
             cwd=cwd,
+            pass_fds=inherited,
+            preexec_fn=_ask_for_sigterm() if dies_with_parent else None,
         )
     except (FileNotFoundError, PermissionError) as error:
         raise _missing(argv, error) from error
+
+
+@cache
+def _ask_for_sigterm() -> Callable[[], object] | None:
+    """What a child calls between fork and exec: one system call, with nothing looked up, imported or locked there."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -71,7 +71,8 @@ class Cancel:
 class BuildRequest:
     """One build. All paths exist; ``tag`` is the reference that the image gets.
 
-    A context is a folder, or what buildx takes in its place, such as ``docker-image://NAME``.
+    A context is a folder, or what buildx takes in its place, such as ``docker-image://NAME``. ``lock`` is the
+    file descriptor of a lock that shall not be free before the builder is gone, even if this process is killed.
     """
 
     dockerfile: Path
@@ -84,6 +85,7 @@ class BuildRequest:
     no_cache: bool = False
     builder: str | None = None
     cancel: Cancel | None = field(default=None, compare=False)
+    lock: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def calls(env: dict[str, str], tmp_path: Path) -> Path:
     mine.mkdir(parents=True)
     calls = tmp_path / "calls"
     calls.touch()
-    (mine / "docker-buildx").write_text(f'#!/bin/sh\necho "$1" >>"{calls}"\nexec "{plugin}" "$@"\n')
+    (mine / "docker-buildx").write_text(f'#!/bin/sh\necho "$1 $PPID" >>"{calls}"\nexec "{plugin}" "$@"\n')
     (mine / "docker-buildx").chmod(0o755)
     env["DOCKER_CONFIG"] = str(mine.parent)
     return calls
@@ -72,7 +72,7 @@ def test_six_processes_one_key(env: dict[str, str], calls: Path, folder: Path, n
     assert len({(snapshot["digest"], snapshot["key"]) for snapshot in found}) == 1
     assert {snapshot["state"] for snapshot in found} == {"active"}
     assert len({snapshot["image"] for snapshot in found}) == (6 if names == "six names" else 1)
-    assert calls.read_text() == "build\n"
+    assert len(calls.read_text().split()) == 2, "one call, by one process"
 
 
 def test_when_the_first_is_killed_one_of_the_others_does_it(
@@ -90,7 +90,8 @@ def test_when_the_first_is_killed_one_of_the_others_does_it(
     found = built(others)
     assert [snapshot["reused"] for snapshot in found].count(False) == 1
     assert len({snapshot["digest"] for snapshot in found}) == 1
-    assert calls.read_text() == "build\nbuild\n", "the one that was cut off, and the one that took over"
+    # Not the number of calls: the builder may lose what it cancels, and is then asked again by the same process.
+    assert len(set(calls.read_text().splitlines())) == 2, "the one that was cut off, and the one that took over"
     assert not any(held(path) for path in (home / "locks").iterdir())
 
 

@@ -147,6 +147,8 @@ def test_kill_9(cli: Cli, env: dict[str, str], home: Path, tmp_path: Path, name:
             time.sleep(1.5)
     building.process.kill()
     assert building.end()[0] == -signal.SIGKILL
+    # The step would go on for seconds, and the builder would not learn of it before its next line.
+    wait_for(lambda: builders(home) == [], seconds=1.5)
     found = cli("snapshot", "list", "--json").json
     if moment != "at once" or found:
         assert [(snapshot["name"], snapshot["state"]) for snapshot in found] == [(name, "build_failed")]
@@ -159,4 +161,3 @@ def test_kill_9(cli: Cli, env: dict[str, str], home: Path, tmp_path: Path, name:
     assert time.monotonic() - started < 30
     assert left(home) == []
     assert cli("snapshot", "info", name, "--json").json["state"] == "active"
-    wait_for(lambda: builders(home) == [])

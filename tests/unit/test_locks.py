@@ -18,7 +18,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from imagebuilder.locks import lock
-with lock(Path(sys.argv[1])):
+with lock(Path(sys.argv[1])) as file:
     print("held", flush=True)
     time.sleep(60)
 """
@@ -74,11 +74,11 @@ def test_it_ends_with_its_process(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_child_of_the_holder_does_not_keep_it(path: Path) -> None:
-    """buildx is such a child, and may outlive a build that was killed."""
-    code = HOLDER.replace(
-        'print("held"', 'import subprocess; subprocess.Popen(["sleep", "60"], stdout=2); print("held"'
-    )
+@pytest.mark.parametrize("inherits", [False, True])
+def test_a_child_of_the_holder_keeps_it_only_where_it_inherits_it(path: Path, inherits: bool) -> None:
+    """buildx is such a child: nobody else begins before it is gone, though the build that started it was killed."""
+    spawn = f"spawn(['sleep', '60'], stdout=2, inherited=[file] if {inherits} else [])"
+    code = HOLDER.replace('print("held"', f'from imagebuilder.engine.command import spawn; {spawn}; print("held"')
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -86,7 +86,7 @@ def test_a_child_of_the_holder_does_not_keep_it(path: Path) -> None:
         assert process.stdout is not None and process.stdout.readline() == "held\n"
         process.kill()
         process.wait()
-        assert not held(path)
+        assert held(path) is inherits
     finally:
         os.killpg(process.pid, signal.SIGKILL)
 
