@@ -14,6 +14,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from imagebuilder import collector
 from imagebuilder.context import Tree, read_tree, taken
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.ir import checks
@@ -63,6 +64,7 @@ class Plan:
                             found.setdefault(mount.id, step.place)
         return found
 
+    @collector.paused()
     def dockerfile(self, *, ca: bool = False) -> Dockerfile:
         """The Dockerfile of the plan; ``ca`` adds the optional mounts for a CA bundle.
 
@@ -74,6 +76,7 @@ class Plan:
         return render(self.stage, {source: tree.digest for source, tree in self.trees.items()}, ca=ca)
 
 
+@collector.paused()
 def compile(
     image: Described,
     *,

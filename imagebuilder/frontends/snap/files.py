@@ -7,14 +7,14 @@ else; links are followed before that is decided.
 
 from __future__ import annotations
 
-import gc
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from imagebuilder import collector
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Span, did_you_mean
 from imagebuilder.files import is_folder, open_regular
 from imagebuilder.frontends.image import Image
@@ -52,7 +52,7 @@ class Loader:
 
     def load(self, path: str, source: str | None, given: Given) -> Module | None:
         """:meth:`module`, of the file that a person names."""
-        with _without_collector(), suppress(Enough):
+        with collector.paused(), suppress(Enough):
             return self.module(path, source, given)
         return None
 
@@ -195,18 +195,6 @@ def _misplaced(file: File) -> list[Diagnostic]:
         found += misplaced(inner, file)
         waiting += [item for item in inner if isinstance(item, When | Matrix)]
     return found
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Nearly all that is made of a file stays; to look through it for cycles, again and again, costs a third more."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 class _NoImages:
