@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -51,8 +52,7 @@ _HELP = "`imagebuilder convert IN OUT.json` writes such a document"
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        double = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        double = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"two members are called {shown(double)}")
     return found
 
