@@ -339,7 +339,7 @@ def git_ref(value: str) -> str:
 
 
 def debian(value: str) -> str:
-    if not re.fullmatch(r"[a-z]*", value):
+    if not re.fullmatch(r"[a-z]{0,32}", value):
         raise Invalid("IB135", f"not a release of Debian: {_short(value)}", "such as 'bookworm' or 'trixie'")
     return value
 
