@@ -162,7 +162,7 @@ class Loader:
         target = os.path.normpath(root / written)
         shown = os.path.normpath(Path(scope.file).parent / written)
         real = Path(os.path.realpath(target))
-        scope.inside(written, place)
+        scope.inside(written, place, target)
         for index, (file, _) in enumerate(chain):
             if file == real:
                 ring = chain[index:]

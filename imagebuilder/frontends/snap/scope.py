@@ -120,14 +120,17 @@ class Scope:
         else:
             text(token, self.text, self.file)
 
-    def inside(self, written: str, place: Span) -> None:
+    def inside(self, written: str, place: Span, target: str | None = None) -> None:
         """
+        Args:
+            target: what is opened for ``written``; None is that itself, from the file's folder.
+
         Raises:
-            CompileError: the path leaves the project; links are followed before that is decided.
+            CompileError: it leaves the project; links are followed before that is decided.
         """
         if self.project is None or "\0" in written:
             return
-        real = Path(os.path.realpath(self.root / written))
+        real = Path(os.path.realpath(self.root / written if target is None else target))
         if not real.is_relative_to(os.path.realpath(self.project)):
             help = f"the project is {str(self.project)!r}; --project names another folder"
             raise CompileError(Diagnostic("IB850", f"{written!r} is outside of the project", place, help=help))

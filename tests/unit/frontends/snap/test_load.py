@@ -47,6 +47,18 @@ def test_no_dockerfile_outside_of_the_project(path: str, tmp_path: Path) -> None
         assert load(project / "x.snap", source=source, project=tmp_path).images["x"]
 
 
+def test_a_link_and_its_parent_do_not_lead_out_of_the_project(tmp_path: Path) -> None:
+    """What is opened is `../other.snap`, though the link's own parents are folders of the project."""
+    project = tmp_path / "project"
+    (project / "deep/folder").mkdir(parents=True)
+    (project / "link").symlink_to("deep/folder")
+    (tmp_path / "other.snap").write_text("snap 1\nPASSWORD=hunter2\n")
+    source = 'snap 1\nuse "link/../../other.snap" as other\n'
+    with pytest.raises(CompileError, match=r"IB850.*outside of the project") as caught:
+        load(project / "x.snap", source=source)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_the_path_of_a_dockerfile_that_no_system_takes(tmp_path: Path) -> None:
     with pytest.raises(CompileError):
         load(tmp_path / "x.snap", source='snap 1\nimage x from from_dockerfile "a\\u{0}"\n')
