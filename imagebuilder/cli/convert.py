@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from imagebuilder.cli.output import print_json, tell
+from imagebuilder.cli.output import print_json, print_text, tell
 from imagebuilder.cli.target import load_one, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 
@@ -51,7 +50,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"form": form, "file": None, "text": text} if to_stream else {"form": form, "file": str(out)})
     elif to_stream:
-        sys.stdout.write(text)
+        print_text(text)
     else:
         tell(f"wrote {arguments.out}")
     return 0

@@ -12,7 +12,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from imagebuilder.cli.output import print_diagnostics, print_json
+from imagebuilder.cli.output import print_diagnostics, print_json, print_text
 from imagebuilder.diagnostics import EXIT_FAILED, CompileError, Diagnostic, ImagebuilderError
 
 _STDIN = "<stdin>"
@@ -88,9 +88,9 @@ def _print(result: _Result, arguments: argparse.Namespace, stdin: bool) -> None:
     if result.after is None:
         return
     if arguments.diff:
-        _write(result.diff())
+        print_text(result.diff())
     elif stdin and not arguments.check:
-        _write(result.after)
+        print_text(result.after)
     elif result.changed:
         print(result.file, flush=True)
 
@@ -103,13 +103,6 @@ def _row(result: _Result, arguments: argparse.Namespace, stdin: bool) -> dict[st
     if result.after is not None and stdin:
         row["text"] = result.after
     return row
-
-
-def _write(text: str) -> None:
-    """The bytes of a file, whatever the terminal's encoding."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
 
 
 def _lines(text: str) -> list[str]:

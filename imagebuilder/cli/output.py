@@ -18,9 +18,19 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def print_text(text: str) -> None:
+    """The text of a file, on standard output: its bytes, whatever the terminal's encoding."""
+    sys.stdout.flush()
+    # A file's name may hold bytes that are no text.
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
 def print_json(value: Any) -> None:
     """One object or array, on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    # What another encoding cannot show would be escaped in a way that JSON does not know.
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
 
 
 def print_diagnostics(error: ImagebuilderError, *, as_json: bool) -> None:

@@ -319,3 +319,6 @@ def test_output_that_is_no_utf8_terminal(project: Path, monkeypatch: pytest.Monk
     (project / "text.py").write_text('from imagebuilder import Image\nimage = Image.scratch().label(a="é漢")\n')
     monkeypatch.setenv("PYTHONIOENCODING", "ascii:backslashreplace")
     assert process("hash", "text.py", cwd=project).returncode == 0
+    # A form that goes into a file by way of a pipe is that file, and JSON stays JSON.
+    assert 'label a="é漢"' in process("convert", "text.py", "-", "--to", "snap", cwd=project).stdout
+    assert 'LABEL a="é漢"' in json.loads(process("render", "text.py", "--json", cwd=project).stdout)["dockerfile"]

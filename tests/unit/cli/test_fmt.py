@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def test_a_file_of_another_kind_is_refused_once(cli: Run, files: Path) -> None:
     done = cli("fmt", "Dockerfile", "ugly.snap")
     assert (done.code, done.out, done.err.count("error[")) == (2, "ugly.snap\n", 1)
     assert "error[IB401]: not a .snap file: 'Dockerfile'" in done.err and "imagebuilder convert" in done.err
+
+
+def test_a_name_that_is_no_text(files: Path) -> None:
+    name = os.fsdecode(b"\xff.snap")
+    (files / name).write_text(UGLY)
+    argv = [sys.executable, "-m", "imagebuilder", "fmt", name, "--diff"]
+    done = subprocess.run(argv, cwd=files, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"") and b"--- \xff.snap\n" in done.stdout
 
 
 def test_what_changed_is_written_and_named(cli: Run, files: Path) -> None:
