@@ -109,7 +109,7 @@ def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Map
     """
     from imagebuilder.frontends import snap
     from imagebuilder.frontends.image import Image
-    from imagebuilder.frontends.target import load_targets
+    from imagebuilder.frontends.target import load_targets, parted
     from imagebuilder.lint import outermost
 
     build_args = pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")
@@ -119,9 +119,10 @@ def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Map
         found = snap.load(target, params=params, project=arguments.project)
         images = [*found.images.values(), *(each.image for each in found.snapshots)]
         return [(Image(stage), build_args) for stage in outermost(image.stage for image in images)]
-    if ".snap:" in target:
+    file, _ = parted(target)
+    if file.endswith(".snap"):
         given |= {"params": params, "project": arguments.project}
-    elif ".py" not in target:
+    elif not file.endswith(".py"):
         context = arguments.context.absolute() if arguments.context else None
         given |= {"context_dir": context, "stage": arguments.stage}
     return [(each.image, each.build_args) for each in load_targets(target, build_args=build_args, **given)]

@@ -66,7 +66,7 @@ def load_targets(
     Raises:
         CompileError: there is no such file or image, its text is wrong, or its code fails.
     """
-    file, name = _parted(target)
+    file, name = parted(target)
     if not file.endswith(".snap"):
         if params or project is not None:
             raise CompileError(
@@ -82,7 +82,7 @@ def load_targets(
     return _from_snap(file, name, params, project, build_args or {})
 
 
-def _parted(target: str) -> tuple[str, str]:
+def parted(target: str) -> tuple[str, str]:
     """The file and what follows its colon; a snapshot's name may hold a colon of its own."""
     for ending in (".snap", ".py"):
         file, found, rest = target.partition(f"{ending}:")

@@ -48,6 +48,12 @@ def test_what_is_found(cli: Run, files: Path, words: list[str], code: int, codes
     assert [each["code"] for each in as_json.json] == codes
 
 
+def test_a_dockerfile_below_a_folder_that_is_called_like_python(cli: Run, files: Path) -> None:
+    (files / "my.pyproject").mkdir()
+    (files / "my.pyproject/Dockerfile").write_text("FROM debian:12 AS one\nFROM debian:latest AS two\n")
+    assert cli("check", "my.pyproject/Dockerfile", "--target", "one").err == "1 target: 0 errors, 0 warnings\n"
+
+
 def test_json_names_the_target_and_the_place(cli: Run, files: Path) -> None:
     (found,) = cli("check", "spec.py", "warns.py", "--json").json
     assert (found["target"], found["severity"]) == ("warns.py", "warning")
