@@ -42,7 +42,7 @@ _SYSTEM = re.compile(
     r"(?P<tool>apt-get|apt|apk|dnf|microdnf|yum|zypper)( -\S+)* (install|add)(?= )(?P<rest>.*)", re.DOTALL
 )
 _PIP = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install(?= )(?P<rest>.*)", re.DOTALL)
-_PIP_FILE = re.compile(r"(?:-r ?|--requirement[= ])(\S+)")
+_PIP_FILE = re.compile(r"(?:^| )(?:-r ?|--requirement[= ])(\S+)")
 _OPTION_WITH_VALUE = re.compile(
     r"(?:^| )(?:-[citfe]|--(?:constraint|index-url|extra-index-url|target|find-links|trusted-host|prefix|python|root))"
     r"[= ]\S+"
