@@ -43,8 +43,13 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
         token = found[0]
         if len(set(token[-_TAIL:])) >= _FEWEST_CHARACTERS and "EXAMPLE" not in token.upper():
             yield _KINDS[int((found.lastgroup or "k0")[1:])][0], token
+    end = 0
     for found in _PRIVATE_KEY.finditer(text):
-        yield "a private key", _to_the_end(text, found.start())
+        # One without an end has all that follows, further keys too.
+        if found.start() >= end:
+            key = _to_the_end(text, found.start())
+            end = found.start() + len(key)
+            yield "a private key", key
 
 
 def _to_the_end(text: str, start: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from imagebuilder import Image, expand
 from imagebuilder.diagnostics import Diagnostic
+from imagebuilder.lint.tokens import tokens
 from tests.unit.lint.linting import DRAWN, TOKENS, dockerfile, found, only
 
 # Values of names that ask for a secret, which are none.
@@ -64,6 +65,14 @@ def test_tokens_by_their_form(tmp_path: Path, kind: str, token: str) -> None:
         told = only(path, "IB902")
         assert [each.place.line for each in told] == [3, 5]  # type: ignore[union-attr]
         assert token not in shown(told) and "****" in told[0].render()
+
+
+def test_keys_without_an_end_are_told_of_once() -> None:
+    """The first has all that follows: one copy of the rest for each of them would fill the memory."""
+    key = TOKENS["a private key"].partition("-----END")[0]
+    assert list(tokens(key * 3)) == [("a private key", key * 3)]
+    ended = TOKENS["a private key"]
+    assert [token for _, token in tokens(ended * 2)] == [key, key]
 
 
 @pytest.mark.parametrize(
