@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,6 @@ from imagebuilder.ir.ops import Add, AddLocalDir, Copy, LocalSource, Run, RunCom
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Var, Word
 from imagebuilder.lint.credentials import redacted
-from imagebuilder.lint.graph import lineage
 from imagebuilder.lint.installs import Install, installs
 from imagebuilder.lint.saying import said
 
@@ -58,8 +58,10 @@ def project_before_packages(target: Stage) -> Iterator[Diagnostic]:
     Nothing is said where the same kind of installation stands before the copy: the later one then only adds
     the project itself.
     """
+    seen: dict[Stage, _Seen] = {}
     for stage in ordered(target):
-        found = _first(stage)
+        seen[stage] = below = seen[stage.base].copy() if isinstance(stage.base, Stage) else _Seen()
+        found = _first(stage, below)
         if found is None:
             continue
         folder, step, what = found
@@ -71,21 +73,32 @@ def project_before_packages(target: Stage) -> Iterator[Diagnostic]:
         yield Diagnostic("IB904", message, folder.step.place, (note,), help, severity="warning")
 
 
-def _first(stage: Stage) -> tuple[_Folder, Step, _Found] | None:
-    """The installation of the stage's own that stands behind such a copy; of several, one that reads a list."""
-    folders: list[_Folder] = []
-    before: set[str] = set()
+@dataclass(slots=True)
+class _Seen:
+    """What stands in the stages below, and in the steps so far; ``before`` are installations without a copy before."""
+
+    folders: list[_Folder] = field(default_factory=list)
+    before: set[str] = field(default_factory=set)
+    cwd: str = "."
+
+    def copy(self) -> _Seen:
+        return _Seen([*self.folders], {*self.before}, self.cwd)
+
+
+def _first(stage: Stage, seen: _Seen) -> tuple[_Folder, Step, _Found] | None:
+    """The installation of the stage's own that stands behind such a copy; of several, one that reads a list.
+
+    ``seen`` is of the stages below, and gets what stands in this one.
+    """
     behind: list[tuple[_Folder, Step, _Found]] = []
-    cwd = "."
-    for each in lineage(stage)[1]:
-        for step in each.steps:
-            if isinstance(step.op, Workdir):
-                cwd = _joined(cwd, step.op.path)
-            elif copied := _folder(step, cwd):
-                folders += [copied] if len(folders) < _MOST_FOLDERS else []
-            else:
-                found = list(_installed(step, folders, before, cwd))
-                behind += [(matching, step, what) for what, matching in found if each is stage]
+    for step in stage.steps:
+        if isinstance(step.op, Workdir):
+            seen.cwd = _joined(seen.cwd, step.op.path)
+        elif copied := _folder(step, seen.cwd):
+            seen.folders += [copied] if len(seen.folders) < _MOST_FOLDERS else []
+        else:
+            found = _installed(step, seen.folders, seen.before, seen.cwd)
+            behind += [(matching, step, what) for what, matching in found]
     return min(behind, key=lambda one: not one[2].reads, default=None)
 
 

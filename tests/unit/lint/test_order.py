@@ -9,6 +9,8 @@ import pytest
 
 from imagebuilder import Image
 from imagebuilder.diagnostics import Span
+from imagebuilder.lint import order
+from imagebuilder.lint.installs import installs
 from tests.unit.lint.linting import dockerfile, only
 
 BEFORE = {
@@ -173,3 +175,13 @@ def test_in_python(tmp_path: Path, calls: str, help: str) -> None:
 )
 def test_not_in_python(tmp_path: Path, calls: str) -> None:
     assert only(spec(tmp_path, calls), "IB904") == []
+
+
+def test_each_stage_of_a_chain_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage sees what stands below it, which is not looked through again for each that stands on it."""
+    texts: list[str] = []
+    monkeypatch.setattr(order, "installs", lambda text: texts.append(text) or installs(text))
+    chain = "".join(f"FROM s{n} AS s{n + 1}\nRUN make {n}\n" for n in range(20))
+    path = dockerfile(tmp_path, f"FROM debian:12 AS s0\nCOPY . /app\n{chain}FROM s20\nWORKDIR /app\nRUN npm ci\n")
+    assert len(only(path, "IB904")) == 1
+    assert len(texts) == 21
