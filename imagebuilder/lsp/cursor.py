@@ -87,7 +87,7 @@ class Word:
 class Frame:
     """A bracket that is open, or the file: the words since its last separator.
 
-    ``owner`` is the list that an open ``[`` is, among the words of the frame below. ``head`` are the words before a
+    ``level`` is ``block`` inside of an image or a snapshot, ``file`` elsewhere. ``owner`` is the list that an open ``[`` is, among the words of the frame below. ``head`` are the words before a
     block. ``closed`` is the head of the block that the statement follows on its line, as in ``} else``.
     """
 
@@ -97,6 +97,7 @@ class Frame:
     head: list[Word] = field(default_factory=list)
     owner: Word | None = None
     closed: list[Word] = field(default_factory=list)
+    level: str = "file"
 
 
 @dataclass(slots=True)
@@ -135,6 +136,7 @@ class Scan:
         self._stop = len(text) if stop is None else min(stop, len(text))
         self._waiting: list[tuple[Head, int]] = []
         self._begin = -1
+        self._blocks = 0
         self._run()
         if stop is None:
             while len(self.frames) > 1:
@@ -156,9 +158,8 @@ class Scan:
 
     @property
     def level(self) -> str:
-        """``block`` inside of an image or a snapshot, ``file`` elsewhere."""
-        heads = (frame.head[0].text for frame in self.frames if frame.head)
-        return "block" if any(word in ("image", "snapshot") for word in heads) else "file"
+        """That of the innermost frame."""
+        return self.frames[-1].level
 
     def heads_around(self) -> Iterator[list[Word]]:
         """The heads of the blocks around the cursor, innermost first."""
@@ -239,7 +240,10 @@ class Scan:
             if self._begin < 0:
                 self._begin = at
             self._waiting.append((self._head(at), len(self.frames)))
-            self.frames.append(Frame(char, at, head=frame.words or [Word("word", "", at, at)]))
+            head = frame.words or [Word("word", "", at, at)]
+            level = "block" if head[0].text in ("image", "snapshot") else frame.level
+            self.frames.append(Frame(char, at, head=head, level=level))
+            self._blocks += 1
             frame.words, self._begin = [], -1
             return at + 1
         if self._begin < 0 and frame.char in ("", "{"):
@@ -254,7 +258,7 @@ class Scan:
                 owner = Word("list", "", at, at + 1, value=at)
                 frame.words.append(owner)
             owner.text, owner.end = text[owner.begin : at + 1], at + 1
-        self.frames.append(Frame(char, at, owner=owner))
+        self.frames.append(Frame(char, at, owner=owner, level=frame.level))
         return at + 1
 
     def _hole(self, frame: Frame, at: int) -> int:
@@ -274,9 +278,14 @@ class Scan:
 
     def _close(self, char: str, at: int) -> None:
         index = len(self.frames) - 1
-        while index and _PAIRS[self.frames[index].char] != char:
-            index -= 1
-        if not index or (char != "}" and index != len(self.frames) - 1):
+        if char == "}":
+            # Without an open block, none is looked for: there may be as many brackets as closing braces.
+            index = index if self._blocks else 0
+            while index and self.frames[index].char != "{":
+                index -= 1
+        elif _PAIRS.get(self.frames[index].char) != char:
+            index = 0
+        if not index:
             return
         while len(self.frames) > index + 1:
             self._pop(at)
@@ -287,6 +296,7 @@ class Scan:
         frame = self.frames[-1]
         if frame.char == "{":
             self._finish(at)
+            self._blocks -= 1
         self.frames.pop()
         end = at if end < 0 else end
         if frame.owner is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,3 +81,13 @@ def test_random_edits() -> None:
         begin = chance.randrange(len(text) + 1)
         text = text[:begin] + chance.choice(["", *PIECES]) + text[min(len(text), begin + chance.randrange(4)) :]
         try_everything(text, [begin])
+
+
+@pytest.mark.parametrize(
+    "text", ["when x {\n" * 20_000, "when x {\n" * 10_000 + ")" * 10_000, "a " + "[" * 20_000 + "}" * 20_000]
+)
+def test_brackets_without_end_cost_no_more_than_their_number(text: str) -> None:
+    """The server answers nothing else while it scans; looking through all that is open took some 15 seconds."""
+    before = time.process_time()
+    Scan(text)
+    assert time.process_time() - before < 3
