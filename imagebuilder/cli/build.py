@@ -192,7 +192,10 @@ def _secrets(given: list[str]) -> dict[str, str | Path]:
     found: dict[str, str | Path] = {}
     for text in given:
         # As buildx reads it: a path with a comma is quoted, id=NAME,"src=a,b".
-        parts = next(csv.reader([text]), [])
+        try:
+            parts = next(csv.reader([text]), [])
+        except csv.Error:
+            parts = []
         fields = dict(part.partition("=")[::2] for part in parts) if "=" in text else {"id": text}
         unknown = set(fields) - {"id", "env", "src", "source", "type"}
         name = fields.get("id", "")

@@ -141,6 +141,7 @@ FAILURE = [
     (["build", "spec.py", "--secret", "NO_SUCH_VARIABLE"], 2, "IB150"),
     (["build", "spec.py", "--secret", "src=x"], 2, "IB706"),
     (["build", "spec.py", "--secret", "id=a,unknown=b"], 2, "IB706"),
+    (["build", "spec.py", "--secret", "id=a\nenv=b"], 2, "IB706"),
     (["build", "spec.py", "--build-arg", "novalue"], 2, "IB705"),
     (["build", "spec.py", "--build-arg", "a b=c"], 2, "IB112"),
     (["build", "spec.py", "--context", "."], 2, "IB404"),
