@@ -14,6 +14,7 @@ from typing import Any
 
 from imagebuilder.cli.output import print_diagnostics, print_json, print_text
 from imagebuilder.diagnostics import EXIT_FAILED, CompileError, Diagnostic, ImagebuilderError
+from imagebuilder.diagnostics.excerpt import visible
 
 _STDIN = "<stdin>"
 _SKIPPED = ("node_modules", "venv")
@@ -92,7 +93,7 @@ def _print(result: _Result, arguments: argparse.Namespace, stdin: bool) -> None:
     elif stdin and not arguments.check:
         print_text(result.after)
     elif result.changed:
-        print(result.file, flush=True)
+        print(visible(result.file), flush=True)
 
 
 def _row(result: _Result, arguments: argparse.Namespace, stdin: bool) -> dict[str, Any]:

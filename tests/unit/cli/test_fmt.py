@@ -38,6 +38,13 @@ def test_a_file_of_another_kind_is_refused_once(cli: Run, files: Path) -> None:
     assert "error[IB401]: not a .snap file: 'Dockerfile'" in done.err and "imagebuilder convert" in done.err
 
 
+def test_a_name_that_a_terminal_would_obey(cli: Run, project: Path) -> None:
+    (project / "folder").mkdir()
+    (project / "folder/\x1b[2Jx.snap").write_text(UGLY)
+    done = cli("fmt", "folder", "--check")
+    assert (done.code, done.out) == (1, "folder/␛[2Jx.snap\n")
+
+
 def test_a_name_that_is_no_text(files: Path) -> None:
     name = os.fsdecode(b"\xff.snap")
     (files / name).write_text(UGLY)
