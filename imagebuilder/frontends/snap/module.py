@@ -346,7 +346,6 @@ class Evaluation:
         if alias not in self._uses:
             hint = did_you_mean(alias, list(self._uses)) or f'import it: use "./{alias}.snap" as {alias}'
             raise CompileError(Diagnostic("IB817", f"no imported file {alias!r}", place, help=hint))
-        self._scope.used.add(alias)
         module = self._uses[alias]
         if module is None or name in module.broken:
             raise Silent

@@ -51,8 +51,8 @@ class Scope:
     """``broken`` are parameters whose declaration was refused: what needs them is left alone.
 
     ``later`` are those that are declared below, for the defaults of those above.
-    ``used`` collects every name that a statement mentions, for the lints. ``project`` is the folder outside of
-    which no text is read as a spec: an error would quote it.
+    ``used`` collects every parameter and secret that a statement mentions, for the lints. ``project`` is the
+    folder outside of which no text is read as a spec: an error would quote it.
     """
 
     file: str

@@ -148,3 +148,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "large.snap").write_bytes(b"#" * (MAX_SIZE + 1))
     assert codes(tmp_path / "latin.snap") == ["IB802"]
     assert codes(tmp_path / "large.snap") == ["IB803"]
+
+
+def test_a_file_that_is_used_is_no_use_of_a_parameter_of_its_name(tmp_path: Path) -> None:
+    text = 'param common: string = "x"\nuse "./common.snap" as common\nsnapshot s from common.tools'
+    path = written(tmp_path, it=text, common="image tools from scratch")
+    assert [each.code for each in load(path).unused] == ["IB911"]
