@@ -262,7 +262,7 @@ def _first_word(word: str, start: str, lines: Lines, begin: int) -> Diagnostic:
     if start == "head_item":
         help = did_you_mean(word, ITEMS) or f"a file has: {', '.join(ITEMS[1:])}"
         if name in _INSTRUCTIONS:
-            help = "a Dockerfile is a TARGET by itself; here it is: image NAME from_dockerfile ./Dockerfile"
+            help = "a Dockerfile is a TARGET by itself; here it is: image NAME from from_dockerfile ./Dockerfile"
         return Diagnostic("IB809", f"not a part of a file: {word[:60]!r}", place, help=help)
     if name in OPERATIONS and word[len(name) :][:1] in ("(", "[", "{", '"', "'"):
         at = begin + len(name)
