@@ -87,8 +87,9 @@ class Word:
 class Frame:
     """A bracket that is open, or the file: the words since its last separator.
 
-    ``level`` is ``block`` inside of an image or a snapshot, ``file`` elsewhere. ``owner`` is the list that an open ``[`` is, among the words of the frame below. ``head`` are the words before a
-    block. ``closed`` is the head of the block that the statement follows on its line, as in ``} else``.
+    ``level`` is ``block`` inside of an image or a snapshot, ``file`` elsewhere. ``owner`` is the list that an open
+    ``[`` is, among the words of the frame below. ``head`` are the words before a block. ``closed`` is the head of the
+    block that the statement follows on its line, as in ``} else``.
     """
 
     char: str
