@@ -318,6 +318,8 @@ def _needed_as_text(steps: Sequence[Step]) -> set[int]:
         for source in step.op.sources:
             if isinstance(source, Expansion) and isinstance(source.parts[0], Var):
                 needed |= variables(source)
+        if not needed:
+            continue
         first = number
         for earlier in range(number - 1, -1, -1):
             for name, value in _sets(steps[earlier].op):

@@ -75,15 +75,14 @@ class Dockerfile:
         """
         found = self.at_step(stage, position)
         words = name.partition("] ")[2] or name
-        same = [each for each in self.instructions if each.position and names(words, self._written(each))]
+        lines = self.text.split("\n")
+        counted = [each for each in self.instructions if each.position]
+        same = [each for each in counted if names(words, "\n".join(lines[each.first - 1 : each.last]))]
         if found in same:
             return found
         # What is shared has the same steps before it, so it stands as far down here as there.
         near = next((each for each in same if each.position == position), None)
         return near or next(iter(same), None) or self.at_name(name) or found
-
-    def _written(self, instruction: Instruction) -> str:
-        return "\n".join(self.text.split("\n")[instruction.first - 1 : instruction.last])
 
     def at_step(self, stage: str, position: int) -> Instruction | None:
         """The instruction that BuildKit calls ``[stage position/…]``; older builders leave a lone stage out."""
