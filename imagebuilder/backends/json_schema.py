@@ -1,6 +1,6 @@
-"""The JSON Schema of a document, made of the operations: ``python -m imagebuilder.backends.json_schema``.
+"""The JSON Schema of a document, made of the operations.
 
-It is published as ``grammars/image.schema.json``. It says the form of every
+It is published as ``grammars/image.schema.json``, which ``make grammar`` writes. It says the form of every
 field; what a field's text must be like is for the reader to say.
 """
 

@@ -171,9 +171,7 @@ def _text(text: str) -> str:
     if "\n" in text.strip("\n"):
         for quotes in ('"""', "'''"):
             if _fits_block(text, quotes):
-                end = "" if text.endswith("\n") else quotes
-                body = textwrap.indent(text, _INDENT, _is_code)
-                return f"{quotes}\n{body}{end or quotes}"
+                return f"{quotes}\n{textwrap.indent(text, _INDENT, _is_code)}{quotes}"
     return _quoted(text) if "\n" not in text else f'"{_escaped(text)}"'
 
 

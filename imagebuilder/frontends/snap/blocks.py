@@ -13,7 +13,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Sp
 from imagebuilder.frontends.caller import speaking_for
 from imagebuilder.frontends.image import Image
 from imagebuilder.frontends.snap import values
-from imagebuilder.frontends.snap.bind import arguments, bind, check, mentions_parameters, usage
+from imagebuilder.frontends.snap.bind import arguments, bind, check, mentions_parameters
 from imagebuilder.frontends.snap.bounds import MAX_DEPTH, too_deep
 from imagebuilder.frontends.snap.complaints import FOREIGN, INSIDE, ITEMS
 from imagebuilder.frontends.snap.conditions import holds
@@ -298,6 +298,3 @@ def _number(written: str) -> float:
     except ValueError:
         raise Invalid("IB830", f"not a number: {written!r}", "such as 2 or 0.5") from None
     return int(number) if number == number and abs(number) < 1e9 and number == int(number) else number
-
-
-__all__ = ["Noting", "base", "bind_and_check", "build", "check_source", "image_words", "problems", "usage"]

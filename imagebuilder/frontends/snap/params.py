@@ -76,8 +76,6 @@ SCALARS: dict[str, Callable[[str], Scalar]] = {
 }
 """What each type makes of the text it is given; raises Invalid."""
 
-TYPES = (*SCALARS, "list", "one of")
-
 
 @dataclass(frozen=True, slots=True)
 class Type:

@@ -20,9 +20,6 @@ def span(file: str, first: Token, last: Token | None = None) -> Span:
 def within(file: str, token: Token, begin: int, end: int) -> Span:
     """The characters ``token[begin:end]``."""
     if token.line == token.end_line:
-        column = (token.column or 1) + begin
-        return Span(file, token.line or 1, column, token.line or 1, column + max(1, end - begin))
-    if token.line == token.end_line:
         # A long text of one line may hold many; looking for line ends before each of them would be quadratic.
         column = (token.column or 1) + begin
         return Span(file, token.line or 1, column, token.line or 1, column + max(1, end - begin))

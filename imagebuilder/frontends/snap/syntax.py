@@ -213,20 +213,15 @@ class _Reader:
         try:
             return parse(self._text, start, chunk.begin, chunk.end, self._lines.at(chunk.begin))
         except UnexpectedInput as error:
-            at, _ = _where(error, chunk)
-            self.errors.append(
-                complaints.about(self._text, self._lines, Stuck(chunk.begin, at, chunk.end, _expected(error)), start)
-            )
+            stuck = Stuck(chunk.begin, _where(error, chunk), chunk.end, _expected(error))
+            self.errors.append(complaints.about(self._text, self._lines, stuck, start))
             return None
 
 
-def _where(error: UnexpectedInput, chunk: Chunk) -> tuple[int, int]:
+def _where(error: UnexpectedInput, chunk: Chunk) -> int:
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        return chunk.end, chunk.end
-    at = error.pos_in_stream if error.pos_in_stream is not None else chunk.begin
-    if isinstance(error, UnexpectedToken) and error.token.end_pos is not None:
-        return at, error.token.end_pos
-    return at, at + 1
+        return chunk.end
+    return error.pos_in_stream if error.pos_in_stream is not None else chunk.begin
 
 
 def _expected(error: UnexpectedInput) -> frozenset[str]:

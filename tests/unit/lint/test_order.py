@@ -18,7 +18,10 @@ BEFORE = {
     "python -m pip": ("COPY . /app\nWORKDIR /app\nRUN python3 -m pip install -r requirements.txt", "COPY requirements"),
     "pip elsewhere": ("COPY . /app\nRUN pip install -r /app/requirements/base.txt", "COPY base.txt ./"),
     "pip of names": ("WORKDIR /app\nCOPY . .\nRUN pip install flask gunicorn==21.2", "above it: pip install flask"),
-    "pip of a name with -r": ("WORKDIR /app\nCOPY . .\nRUN pip install python-rapidjson", "above it: pip install python-"),
+    "pip of a name with -r": (
+        "WORKDIR /app\nCOPY . .\nRUN pip install python-rapidjson",
+        "above it: pip install python-",
+    ),
     "uv pip": ("COPY . .\nRUN uv pip install --system -r requirements.txt", "COPY requirements.txt ./"),
     "npm ci": ("WORKDIR /app\nCOPY . .\nRUN npm ci && npm run build", "COPY package.json package-lock.json ./\n"),
     "npm install": ("WORKDIR /app\nCOPY . /app\nRUN npm install --production", "RUN npm install --production"),
