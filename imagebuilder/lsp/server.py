@@ -68,8 +68,7 @@ class Server(LanguageServer):
 
     def put(self, uri: str, source: str, version: int | None) -> None:
         before = self.open.get(uri)
-        codec = PositionCodec(self.workspace.position_encoding)
-        fresh = Open(self._path(uri), Places(source, codec.client_num_units), version)
+        fresh = Open(self._path(uri), self.places(source), version)
         if before is not None:
             fresh.files = before.files
             if before.timer is not None:
@@ -77,6 +76,10 @@ class Server(LanguageServer):
         self.open[uri] = fresh
         self._later(uri)
         self.check_users(fresh.path, but=uri)
+
+    def places(self, source: str) -> Places:
+        """The places of a text, in the units that the client counts columns in."""
+        return Places(source, PositionCodec(self.workspace.position_encoding).client_num_units)
 
     def _path(self, uri: str) -> Path:
         path = to_fs_path(uri) if uri.startswith("file:") and "%00" not in uri else None
@@ -130,14 +133,14 @@ class Server(LanguageServer):
                 return uri, each.places
         uri = from_fs_path(str(path))
         try:
-            return (uri, Places(path.read_text(encoding="utf-8", errors="replace"))) if uri else None
+            return (uri, self.places(path.read_text(encoding="utf-8", errors="replace"))) if uri else None
         except OSError:
             return None
 
     def location(self, path: Path, text: str, begin: int, end: int) -> lsp.Location | None:
         """The place in an open file, or in one that was read."""
         found = next(((uri, each.places) for uri, each in self.open.items() if each.path == path), None)
-        uri, places = found or (from_fs_path(str(path)), Places(text))
+        uri, places = found or (from_fs_path(str(path)), self.places(text))
         return lsp.Location(uri, convert.range(places, begin, end)) if uri else None
 
 

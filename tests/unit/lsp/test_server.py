@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from lsprotocol.types import PositionEncodingKind
 
 from imagebuilder.lsp import convert
 from imagebuilder.lsp.completion import complete
@@ -39,6 +41,19 @@ def test_every_kind_of_suggestion_has_its_icon(marked: str) -> None:
     items = convert.completion(found, Places(document.text), snippets=True).items
     assert len(items) == len(found.suggestions)
     assert [item.sort_text for item in items] == sorted(str(item.sort_text) for item in items)
+
+
+def test_columns_of_another_file_are_in_the_units_of_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, text = tmp_path / "other.snap", "# ééé\nimage é from scratch"
+    path.write_text(text, encoding="utf-8")
+    server = create()
+    monkeypatch.setattr(type(server), "workspace", SimpleNamespace(position_encoding=PositionEncodingKind.Utf8))
+    found = server.location(path, text, 0, 5)
+    assert found is not None and found.range.end.character == 8
+    there = server._places_of(str(path))
+    assert there is not None and there[1].position(5) == (0, 8)
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/%00.snap", "untitled:Untitled-1", "vscode-notebook:/x%00y.snap"])
