@@ -104,10 +104,11 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
     """
     if is_folder(path):
         path = path / "pyproject.toml"
+    at = place.part("path", None) if place is not None else None
     try:
-        project = tomllib.loads(_read(path, place)).get("project")
+        project = tomllib.loads(_read(path, at)).get("project")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise CompileError(Diagnostic("IB128", f"{path.name} is not valid TOML: {error}", place)) from None
+        raise CompileError(Diagnostic("IB128", f"{path.name} is not valid TOML: {error}", at)) from None
     known = project.get("optional-dependencies", {}) if isinstance(project, dict) else None
     if (
         not isinstance(project, dict)
@@ -115,20 +116,20 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
         or not all(map(_are_texts, (project.get("dependencies", []), project.get("dynamic", []), *known.values())))
     ):
         help = "[project] holds dependencies, an array of texts, and optional-dependencies, a table of them (PEP 621)"
-        raise CompileError(Diagnostic("IB128", f"{path.name} does not declare a project", place, help=help))
+        raise CompileError(Diagnostic("IB128", f"{path.name} does not declare a project", at, help=help))
     if unknown := {"dependencies", "optional-dependencies"} & set(project.get("dynamic", ())):
         names = " and ".join(sorted(unknown))
         help = "write them into the file, or install the project itself with run_commands"
-        raise CompileError(Diagnostic("IB128", f"{path.name} leaves its {names} to its build", place, help=help))
+        raise CompileError(Diagnostic("IB128", f"{path.name} leaves its {names} to its build", at, help=help))
     packages = list(project.get("dependencies", []))
-    for extra in extras:
+    for index, extra in enumerate(extras):
         if extra not in known:
             names = f"it has: {', '.join(known)}" if known else "it has no optional dependencies"
             raise CompileError(
                 Diagnostic(
                     "IB129",
                     f"{path.name} has no extra {extra!r}",
-                    place,
+                    place.part("optional_dependencies", index) if place is not None else None,
                     help=did_you_mean(extra, list(known)) or names,
                 )
             )

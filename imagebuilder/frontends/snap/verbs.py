@@ -54,7 +54,6 @@ FIELDS = {
     "remote_path": "dest",
     "dst": "dest",
     "image": "source",
-    "optional_dependencies": "extras",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.diagnostics import CompileError
+from imagebuilder.diagnostics import CompileError, Span
 from imagebuilder.frontends.snap import load
 
 
@@ -57,6 +57,23 @@ def test_a_link_and_its_parent_do_not_lead_out_of_the_project(tmp_path: Path) ->
     with pytest.raises(CompileError, match=r"IB850.*outside of the project") as caught:
         load(project / "x.snap", source=source)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("project", "begin", "end"),
+    [(None, "here", " opt"), ("[project]\ndependencies = []\noptional-dependencies.a = []\n", "b,", ", c")],
+)
+def test_a_mistake_about_a_pyproject_stands_at_its_word(
+    project: str | None, begin: str, end: str, tmp_path: Path
+) -> None:
+    line = "pip_install_from_pyproject here optional_dependencies=[a, b, c]"
+    if project is not None:
+        (tmp_path / "here").write_text(project)
+    with pytest.raises(CompileError) as caught:
+        load(tmp_path / "x.snap", source=f"snap 1\nimage x from scratch {{\n{line}\n}}\n")
+    place = caught.value.diagnostics[0].place
+    assert isinstance(place, Span)
+    assert (place.column, place.end_column) == (line.index(begin) + 1, line.index(end) + 1)
 
 
 def test_the_path_of_a_dockerfile_that_no_system_takes(tmp_path: Path) -> None:
