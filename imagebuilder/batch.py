@@ -56,7 +56,9 @@ def run_all(builds: Sequence[Callable[[], Snapshot]], cancel: Cancel) -> list[Ou
     except KeyboardInterrupt:
         cancel.cancel()
         for thread in threads:
-            thread.join(_GRACE / len(threads))
+            # The signal may have come before all of them were started.
+            if thread.is_alive():
+                thread.join(_GRACE / len(threads))
         raise Interrupted(Diagnostic("IB601", "interrupted; the builder has stopped and nothing was kept")) from None
     found: list[Outcome] = []
     for number in range(len(builds)):

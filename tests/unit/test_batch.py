@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,18 @@ def test_a_failure_is_an_outcome_like_others() -> None:
         "error[IB600]: it failed",
     ]
     assert len(outcomes) == 2 * PARALLEL
+
+
+def test_an_interrupt_while_the_builds_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(threading.Thread):
+        def start(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading, "Thread", Late)
+    cancel = Cancel()
+    with pytest.raises(Interrupted):
+        run_all([never], cancel)
+    assert cancel.is_set
 
 
 def test_a_fault_of_this_program_is_none() -> None:
