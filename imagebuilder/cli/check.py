@@ -85,7 +85,7 @@ def _own_modules(target: str) -> Iterator[None]:
 
 def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
     """The errors of one target, then its warnings. Without an image there is nothing to warn about."""
-    from imagebuilder.lint import lint, masked
+    from imagebuilder.lint import comments, lint, masked
 
     level: Level = "strict" if arguments.strict else "default"
     try:
@@ -96,9 +96,10 @@ def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
     known: Trees = {}
+    answers = comments()
     for image, build_args in images:
         errors += _errors(image, build_args, known)
-        warnings += lint(image.stage, level=level, more=more)
+        warnings += lint(image.stage, level=level, more=more, answers=answers)
     return masked([*errors, *warnings])
 
 

@@ -65,18 +65,26 @@ LINTS: tuple[Lint, ...] = (
 STRICT: tuple[Lint, ...] = (packages_without_versions,)
 
 
-def lint(target: Stage, *, level: Level = "default", more: Iterable[Diagnostic] = ()) -> list[Diagnostic]:
+def comments() -> Comments:
+    """The comments that silence lints; shared by the images of one file, they are read once."""
+    return Comments(frozenset(CODES))
+
+
+def lint(
+    target: Stage, *, level: Level = "default", more: Iterable[Diagnostic] = (), answers: Comments | None = None
+) -> list[Diagnostic]:
     """The warnings about an image, in the order of their places, each once; without what comments silence.
 
     Args:
         target: as a front end made it, before any pass.
         more: what the front end found besides.
+        answers: of :func:`comments`; None reads them anew.
     """
     found = [each for run in (LINTS if level == "default" else LINTS + STRICT) for each in run(target)]
     found += more
-    comments = Comments(frozenset(CODES))
-    kept = [each for each in found if not comments.silence(each)]
-    kept += comments.unknown(files(target, found))
+    answers = comments() if answers is None else answers
+    kept = [each for each in found if not answers.silence(each)]
+    kept += answers.unknown(files(target, found))
     return masked(sorted(_once(kept), key=_position))
 
 
@@ -95,4 +103,4 @@ def _position(found: Diagnostic) -> tuple[str, int, int, str]:
     return span.file, span.line, span.column, found.code
 
 
-__all__ = ["CODES", "LINTS", "STRICT", "Level", "Lint", "lint", "masked", "outermost"]
+__all__ = ["CODES", "LINTS", "STRICT", "Level", "Lint", "comments", "lint", "masked", "outermost"]

@@ -13,7 +13,7 @@ from imagebuilder.diagnostics import Diagnostic, Span
 from imagebuilder.frontends.snap import distinct
 from imagebuilder.frontends.snap.files import Loader, project_of
 from imagebuilder.frontends.snap.module import Module
-from imagebuilder.lint import lint, outermost
+from imagebuilder.lint import comments, lint, outermost
 from imagebuilder.lsp.names import Document, names_of
 from imagebuilder.lsp.places import Places
 
@@ -61,8 +61,9 @@ def _warnings(module: Module) -> Iterator[Diagnostic]:
     images = [*module.images.values(), *(snapshot.image for snapshot in module.snapshots)]
     if len(images) > MAX_LINTED:
         return
+    answers = comments()
     for stage in outermost(image.stage for image in images):
-        for each in lint(stage, more=module.unused):
+        for each in lint(stage, more=module.unused, answers=answers):
             if each.place is None or each.place.resolve().file == module.path:
                 yield each
 

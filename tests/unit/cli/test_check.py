@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imagebuilder.lint import silence
 from tests.unit.cli.conftest import Run
 
 WARNS = 'from imagebuilder import Image\n\nimage = Image.base("nginx").apt_install("git")\n'
@@ -170,3 +171,14 @@ def test_a_json_document_is_no_dockerfile(cli: Run, files: Path) -> None:
 def test_nothing_is_built(cli: Run, files: Path) -> None:
     assert cli("check", "spec.py").code == 0
     assert cli("snapshot", "list", "--json").json == []
+
+
+def test_the_comments_of_a_file_are_read_once(cli: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each of its images they would be looked for in the whole text."""
+    read: list[str] = []
+    ignores = silence._ignores
+    monkeypatch.setattr(silence, "_ignores", lambda file: read.append(file) or ignores(file))
+    images = "".join(f"snapshot s{n} from base nginx:latest {{ env A={n} }}  # check: ignore IB901\n" for n in range(5))
+    (project / "many.snap").write_text(f"snap 1\n{images}")
+    done = cli("check", "many.snap")
+    assert (done.out, done.err, read) == ("", "1 target: 0 errors, 0 warnings\n", ["many.snap"])
