@@ -183,7 +183,12 @@ def test_not_in_python(tmp_path: Path, calls: str) -> None:
 def test_each_stage_of_a_chain_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage sees what stands below it, which is not looked through again for each that stands on it."""
     texts: list[str] = []
-    monkeypatch.setattr(order, "installs", lambda text: texts.append(text) or installs(text))
+
+    def noted(text: str) -> object:
+        texts.append(text)
+        return installs(text)
+
+    monkeypatch.setattr(order, "installs", noted)
     chain = "".join(f"FROM s{n} AS s{n + 1}\nRUN make {n}\n" for n in range(20))
     path = dockerfile(tmp_path, f"FROM debian:12 AS s0\nCOPY . /app\n{chain}FROM s20\nWORKDIR /app\nRUN npm ci\n")
     assert len(only(path, "IB904")) == 1
