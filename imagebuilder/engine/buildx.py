@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Timer
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
 from imagebuilder.engine import command
@@ -19,6 +22,7 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, LogE
 from imagebuilder.engine.redact import redactor
 
 _PAUSE = 1.0
+_GRACE = 15.0
 _INTERRUPTED = "interrupted; the builder has stopped and nothing was kept"
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -80,7 +84,7 @@ class Buildx:
         progress = Progress(redactor(request.secrets.values()))
         cancel = request.cancel or Cancel()
         try:
-            with cancel.watching(lambda: process.send_signal(signal.SIGINT)):
+            with cancel.watching(lambda: process.send_signal(signal.SIGINT)), _limited(process, request.limit) as over:
                 code = _follow(process, progress, on_event)
         except BaseException:
             _stop(process)
@@ -89,6 +93,8 @@ class Buildx:
             raise Interrupted(Diagnostic("IB601", _INTERRUPTED))
         for event in progress.finish():
             on_event(event)
+        if over.is_set():
+            raise BuildFailed(f"it had not ended after {request.limit:g} s")
         if code != 0:
             raise progress.failure()
         return _digest(metadata)
@@ -151,16 +157,30 @@ def find_program(home: Path) -> Path:
     )
 
 
+def find_docker(home: Path) -> Path | None:
+    """Docker's own client: the one on the PATH, or this home's embedded engine's."""
+    if found := shutil.which("docker"):
+        return Path(found)
+    from imagebuilder.engine.embedded.engine import tools
+
+    return tools(home).docker
+
+
 def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
     arguments = ["build", f"--file={request.dockerfile}", f"--platform={request.platform}"]
     if metadata is not None:
         arguments += [
             "--progress=rawjson",
             "--provenance=false",
-            "--load",
+            # Not kept in the builder's own store: the image is there already, under its other name.
+            f"--output=type=image,push=true,store=false,name={request.push}" if request.push else "--load",
             f"--metadata-file={metadata}",
-            f"--tag={request.tag}",
         ]
+        if not request.push:
+            arguments.append(f"--tag={request.tag}")
+        arguments += [f"--cache-from=type=registry,ref={ref}" for ref in request.cache_from]
+        if request.cache_to:
+            arguments.append(f"--cache-to=type=registry,ref={request.cache_to},mode=max,ignore-error=true")
     if request.builder:
         arguments.append(f"--builder={request.builder}")
     if request.no_cache:
@@ -203,11 +223,34 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, on_event: OnEv
         raise Interrupted(Diagnostic("IB601", _INTERRUPTED)) from None
 
 
+@contextmanager
+def _limited(process: subprocess.Popen[bytes], seconds: float | None) -> Iterator[Event]:
+    """Stop the builder when its time is over, which the event then says."""
+    over = Event()
+    if seconds is None:
+        yield over
+        return
+
+    def end() -> None:
+        over.set()
+        process.send_signal(signal.SIGINT)
+
+    timers = [Timer(seconds, end), Timer(seconds + _GRACE, process.kill)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield over
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.communicate(timeout=15)
+        process.communicate(timeout=_GRACE)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
         process.communicate()

@@ -41,7 +41,7 @@ class Bench:
     def build(self, image: Image | Plan = IMAGE, name: str = "app", **options: object) -> Snapshot:
         plan = image if isinstance(image, Plan) else compile(image, platform="linux/amd64")
         chosen = BuildOptions(**options)  # type: ignore[arg-type]
-        return Build(plan, name, chosen, self.store, self.engine, self.events.append).run()
+        return Build(plan, name, chosen, self.store, lambda: self.engine, self.events.append).run()
 
     @property
     def request(self) -> BuildRequest:
