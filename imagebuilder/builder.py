@@ -30,7 +30,7 @@ from imagebuilder.diagnostics import (
     Invalid,
     Note,
 )
-from imagebuilder.engine.imagetools import RegistryError, shorten
+from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
@@ -257,7 +257,7 @@ class Build:
                 self._engine.untag(ref)
         except (BuildFailed, EngineError) as error:
             reason = error.message if isinstance(error, BuildFailed) else error.diagnostics[0].message
-            cache.not_pushed(shorten(reason), self._warn)
+            cache.not_pushed(reason, self._warn)
             return False
         return True
 

@@ -81,7 +81,7 @@ def tag(branch: str) -> str:
     """A tag for the branch's layers; two branches never share one.
 
     >>> tag("main"), tag("Feature/ü")
-    ('cache-main', 'cache-Feature-8c7be0f5')
+    ('cache-main', 'cache-Feature-738ca1e8')
     """
     kept = re.sub(r"[^A-Za-z0-9_.]+", "-", branch)[:_LONGEST].strip("-")
     if kept == branch:

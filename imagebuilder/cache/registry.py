@@ -20,7 +20,7 @@ from typing import Protocol
 
 from imagebuilder.cache.branches import Branches, branches, tag
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
-from imagebuilder.engine.imagetools import Imagetools, Manifest, RegistryError, is_refusal
+from imagebuilder.engine.imagetools import Imagetools, Manifest, RegistryError
 from imagebuilder.ir import checks
 from imagebuilder.ir.stage import Stage
 
@@ -114,17 +114,11 @@ class Registry:
         """Where the layers of this build go, or None."""
         return f"{self.ref}:{tag(self._branches.own)}" if self._branches.own else None
 
-    def not_pushed(self, reason: str, warn: Warn) -> None:
-        """Tell of a push that failed."""
-        self.fail(
-            warn,
-            Diagnostic(
-                "IB642",
-                f"the image was built, and could not be pushed to the cache {self.ref}: {reason}",
-                help=self._help(RegistryError(reason, refused=is_refusal(reason))),
-                severity="warning",
-            ),
-        )
+    def not_pushed(self, said: str, warn: Warn) -> None:
+        """Tell of a push that failed with that message."""
+        error = RegistryError.said(said)
+        message = f"the image was built, and could not be pushed to the cache {self.ref}: {error.reason}"
+        self.fail(warn, Diagnostic("IB642", message, help=error.help, severity="warning"))
 
     def name(self, found: str, target: str) -> None:
         """Give an image of this registry a name of the person's choosing.
@@ -142,17 +136,8 @@ class Registry:
             warn(told)
 
     def _unusable(self, error: RegistryError) -> Diagnostic:
-        return Diagnostic(
-            "IB641",
-            f"the cache {self.ref} cannot be used: {error.reason}",
-            help=f"{self._help(error)}; the build goes on without it",
-            severity="warning",
-        )
-
-    def _help(self, error: RegistryError) -> str:
-        host = self.ref.partition("/")[0]
-        known = f"docker login {host}" if host == "localhost" or set(".:") & set(host) else "docker login"
-        return f"`{known}` says who asks" if error.refused else "can the registry be reached from here?"
+        message = f"the build goes on without the cache {self.ref}: {error.reason}"
+        return Diagnostic("IB641", message, help=error.help, severity="warning")
 
 
 def push_limit(size: int) -> float:
@@ -210,6 +195,6 @@ def connect(ref: str, home: Path, builder: str | None = None) -> Registry:
         try:
             return Imagetools(find_program(home), home / "buildx", builder)
         except EngineError as error:
-            raise RegistryError(error.diagnostics[0].message) from None
+            raise RegistryError(error.diagnostics[0].message, error.diagnostics[0].help) from None
 
     return Registry(ref, tools, branches(os.environ, Path.cwd()))

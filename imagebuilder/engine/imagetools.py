@@ -47,12 +47,19 @@ class Manifest:
 
 
 class RegistryError(Exception):
-    """The registry did not do what it was asked for; ``refused`` says that it knows who asked, or wants to."""
+    """The registry did not do what it was asked for; ``help`` says what to do about it."""
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
+    def __init__(self, reason: str, help: str = "can it be reached from here?") -> None:
         super().__init__(reason)
         self.reason = reason
-        self.refused = refused
+        self.help = help
+
+    @classmethod
+    def said(cls, reason: str) -> RegistryError:
+        """From the message of the registry or of who asked it."""
+        if _REFUSED.search(reason):
+            return cls(shorten(reason), "`docker login` says who asks; Docker's credential helpers are used, too")
+        return cls(shorten(reason))
 
 
 class Imagetools:
@@ -80,9 +87,9 @@ class Imagetools:
         code, out, err = self._call(["inspect", "--raw", "--", ref], timeout)
         if code == 0:
             return _manifest(out)
-        if _ABSENT.search(err) and not is_refusal(err):
+        if _ABSENT.search(err) and not _REFUSED.search(err):
             return None
-        raise _error(err)
+        raise RegistryError.said(err)
 
     def name(self, source: str, target: str, timeout: float) -> None:
         """Give what the registry has under ``source`` another name, there or in another repository.
@@ -96,7 +103,7 @@ class Imagetools:
         if code and "unknown flag" in err:
             code, _, err = self._call(["create", *words], timeout)
         if code:
-            raise _error(err)
+            raise RegistryError.said(err)
 
     def _call(self, words: list[str], timeout: float) -> tuple[int, bytes, str]:
         builder = [f"--builder={self._builder}"] if self._builder is not None else []
@@ -106,17 +113,8 @@ class Imagetools:
         except subprocess.TimeoutExpired:
             raise RegistryError(f"no answer within {timeout:g} s") from None
         except EngineError as error:
-            raise RegistryError(error.diagnostics[0].message) from None
+            raise RegistryError(error.diagnostics[0].message, error.diagnostics[0].help) from None
         return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
-
-
-def is_refusal(said: str) -> bool:
-    """Whether it wants to know who asks, or knows and will not."""
-    return _REFUSED.search(said) is not None
-
-
-def _error(said: str) -> RegistryError:
-    return RegistryError(shorten(said), refused=is_refusal(said))
 
 
 def shorten(said: str) -> str:

@@ -8,6 +8,7 @@ from imagebuilder import Image
 from imagebuilder.builder import Build, BuildOptions
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.engine.fake import FakeEngine
+from imagebuilder.engine.imagetools import Manifest, RegistryError
 from imagebuilder.engine.protocol import BuildRequest, Event
 from imagebuilder.store import Snapshot, Store
 
@@ -27,6 +28,26 @@ class Watched(Store):
     def building(self, snapshot: Snapshot) -> None:
         super().building(snapshot)
         self.seen.append(self.get(snapshot.name).state)
+
+
+class FakeTools:
+    """A registry in memory; ``error`` is what every call ends with."""
+
+    def __init__(self, manifests: dict[str, Manifest]) -> None:
+        self.manifests = manifests
+        self.asked: list[str] = []
+        self.error: RegistryError | None = None
+
+    def manifest(self, ref: str, timeout: float) -> Manifest | None:
+        self.asked.append(ref)
+        if self.error is not None:
+            raise self.error
+        return self.manifests.get(ref)
+
+    def name(self, source: str, target: str, timeout: float) -> None:
+        if source not in self.manifests:
+            raise RegistryError(f"{source}: not found")
+        self.manifests[target] = self.manifests[source]
 
 
 class Bench:
