@@ -30,7 +30,6 @@ from imagebuilder.diagnostics import (
     Invalid,
     Note,
 )
-from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
@@ -128,7 +127,7 @@ class Build:
                 return self._reuse(*existing, started)
             if found := self._find():
                 taken = self._take(found, started) if existing is None else self._reuse(*existing, started)
-                self._name_in_registry()
+                self._name_in_registry(there=True)
                 return taken
             self._connect()  # That no engine answers is told before anything is prepared.
             dockerfile = plan.dockerfile(ca=True)
@@ -180,7 +179,9 @@ class Build:
         if before is not None and before.image == self._ref:
             # The name in the engine would go on to say what the snapshot was before.
             with suppress(EngineError):
-                self._engine.untag(self._ref)
+                image = self._engine.image(self._ref)
+                if image is not None and image.id == before.digest:
+                    self._engine.untag(self._ref)
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
     def _reuse(self, other: Snapshot, image: ImageInfo, started: float) -> Snapshot:
@@ -208,7 +209,7 @@ class Build:
     def _build(
         self, snapshot: Snapshot, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int, started: float
     ) -> Snapshot:
-        cache = self._options.cache
+        cache = None if self._options.no_cache else self._options.cache
         with self._staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(
                 dockerfile=file,
@@ -220,7 +221,7 @@ class Build:
                 secrets=secrets,
                 no_cache=self._options.no_cache,
                 builder=self._options.builder,
-                cache_from=cache.layers(self._warn) if cache is not None and not self._options.no_cache else (),
+                cache_from=cache.layers(self._name, self._warn) if cache is not None else (),
                 cancel=self._options.cancel,
                 lock=held,
             )
@@ -229,57 +230,24 @@ class Build:
             except BuildFailed as failure:
                 raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
             self._kept = self._finish(snapshot, digest, started)
-            pushed = cache is not None and self._publish(cache, request, self._kept.size)
-        self._name_in_registry(pushed)
+            pushed = self._publish(request, self._kept)
+        self._name_in_registry(there=pushed)
         return self._kept
 
-    def _publish(self, cache: Registry, request: BuildRequest, size: int) -> bool:
-        """Push what was built under its key, and its layers; no step runs again. Whether the registry has it now."""
-        from imagebuilder.cache.registry import leaks, push_limit
-
-        if not cache.usable:
+    def _publish(self, request: BuildRequest, built: Snapshot) -> bool:
+        """Whether the registry has what was built, by now."""
+        if self._options.cache is None:
             return False
-        if leak := leaks(self._plan.stage):
-            self._warn(leak)
-            return False
-        ref = cache.tag(self._plan.key)
-        self._tell(f"pushing to {ref}")
-        limit = push_limit(size)
-        push = replace(request, push=ref, cache_from=(), cache_to=cache.written, no_cache=False, limit=limit)
-        try:
-            try:
-                self._engine.build(push, lambda event: None)
-            except BuildFailed as failure:
-                if push.cache_to is None or "ache export is not supported" not in failure.message:
-                    raise
-                # An engine without containerd's image store.
-                self._engine.build(replace(push, cache_to=None), lambda event: None)
-                self._engine.untag(ref)
-        except (BuildFailed, EngineError) as error:
-            reason = error.message if isinstance(error, BuildFailed) else error.diagnostics[0].message
-            cache.not_pushed(reason, self._warn)
-            return False
-        return True
+        from imagebuilder.cache.publish import publish
 
-    def _name_in_registry(self, there: bool = True) -> None:
-        """Give the image the name in a registry that was asked for, which needs it to be in the cache.
+        return publish(self._options.cache, self._plan, built, request, self._engine, self._warn, self._tell)
 
-        Raises:
-            BuildError: the registry would not; the snapshot is there.
-        """
-        cache, target = self._options.cache, self._options.push
-        if cache is None or target is None:
+    def _name_in_registry(self, *, there: bool) -> None:
+        if self._options.cache is None or self._options.push is None:
             return
-        try:
-            if not there:
-                raise RegistryError(f"the cache {cache.ref} does not have it")
-            cache.name(cache.tag(self._plan.key), target)
-        except RegistryError as error:
-            help = "the snapshot is there; the same command tries again"
-            raise BuildError(
-                Diagnostic("IB644", f"the image could not be pushed as {target}: {error.reason}", help=help)
-            ) from None
-        self._tell(f"pushed as {target}")
+        from imagebuilder.cache.publish import name
+
+        name(self._options.cache, self._plan.key, self._options.push, there=there, tell=self._tell)
 
     @contextmanager
     def _staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 # Read besides the branch's own, since a new branch begins at one of them.
 _TRUNKS = ("main", "master")
-_LONGEST = 100
+_LONGEST = 40
 
 # Of one service each: what is set in a tag's build; the branch's own; others worth reading.
 # A pull request is told apart by its number where there is one: the name of its branch is a stranger's to choose.
@@ -77,13 +77,17 @@ def head(folder: Path) -> str | None:
     return None
 
 
-def tag(branch: str) -> str:
-    """A tag for the branch's layers; two branches never share one.
+def tag(branch: str, name: str) -> str:
+    """A tag for the layers of the images of that name on that branch; no two share one.
 
-    >>> tag("main"), tag("Feature/ü")
-    ('cache-main', 'cache-Feature-738ca1e8')
+    >>> tag("feature/x", "web:1.0")
+    'cache-web-feature-x-d695a094'
     """
-    kept = re.sub(r"[^A-Za-z0-9_.]+", "-", branch)[:_LONGEST].strip("-")
-    if kept == branch:
-        return f"cache-{kept}"
-    return f"cache-{kept}-{sha256(branch.encode(errors='surrogateescape')).hexdigest()[:8]}"
+    name = name.partition(":")[0]
+    hash = sha256(f"{branch}\0{name}".encode(errors="surrogateescape")).hexdigest()[:8]
+    return "-".join(("cache", *filter(None, (_kept(name), _kept(branch))), hash))
+
+
+def _kept(text: str) -> str:
+    """What a tag can hold of it."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", text)[:_LONGEST].strip("-")

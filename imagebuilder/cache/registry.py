@@ -91,13 +91,16 @@ class Registry:
             return None
         return Found(f"{self.ref}@{found.digest}", found.digest, found.size)
 
-    def layers(self, warn: Warn) -> tuple[str, ...]:
-        """The layer caches that are there and answer: the builder must not be sent to one that hangs."""
+    def layers(self, name: str, warn: Warn) -> tuple[str, ...]:
+        """The layer caches for a snapshot of that name that are there and answer.
+
+        The builder must not be sent to one that hangs.
+        """
         if not self._usable:
             return ()
         from concurrent.futures import ThreadPoolExecutor
 
-        refs = [f"{self.ref}:{tag(branch)}" for branch in self._branches.read]
+        refs = [f"{self.ref}:{tag(branch, name)}" for branch in self._branches.read]
         found = []
         with ThreadPoolExecutor(max_workers=len(refs)) as pool:
             asked = [pool.submit(self._tools().manifest, ref, LOOK_UP_TIMEOUT) for ref in refs]
@@ -109,10 +112,9 @@ class Registry:
                     self.fail(warn, self._unusable(error))
         return tuple(found) if self._usable else ()
 
-    @property
-    def written(self) -> str | None:
-        """Where the layers of this build go, or None."""
-        return f"{self.ref}:{tag(self._branches.own)}" if self._branches.own else None
+    def written(self, name: str) -> str | None:
+        """Where the layers of a snapshot of that name go, or None: one place for several would keep the last one's."""
+        return f"{self.ref}:{tag(self._branches.own, name)}" if self._branches.own else None
 
     def not_pushed(self, said: str, warn: Warn) -> None:
         """Tell of a push that failed with that message."""

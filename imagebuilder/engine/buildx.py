@@ -12,17 +12,30 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event as Flag
+from threading import Timer
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, LogEvent, OnEvent, SecretValue
+from imagebuilder.engine.protocol import (
+    BuildFailed,
+    BuildRequest,
+    Cancel,
+    Event,
+    LogEvent,
+    OnEvent,
+    SecretValue,
+    StepEvent,
+)
 from imagebuilder.engine.redact import redactor
 
 _PAUSE = 1.0
 _GRACE = 15.0
+# A layer cache's list of layers is small. Without a limit, BuildKit would wait for ever.
+_IMPORT_LIMIT = 60.0
+_IMPORT = "importing cache manifest from "
 _INTERRUPTED = "interrupted; the builder has stopped and nothing was kept"
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -84,8 +97,12 @@ class Buildx:
         progress = Progress(redactor(request.secrets.values()))
         cancel = request.cancel or Cancel()
         try:
-            with cancel.watching(lambda: process.send_signal(signal.SIGINT)), _limited(process, request.limit) as over:
-                code = _follow(process, progress, on_event)
+            with (
+                cancel.watching(lambda: process.send_signal(signal.SIGINT)),
+                _limited(process, request.limit) as over,
+                _Imports(process, on_event) as imports,
+            ):
+                code = _follow(process, progress, imports.on_event)
         except BaseException:
             _stop(process)
             raise
@@ -93,6 +110,11 @@ class Buildx:
             raise Interrupted(Diagnostic("IB601", _INTERRUPTED))
         for event in progress.finish():
             on_event(event)
+        if imports.silent:
+            raise BuildFailed(
+                f"{imports.silent} had not ended after {_IMPORT_LIMIT:g} s, since its registry says nothing;"
+                " other builds of the builder may wait for it, too, until it is restarted"
+            )
         if over.is_set():
             raise BuildFailed(f"it had not ended after {request.limit:g} s")
         if code != 0:
@@ -224,9 +246,9 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, on_event: OnEv
 
 
 @contextmanager
-def _limited(process: subprocess.Popen[bytes], seconds: float | None) -> Iterator[Event]:
+def _limited(process: subprocess.Popen[bytes], seconds: float | None) -> Iterator[Flag]:
     """Stop the builder when its time is over, which the event then says."""
-    over = Event()
+    over = Flag()
     if seconds is None:
         yield over
         return
@@ -243,6 +265,45 @@ def _limited(process: subprocess.Popen[bytes], seconds: float | None) -> Iterato
         yield over
     finally:
         for timer in timers:
+            timer.cancel()
+
+
+class _Imports:
+    """Ends a build whose layer cache does not come. ``silent`` is then what it waited for."""
+
+    def __init__(self, process: subprocess.Popen[bytes], on_event: OnEvent) -> None:
+        self.silent = ""
+        self._process = process
+        self._on_event = on_event
+        self._timers: dict[str, list[Timer]] = {}
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, StepEvent) and event.name.startswith(_IMPORT):
+            self._cancel(event.id)
+            if event.state == "started":
+                timers = [
+                    Timer(_IMPORT_LIMIT, self._end, (event.name,)),
+                    Timer(_IMPORT_LIMIT + _GRACE, self._process.kill),
+                ]
+                self._timers[event.id] = timers
+                for timer in timers:
+                    timer.daemon = True
+                    timer.start()
+        self._on_event(event)
+
+    def __enter__(self) -> _Imports:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for id in list(self._timers):
+            self._cancel(id)
+
+    def _end(self, name: str) -> None:
+        self.silent = name
+        self._process.send_signal(signal.SIGINT)
+
+    def _cancel(self, id: str) -> None:
+        for timer in self._timers.pop(id, ()):
             timer.cancel()
 
 

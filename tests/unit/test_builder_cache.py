@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import Client, Image
-from imagebuilder.cache.branches import Branches
+from imagebuilder.cache.branches import Branches, tag
 from imagebuilder.cache.registry import Registry
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, EngineError, ImagebuilderError
@@ -20,6 +20,7 @@ DIGEST = "sha256:" + "cd" * 32
 CACHE = "ghcr.io/team/cache"
 KEY = compile(IMAGE, platform="linux/amd64").key
 TAG = f"{CACHE}:key-{KEY.replace(':', '-')}"
+MAIN = f"{CACHE}:{tag('main', 'app')}"
 FOUND = f"{CACHE}@{DIGEST}"
 
 
@@ -61,12 +62,12 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
 
 
 def test_what_was_built_is_pushed_by_a_second_call(setup: Setup) -> None:
-    setup.tools.manifests[f"{CACHE}:cache-main"] = Manifest(DIGEST, 0, False)
+    setup.tools.manifests[MAIN] = Manifest(DIGEST, 0, False)
     found = setup.cached()
     assert (found.state, found.reused, found.image) == ("active", False, "imagebuilder/app:latest")
     build, push = setup.engine.requests
-    assert (build.push, build.cache_to, build.cache_from) == (None, None, (f"{CACHE}:cache-main",))
-    assert (push.push, push.cache_to, push.cache_from) == (TAG, f"{CACHE}:cache-fix", ())
+    assert (build.push, build.cache_to, build.cache_from) == (None, None, (MAIN,))
+    assert (push.push, push.cache_to, push.cache_from) == (TAG, f"{CACHE}:{tag('fix', 'app')}", ())
     assert push.limit is not None and push.dockerfile == build.dockerfile and push.contexts == build.contexts
     assert setup.warnings == [] and setup.staged() == []
     assert f"# pushing to {TAG}\n" in setup.store.log_path(found.id).read_text()
@@ -106,10 +107,14 @@ def test_the_engines_name_does_not_go_on_saying_what_was_there_before(setup: Set
     assert "imagebuilder/app:latest" in setup.engine.images
     assert setup.cached().image == FOUND
     assert "imagebuilder/app:latest" not in setup.engine.images
+    setup.build(Image.base("debian"))
+    setup.engine.images["imagebuilder/app:latest"] = "sha256:of-another-home"
+    assert setup.cached().image == FOUND
+    assert "imagebuilder/app:latest" in setup.engine.images
 
 
 def test_no_cache_builds_and_pushes_anew(setup: Setup) -> None:
-    setup.tools.manifests |= {TAG: Manifest("sha256:old", 1, True), f"{CACHE}:cache-main": Manifest(DIGEST, 0, False)}
+    setup.tools.manifests |= {TAG: Manifest("sha256:old", 1, True), MAIN: Manifest(DIGEST, 0, False)}
     assert not setup.cached(no_cache=True).reused
     build, push = setup.engine.requests
     assert (build.no_cache, build.cache_from, push.no_cache) == (True, (), False)

@@ -67,8 +67,9 @@ def test_elsewhere_gits_head_is_read(tmp_path: Path) -> None:
 NAMES = ("main", "feature/x", "feature-x", "Feature/X", "ü", "a b", "x" * 300, "x" * 301, "-", "..", "\udcff", "v1.0_a")
 
 
-def test_a_branchs_tag_is_one_and_its_own() -> None:
-    tags = [tag(name) for name in NAMES]
+def test_an_images_layers_of_a_branch_have_a_tag_of_their_own() -> None:
+    tags = [tag(branch, name) for branch in NAMES for name in ("app", "team/app", "feature", "n" * 200)]
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", each) for each in tags), tags
-    assert len(set(tags)) == len(NAMES)
-    assert tag("main") == "cache-main" and tag("feature-x") == "cache-feature-x"
+    assert len(set(tags)) == len(tags)
+    assert tag("main", "app").startswith("cache-app-main-")
+    assert tag("main", "app:1.0") == tag("main", "app:2.0"), "the next version begins with the layers of the last one"

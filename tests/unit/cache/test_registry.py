@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import Image
-from imagebuilder.cache.branches import Branches
+from imagebuilder.cache.branches import Branches, tag
 from imagebuilder.cache.registry import Found, Registry, connect, leaks, push_limit
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import CompileError, Diagnostic
@@ -35,7 +35,7 @@ def test_one_that_fails_is_told_of_once_and_left_alone() -> None:
     cache = registry(tools, "main")
     assert cache.usable
     assert cache.find(KEY, told.append) is None and cache.find(KEY, told.append) is None
-    assert cache.layers(told.append) == () and len(tools.asked) == 1 and not cache.usable
+    assert cache.layers("app", told.append) == () and len(tools.asked) == 1 and not cache.usable
     (warning,) = told
     assert (warning.code, warning.severity) == ("IB641", "warning")
     assert warning.message == "the build goes on without the cache ghcr.io/team/cache: no answer within 10 s"
@@ -48,12 +48,13 @@ def test_what_stands_under_a_key_and_is_no_image_is_not_taken() -> None:
 
 
 def test_only_layers_that_are_there_are_given_to_the_builder() -> None:
-    tools = FakeTools({"ghcr.io/team/cache:cache-main": Manifest(DIGEST, 0, False)})
+    there = f"ghcr.io/team/cache:{tag('main', 'app')}"
+    tools = FakeTools({there: Manifest(DIGEST, 0, False)})
     cache = registry(tools, "main", "master")
-    assert cache.layers(pytest.fail) == ("ghcr.io/team/cache:cache-main",)
-    assert sorted(tools.asked) == [f"ghcr.io/team/cache:cache-{name}" for name in ("fix", "main", "master")]
-    assert cache.written == "ghcr.io/team/cache:cache-fix"
-    assert Registry("ghcr.io/team/cache", lambda: tools, Branches(None)).written is None
+    assert cache.layers("app:1", pytest.fail) == (there,)
+    assert sorted(tools.asked) == sorted(f"ghcr.io/team/cache:{tag(name, 'app')}" for name in ("fix", "main", "master"))
+    assert cache.written("app:2") == f"ghcr.io/team/cache:{tag('fix', 'app')}"
+    assert Registry("ghcr.io/team/cache", lambda: tools, Branches(None)).written("app") is None
 
 
 @pytest.mark.parametrize(
