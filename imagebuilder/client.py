@@ -288,7 +288,8 @@ class Snapshots:
         with lock(store.name_lock_path(self.get(name).name)):
             found = self.get(name)
             image = engine.image(found.image)
-            if image is not None and (image.id == found.digest or not found.digest):
+            # One that was pulled is named by its digest, which not every engine takes for its id.
+            if image is not None and (image.id == found.digest or not found.digest or "@" in found.image):
                 engine.untag(found.image)
             return store.delete(found.name)
 

@@ -91,6 +91,16 @@ def test_what_is_here_is_not_asked_for(setup: Setup) -> None:
     assert len(setup.tools.asked) == asked and len(setup.engine.requests) == 2
 
 
+def test_one_that_was_pulled_is_removed_with_its_snapshot(setup: Setup) -> None:
+    """Engines without containerd's image store know it by another id."""
+    setup.cached()
+    setup.forget()
+    setup.cached()
+    setup.engine.images[FOUND] = "sha256:of-the-config"
+    Client(home=setup.store.home, engine=setup.engine).snapshot.delete("app")
+    assert setup.engine.images == {}
+
+
 def test_once_pulled_it_is_an_image_of_this_engine(setup: Setup) -> None:
     setup.cached()
     setup.forget()
