@@ -22,7 +22,7 @@ from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Trees, compile
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
 from imagebuilder.engine.docker import connect
-from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output
+from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output, WarningEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.home import home as default_home
 from imagebuilder.ir import checks
@@ -251,16 +251,23 @@ class Snapshots:
         """Build the image and keep it; errors are those of :meth:`Client.build`.
 
         Args:
-            on_logs: called with each line that the build prints.
+            on_logs: called with each line that the build prints, and with warnings.
         """
         image = params.image if isinstance(params.image, Image) else Image.base(params.image)
         if params.entrypoint is not None:
             image = image.entrypoint(params.entrypoint)
+
+        def tell(event: Event) -> None:
+            if on_logs is not None and isinstance(event, LogEvent):
+                on_logs(event.line)
+            elif on_logs is not None and isinstance(event, WarningEvent):
+                on_logs(event.diagnostic.render())
+
         return self._client.build(
             image,
             name=params.name,
             resources=params.resources,
-            on_event=lambda event: on_logs(event.line) if on_logs and isinstance(event, LogEvent) else None,
+            on_event=tell,
         )
 
     def list(self) -> list[Snapshot]:

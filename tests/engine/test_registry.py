@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from imagebuilder.cache import registry as cache_registry
 from imagebuilder.cache.branches import tag
 from imagebuilder.diagnostics import Diagnostic
 from imagebuilder.engine.protocol import Event, WarningEvent
+from imagebuilder.locks import held
 from tests.conftest import Done
 from tests.engine.registry import PASSWORD, USER, Registry, free_port, running, silent, silent_when_pushed_to
 from tests.engine.runners import Runner, runner
@@ -196,6 +198,21 @@ def test_a_registry_that_goes_silent_before_the_push(a: Runner, project: Path, m
         assert "had not ended after 3 s" in told[0].message, told[0].message
         other = Client().build(image.label({"x": "y"}), name="other", on_event=on_event)
         assert other.state == "active", "and the builder serves the next"
+
+
+def test_one_that_is_killed_while_it_pushes_has_built(a: Runner, project: Path) -> None:
+    with silent_when_pushed_to() as host:
+        words = [sys.executable, "-m", "imagebuilder", "build", "app.py", "--cache", f"{host}/app"]
+        first = subprocess.Popen(words, env=a.env, cwd=project, stderr=subprocess.PIPE, text=True)
+        assert first.stderr is not None
+        while "pushing to" not in first.stderr.readline():
+            assert first.poll() is None
+        time.sleep(0.5)
+        first.kill()
+        first.communicate(timeout=60)
+        began = time.monotonic()
+        assert a.build(project).json["reused"] and time.monotonic() - began < 30
+    assert not any(held(path) for path in (a.home / "locks").iterdir())
 
 
 def test_a_registry_that_may_only_be_read(a: Runner, b: Runner, tmp_path: Path, project: Path) -> None:
