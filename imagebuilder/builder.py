@@ -13,14 +13,23 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imagebuilder.compiler import Plan
 from imagebuilder.context import stage_text, stage_tree
-from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid, Note
+from imagebuilder.diagnostics import (
+    BuildError,
+    CompileError,
+    Diagnostic,
+    EngineError,
+    ImagebuilderError,
+    Interrupted,
+    Invalid,
+    Note,
+)
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
@@ -31,6 +40,7 @@ from imagebuilder.engine.protocol import (
     LogEvent,
     SecretValue,
     StepEvent,
+    WarningEvent,
     WrongBase,
 )
 from imagebuilder.home import private_folder
@@ -38,11 +48,12 @@ from imagebuilder.ir import checks
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import Run
 from imagebuilder.locks import lock, unless_held
-from imagebuilder.store import Resources, Snapshot, Step, Store
+from imagebuilder.store import Follower, Resources, Snapshot, Step, Store
 
 if TYPE_CHECKING:
-    # Imported late: an image that is there already is answered without its Dockerfile.
+    # Imported late: an image that is there already is answered without its Dockerfile, and mostly without a registry.
     from imagebuilder.backends.dockerfile import Context, Dockerfile
+    from imagebuilder.cache.registry import Found, Registry
 
 OnBuildEvent = Callable[[Event], None]
 
@@ -52,13 +63,15 @@ _CHECKSUM = re.compile(r"^failed to compute cache key: failed to calculate check
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """What does not change the image: see :meth:`imagebuilder.Client.build`."""
+    """What does not change the image: see :meth:`imagebuilder.Client.build`. ``cache`` is shared by a call's builds."""
 
     build_args: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str | Path] = field(default_factory=dict, repr=False)
     ca: Path | None = None
     builder: str | None = None
     no_cache: bool = False
+    cache: Registry | None = None
+    push: str | None = None
     resources: Resources = field(default_factory=Resources)
     cancel: Cancel | None = None
 
@@ -72,13 +85,17 @@ class Build:
         name: str,
         options: BuildOptions,
         store: Store,
-        engine: Engine,
+        engine: Callable[[], Engine],
         on_event: OnBuildEvent,
     ) -> None:
+        """
+        Args:
+            engine: called when one is needed; what the cache has needs none.
+        """
         self._plan = plan
         self._options = options
         self._store = store
-        self._engine = engine
+        self._connect = engine
         self._on_event = on_event
         self._name = name
         self._ref = image_ref(name)
@@ -88,22 +105,31 @@ class Build:
         self._same: dict[str, str] = {}
         self._told: set[tuple[str, str]] = set()
         self._log: IO[str] | None = None
+        self._kept: Snapshot | None = None
+
+    @property
+    def _engine(self) -> Engine:
+        return self._connect()
 
     def run(self) -> Snapshot:
         """Errors are those of :meth:`imagebuilder.Client.build`."""
         plan, store = self._plan, self._store
         started = time.monotonic()
-        still = self._still if self._options.cancel is not None else None
         # By name first, so that of two builds of one name the later one has the last word; then by key.
         with (
-            lock(store.name_lock_path(self._name), self._waiting, still),
-            lock(store.lock_path(plan.key), self._waiting, still) as held,
+            lock(store.name_lock_path(self._name), self._waiting, self._following(Follower.of_name(store, self._name))),
+            lock(store.lock_path(plan.key), self._waiting, self._following(Follower.of_key(store, plan.key))) as held,
         ):
             self._still()
             # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
             existing = None if self._options.no_cache else self._existing()
-            if existing is not None:
+            if existing is not None and self._options.push is None:
                 return self._reuse(*existing, started)
+            if found := self._find():
+                taken = self._take(found, started) if existing is None else self._reuse(*existing, started)
+                self._name_in_registry(there=True)
+                return taken
+            self._connect()  # That no engine answers is told before anything is prepared.
             dockerfile = plan.dockerfile(ca=True)
             secrets = _secrets(plan, self._options)
             if self._options.builder is not None:
@@ -113,28 +139,50 @@ class Build:
             try:
                 with self._logging(snapshot):
                     store.building(snapshot)
-                    digest = self._build(dockerfile, secrets, held)
-                return self._finish(snapshot, digest, started)
-            except ImagebuilderError as error:
-                store.failed(snapshot, error.diagnostics[0].message)
-                raise
-            except KeyboardInterrupt:
-                store.failed(snapshot, "interrupted")
-                raise
+                    return self._build(snapshot, dockerfile, secrets, held, started)
             except BaseException as error:
-                store.failed(snapshot, f"{type(error).__name__}: {error}")
+                # What ended while it was pushed is built all the same.
+                if self._kept is None:
+                    store.failed(snapshot, _reason(error))
                 raise
 
-    def _begin(self) -> Snapshot:
+    def _begin(self, image: str | None = None) -> Snapshot:
         plan = self._plan
-        return self._store.begin(self._name, plan.key, plan.platform, self._ref, self._options.resources)
+        return self._store.begin(self._name, plan.key, plan.platform, image or self._ref, self._options.resources)
 
     def _existing(self) -> tuple[Snapshot, ImageInfo] | None:
         """A snapshot of this key whose image the engine still has."""
         for other in self._store.built(self._plan.key, self._plan.platform):
-            if image := self._engine.image(other.digest):
+            try:
+                # An engine without containerd's image store knows what was pulled by its name alone.
+                image = self._engine.image(other.digest) or ("@" in other.image and self._engine.image(other.image))
+            except EngineError:
+                if self._options.cache is None:
+                    raise
+                return None
+            if image:
                 return other, image
         return None
+
+    def _find(self) -> Found | None:
+        """The image of this key in the registry."""
+        cache = self._options.cache
+        return None if cache is None or self._options.no_cache else cache.find(self._plan.key, self._warn)
+
+    def _take(self, found: Found, started: float) -> Snapshot:
+        """An image of the registry under this name, by its digest; it is pulled when it is run."""
+        before = self._store.named(self._name)
+        snapshot = self._begin(found.ref)
+        with self._logging(snapshot):
+            self._write(f"# found in the cache, nothing was built: {found.ref}")
+        kept = self._store.active(snapshot, digest=found.digest, size=found.size, seconds=0.0, steps=())
+        if before is not None and before.image == self._ref:
+            # The name in the engine would go on to say what the snapshot was before.
+            with suppress(EngineError):
+                image = self._engine.image(self._ref)
+                if image is not None and image.id == before.digest:
+                    self._engine.untag(self._ref)
+        return replace(kept, reused=True, seconds=time.monotonic() - started)
 
     def _reuse(self, other: Snapshot, image: ImageInfo, started: float) -> Snapshot:
         """The image under this name, with the log and the steps of the build that made it."""
@@ -158,7 +206,10 @@ class Build:
             steps=tuple(self._steps.values()),
         )
 
-    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int) -> str:
+    def _build(
+        self, snapshot: Snapshot, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int, started: float
+    ) -> Snapshot:
+        cache = None if self._options.no_cache else self._options.cache
         with self._staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(
                 dockerfile=file,
@@ -170,13 +221,33 @@ class Build:
                 secrets=secrets,
                 no_cache=self._options.no_cache,
                 builder=self._options.builder,
+                cache_from=cache.layers(self._name, self._warn) if cache is not None else (),
                 cancel=self._options.cancel,
                 lock=held,
             )
             try:
-                return self._engine.build(request, lambda event: self._event(dockerfile, event))
+                digest = self._engine.build(request, lambda event: self._event(dockerfile, event))
             except BuildFailed as failure:
                 raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
+            self._kept = self._finish(snapshot, digest, started)
+            pushed = self._publish(request, self._kept)
+        self._name_in_registry(there=pushed)
+        return self._kept
+
+    def _publish(self, request: BuildRequest, built: Snapshot) -> bool:
+        """Whether the registry has what was built, by now."""
+        if self._options.cache is None:
+            return False
+        from imagebuilder.cache.publish import publish
+
+        return publish(self._options.cache, self._plan, built, request, self._engine, self._warn, self._tell)
+
+    def _name_in_registry(self, *, there: bool) -> None:
+        if self._options.cache is None or self._options.push is None:
+            return
+        from imagebuilder.cache.publish import name
+
+        name(self._options.cache, self._plan.key, self._options.push, there=there, tell=self._tell)
 
     @contextmanager
     def _staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:
@@ -222,7 +293,9 @@ class Build:
             raise BuildError(error.at(None)) from None
 
     def _event(self, dockerfile: Dockerfile, event: Event) -> None:
-        if isinstance(event, StepEvent):
+        if isinstance(event, WarningEvent):
+            self._write(event.diagnostic.render())
+        elif isinstance(event, StepEvent):
             known = event.position and not event.name.startswith("[internal]")
             instruction = dockerfile.at_event(event.name, event.stage, event.position) if known else None
             step = instruction.step if instruction else None
@@ -262,6 +335,31 @@ class Build:
 
     def _waiting(self) -> None:
         self._on_event(LogEvent("", "another process builds this; waiting for it"))
+
+    def _following(self, follower: Follower) -> Callable[[], None]:
+        """What is done while waiting: show what the one that builds prints."""
+
+        def follow() -> None:
+            self._still()
+            for line in follower.lines():
+                self._on_event(LogEvent("", line))
+
+        return follow
+
+    def _warn(self, told: Diagnostic) -> None:
+        self._write(told.render())
+        self._on_event(WarningEvent(told))
+
+    def _tell(self, line: str) -> None:
+        self._write(f"# {line}")
+        self._on_event(LogEvent("", line))
+
+
+def _reason(error: BaseException) -> str:
+    """What the snapshot says of a build that ended with it."""
+    if isinstance(error, ImagebuilderError):
+        return error.diagnostics[0].message
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
 
 
 def image_ref(name: str) -> str:

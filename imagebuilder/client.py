@@ -9,23 +9,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Trees, compile
-from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError
+from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
 from imagebuilder.engine.docker import connect
-from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output
+from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output, WarningEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.home import home as default_home
+from imagebuilder.ir import checks
 from imagebuilder.locks import lock
 from imagebuilder.store import Resources, Snapshot, Store, check_name
+
+if TYPE_CHECKING:
+    from imagebuilder.cache.registry import Registry
 
 __all__ = ["Client", "CreateSnapshotParams", "Resources", "Snapshot", "build"]
 
@@ -56,10 +61,13 @@ class Client:
     Args:
         home: where state is kept; None is ``IMAGEBUILDER_HOME`` or the platform's data folder.
         engine: None finds one when it is first needed.
+        cache: a repository in a registry, such as ``ghcr.io/team/app-cache``, through which machines reuse one
+            another's builds; None is that of ``IMAGEBUILDER_CACHE``, and an empty text is none.
     """
 
-    def __init__(self, *, home: Path | None = None, engine: Engine | None = None) -> None:
+    def __init__(self, *, home: Path | None = None, engine: Engine | None = None, cache: str | None = None) -> None:
         self.home = home or default_home()
+        self.cache = os.environ.get("IMAGEBUILDER_CACHE", "") if cache is None else cache
         self._engine = engine
         self.store = Store(self.home)
         self.snapshot = Snapshots(self)
@@ -86,6 +94,8 @@ class Client:
         ca: Path | None = None,
         builder: str | None = None,
         no_cache: bool = False,
+        cache: str | None = None,
+        push: str | None = None,
         resources: Resources | None = None,
         on_event: OnBuildEvent | None = None,
     ) -> Snapshot:
@@ -99,19 +109,26 @@ class Client:
                 from environment variables of their names.
             ca: a CA bundle for the network inside the build; None is that of ``SSL_CERT_FILE``.
             builder: a builder of ``docker buildx ls``; None is the engine's own.
-            no_cache: run every step again.
+            no_cache: run every step again; what was built before is neither taken from here nor from the cache.
+            cache: the repository that serves as a cache; None is the client's, and an empty text is none. An image
+                that it has is not built and not pulled: the snapshot's ``image`` is its name there, with its digest.
+                Where the registry fails, the build goes on, and ``on_event`` gets one WarningEvent.
+            push: a name in a registry, such as ``ghcr.io/team/app:1.0``, that the image gets besides; it goes there
+                by way of the cache, which has to be given.
             on_event: called for each change of a step and each line it prints.
 
         Raises:
             CompileError: the description or an argument is wrong; nothing was built.
             EngineError: no engine answers.
-            BuildError: a step failed; the snapshot says ``build_failed``.
+            BuildError: a step failed, and the snapshot says ``build_failed``; or the image was not given
+                the name ``push``.
             Interrupted: Ctrl-C.
         """
         name = check_name(name)
         if not hasattr(image, "stage"):
             help = "Image.base(NAME) describes an image by its name"
             raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
+        shared = self._cache(cache, builder, push)
         plan = compile(image, platform=platform, build_args=build_args)
         options = BuildOptions(
             build_args=dict(build_args or {}),
@@ -119,9 +136,29 @@ class Client:
             ca=ca,
             builder=builder,
             no_cache=no_cache,
+            cache=shared,
+            push=push,
             resources=resources or Resources(),
         )
-        return Build(plan, name, options, self.store, self.engine, on_event or (lambda event: None)).run()
+        return Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None)).run()
+
+    def _cache(self, given: str | None, builder: str | None, push: str | None = None) -> Registry | None:
+        ref = self.cache if given is None else given
+        if push is not None:
+            if not ref:
+                help = "give --cache REPOSITORY too, or set IMAGEBUILDER_CACHE"
+                raise CompileError(
+                    Diagnostic("IB125", "an image is pushed by way of a cache, and there is none", help=help)
+                )
+            try:
+                checks.image_reference(push)
+            except Invalid as error:
+                raise CompileError(error.at(None)) from None
+        if not ref:
+            return None
+        from imagebuilder.cache import registry
+
+        return registry.connect(ref, self.home, builder)
 
     def build_all(
         self,
@@ -132,6 +169,7 @@ class Client:
         ca: Path | None = None,
         builder: str | None = None,
         no_cache: bool = False,
+        cache: str | None = None,
         on_event: Callable[[str, Event], None] | None = None,
     ) -> list[Snapshot | ImagebuilderError]:
         """Build several images at the same time; each one's snapshot, or what it failed with, in their order.
@@ -151,9 +189,14 @@ class Client:
         if twice := next((name for number, name in enumerate(names) if name in names[:number]), ""):
             help = "NAME and NAME:latest are one snapshot"
             raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
+        shared = self._cache(cache, builder)
         known: Trees = {}
         plans = [compile(each.image, platform=platform, build_args=each.build_args, known=known) for each in wanted]
-        engine, cancel, telling = self.engine, Cancel(), Lock()
+        cancel, telling, connecting = Cancel(), Lock(), Lock()
+
+        def engine() -> Engine:
+            with connecting:
+                return self.engine
 
         def tell(name: str, event: Event) -> None:
             with telling:
@@ -163,7 +206,7 @@ class Client:
         builds = []
         for each, name, plan in zip(wanted, names, plans, strict=True):
             options = BuildOptions(
-                dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, each.resources, cancel
+                dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, shared, None, each.resources, cancel
             )
             builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
         return run_all(builds, cancel)
@@ -189,7 +232,11 @@ class Client:
                 Diagnostic("IB707", f"the snapshot {snapshot!r} cannot be used ({why})", help="build it again")
             )
         # By digest: another home may have given the name to an image of its own.
-        output = self.engine.run(found.digest, command, timeout)
+        image = found.digest
+        if "@" in found.image:
+            image = found.image
+            self.engine.fetch(image)
+        output = self.engine.run(image, command, timeout)
         self.store.used(found.name)
         return output
 
@@ -204,16 +251,23 @@ class Snapshots:
         """Build the image and keep it; errors are those of :meth:`Client.build`.
 
         Args:
-            on_logs: called with each line that the build prints.
+            on_logs: called with each line that the build prints, and with warnings.
         """
         image = params.image if isinstance(params.image, Image) else Image.base(params.image)
         if params.entrypoint is not None:
             image = image.entrypoint(params.entrypoint)
+
+        def tell(event: Event) -> None:
+            if on_logs is not None and isinstance(event, LogEvent):
+                on_logs(event.line)
+            elif on_logs is not None and isinstance(event, WarningEvent):
+                on_logs(event.diagnostic.render())
+
         return self._client.build(
             image,
             name=params.name,
             resources=params.resources,
-            on_event=lambda event: on_logs(event.line) if on_logs and isinstance(event, LogEvent) else None,
+            on_event=tell,
         )
 
     def list(self) -> list[Snapshot]:
@@ -241,7 +295,8 @@ class Snapshots:
         with lock(store.name_lock_path(self.get(name).name)):
             found = self.get(name)
             image = engine.image(found.image)
-            if image is not None and (image.id == found.digest or not found.digest):
+            # One that was pulled is named by its digest, which not every engine takes for its id.
+            if image is not None and (image.id == found.digest or not found.digest or "@" in found.image):
                 engine.untag(found.image)
             return store.delete(found.name)
 
@@ -255,6 +310,8 @@ class BuildKeywords(TypedDict, total=False):
     ca: Path | None
     builder: str | None
     no_cache: bool
+    cache: str | None
+    push: str | None
     resources: Resources | None
     on_event: OnBuildEvent | None
 

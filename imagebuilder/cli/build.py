@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import print_json, rendered, size, tell
 from imagebuilder.cli.target import load, load_one, target_options
-from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, span_json
+from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, ImagebuilderError, span_json
 
 if TYPE_CHECKING:
     from imagebuilder.client import Client
@@ -33,6 +33,9 @@ def register(commands: Any) -> None:
     )
     build.add_argument("--builder", help="a builder of `docker buildx ls`")
     build.add_argument("--no-cache", action="store_true", help="run every step again")
+    build.add_argument("--cache", metavar="REPOSITORY",
+                       help="a registry's repository to share builds by (default: IMAGEBUILDER_CACHE)")  # fmt: skip
+    build.add_argument("--push", metavar="NAME:TAG", help="give the image this name in a registry; needs a cache")
     build.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     build.set_defaults(command=_build)
 
@@ -78,6 +81,8 @@ def _build(arguments: argparse.Namespace) -> int:
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
+            cache=arguments.cache,
+            push=arguments.push,
             resources=target.resources,
             on_event=progress.on_event,
         )
@@ -93,9 +98,10 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
     from imagebuilder.cli.progress import labelled, reporter
     from imagebuilder.client import Wanted
 
-    if arguments.name is not None:
-        help = f"`imagebuilder build {arguments.target}:{targets[0].name} --name …` builds one under another name"
-        raise CompileError(Diagnostic("IB404", "--name for a file of several snapshots", help=help))
+    for option in ("name", "push"):
+        if getattr(arguments, option) is not None:
+            help = f"`imagebuilder build {arguments.target}:{targets[0].name} --{option} …` is for one of them"
+            raise CompileError(Diagnostic("IB404", f"--{option} for a file of several snapshots", help=help))
     with reporter() as progress:
         outcomes = client.build_all(
             [Wanted(each.name, each.image, each.resources, each.build_args) for each in targets],
@@ -104,6 +110,7 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
+            cache=arguments.cache,
             on_event=lambda name, event: progress.on_event(labelled(name, event)),
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, ImagebuilderError)]
@@ -131,7 +138,11 @@ def _show(snapshot: Snapshot, client: Client) -> None:
     how = "reused" if snapshot.reused else "built"
     print(f"{how} {snapshot.name} in {snapshot.seconds:.1f} s: {snapshot.image} ({size(snapshot.size)})")
     print(f"  key    {snapshot.key}\n  digest {snapshot.digest}")
-    variables = "".join(f"{name}={value} " for name, value in client.engine.environment.items())
+    try:
+        environment = client.engine.environment
+    except EngineError:
+        environment = {}  # An image of the cache needs no engine until it is run.
+    variables = "".join(f"{name}={value} " for name, value in environment.items())
     print(f"  try    {variables}docker run --rm -it {snapshot.image}")
 
 

@@ -30,8 +30,8 @@ a TARGET is file.snap[:name], file.py[:attribute], a Dockerfile, or a .json that
 exit codes: 0 done; 1 the build or command failed, or `check --strict` or `fmt --check` found something; 2 wrong
 usage, or a spec that does not compile; 3 no engine; 130 interrupted
 
-environment: IMAGEBUILDER_HOME (state; default: the platform's data folder), DOCKER_HOST and
-DOCKER_CONTEXT (the engine), SSL_CERT_FILE (a CA bundle for the network inside builds)"""
+environment: IMAGEBUILDER_HOME (state; default: the platform's data folder), IMAGEBUILDER_CACHE (see build --cache),
+DOCKER_HOST and DOCKER_CONTEXT (the engine), SSL_CERT_FILE (a CA bundle for the network inside builds)"""
 
 
 _CHOICE = re.compile(

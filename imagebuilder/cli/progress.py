@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from imagebuilder.cli.output import tell
-from imagebuilder.engine.protocol import Event, LogEvent, StepEvent
+from imagebuilder.engine.protocol import Event, LogEvent, StepEvent, WarningEvent
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -26,6 +26,8 @@ class Reporter(Protocol):
 
 def labelled(name: str, event: Event) -> Event:
     """The event as one of several builds; two of them may have the same step."""
+    if isinstance(event, WarningEvent):
+        return event
     id = f"{name} {event.id}" if event.id else ""
     if isinstance(event, LogEvent):
         return replace(event, id=id, line=event.line if id else f"{name}: {event.line}")
@@ -57,7 +59,9 @@ class PlainReporter:
         self._said: set[tuple[int, bool]] = set()
 
     def on_event(self, event: Event) -> None:
-        if isinstance(event, LogEvent):
+        if isinstance(event, WarningEvent):
+            self._print(event.diagnostic.render())
+        elif isinstance(event, LogEvent):
             number = self._numbers.get(event.id)
             self._print(f"#{number} {event.line}" if number else event.line)
         elif not event.is_chore:
@@ -90,7 +94,9 @@ class LiveReporter:
         self._start = time.monotonic()
 
     def on_event(self, event: Event) -> None:
-        if isinstance(event, LogEvent):
+        if isinstance(event, WarningEvent):
+            tell(event.diagnostic.render())  # Live has it above what it draws.
+        elif isinstance(event, LogEvent):
             if event.id != self._log_of:
                 self._log.clear()
                 self._log_of = event.id
@@ -119,4 +125,8 @@ class LiveReporter:
             if running and step.id == self._log_of:
                 for line in self._log:
                     yield Text(f"    {line[: options.max_width - 5]}", style="dim")
+        if not self._log_of:
+            # Of no step: what another process prints, which is waited for.
+            for line in self._log:
+                yield Text(f"  {line[: options.max_width - 3]}", style="dim")
         yield Text(f"  total {time.monotonic() - self._start:.1f} s", style="bold")

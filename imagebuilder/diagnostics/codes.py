@@ -92,6 +92,13 @@ CODES: dict[str, str] = {
     "IB601": "interrupted",
     "IB602": "the builder failed",
     "IB603": "a base for another platform",
+    # The cache in a registry.
+    "IB640": "not a repository for a cache",
+    "IB641": "a cache that cannot be used",
+    "IB642": "an image that could not be pushed to the cache",
+    "IB643": "an image with a secret, which is not pushed to the cache",
+    "IB644": "a name that could not be given in a registry",
+    "IB645": "an image that cannot be pulled",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

@@ -62,8 +62,8 @@ class Api:
             return None
 
     def pull(self, ref: str) -> bool:
-        """Pull an image by name and tag; False where no registry has it or can be reached."""
-        repository, _, tag = ref.rpartition(":")
+        """Pull an image by name and tag, or by digest; False where no registry has it or can be reached."""
+        repository, _, tag = ref.partition("@") if "@" in ref else ref.rpartition(":")
         query = urlencode({"fromImage": repository, "tag": tag})
         try:
             stream = self._raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT)

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Flag
+from threading import Timer
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, LogEvent, OnEvent, SecretValue
+from imagebuilder.engine.protocol import (
+    BuildFailed,
+    BuildRequest,
+    Cancel,
+    Event,
+    LogEvent,
+    OnEvent,
+    SecretValue,
+    StepEvent,
+)
 from imagebuilder.engine.redact import redactor
 
 _PAUSE = 1.0
+_GRACE = 15.0
+# A layer cache's list of layers is small. Without a limit, BuildKit would wait for ever.
+_IMPORT_LIMIT = 60.0
+_IMPORT = "importing cache manifest from "
 _INTERRUPTED = "interrupted; the builder has stopped and nothing was kept"
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -80,8 +97,12 @@ class Buildx:
         progress = Progress(redactor(request.secrets.values()))
         cancel = request.cancel or Cancel()
         try:
-            with cancel.watching(lambda: process.send_signal(signal.SIGINT)):
-                code = _follow(process, progress, on_event)
+            with (
+                cancel.watching(lambda: process.send_signal(signal.SIGINT)),
+                _limited(process, request.limit) as over,
+                _Imports(process, on_event) as imports,
+            ):
+                code = _follow(process, progress, imports.on_event)
         except BaseException:
             _stop(process)
             raise
@@ -89,6 +110,13 @@ class Buildx:
             raise Interrupted(Diagnostic("IB601", _INTERRUPTED))
         for event in progress.finish():
             on_event(event)
+        if imports.silent:
+            raise BuildFailed(
+                f"{imports.silent} had not ended after {_IMPORT_LIMIT:g} s, since its registry says nothing;"
+                " other builds of the builder may wait for it, too, until it is restarted"
+            )
+        if over.is_set():
+            raise BuildFailed(f"it had not ended after {request.limit:g} s")
         if code != 0:
             raise progress.failure()
         return _digest(metadata)
@@ -151,16 +179,30 @@ def find_program(home: Path) -> Path:
     )
 
 
+def find_docker(home: Path) -> Path | None:
+    """Docker's own client: the one on the PATH, or this home's embedded engine's."""
+    if found := shutil.which("docker"):
+        return Path(found)
+    from imagebuilder.engine.embedded.engine import tools
+
+    return tools(home).docker
+
+
 def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
     arguments = ["build", f"--file={request.dockerfile}", f"--platform={request.platform}"]
     if metadata is not None:
         arguments += [
             "--progress=rawjson",
             "--provenance=false",
-            "--load",
+            # Not kept in the builder's own store: the image is there already, under its other name.
+            f"--output=type=image,push=true,store=false,name={request.push}" if request.push else "--load",
             f"--metadata-file={metadata}",
-            f"--tag={request.tag}",
         ]
+        if not request.push:
+            arguments.append(f"--tag={request.tag}")
+        arguments += [f"--cache-from=type=registry,ref={ref}" for ref in request.cache_from]
+        if request.cache_to:
+            arguments.append(f"--cache-to=type=registry,ref={request.cache_to},mode=max,ignore-error=true")
     if request.builder:
         arguments.append(f"--builder={request.builder}")
     if request.no_cache:
@@ -203,11 +245,73 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, on_event: OnEv
         raise Interrupted(Diagnostic("IB601", _INTERRUPTED)) from None
 
 
+@contextmanager
+def _limited(process: subprocess.Popen[bytes], seconds: float | None) -> Iterator[Flag]:
+    """Stop the builder when its time is over, which the event then says."""
+    over = Flag()
+    if seconds is None:
+        yield over
+        return
+
+    def end() -> None:
+        over.set()
+        process.send_signal(signal.SIGINT)
+
+    timers = [Timer(seconds, end), Timer(seconds + _GRACE, process.kill)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield over
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+class _Imports:
+    """Ends a build whose layer cache does not come. ``silent`` is then what it waited for."""
+
+    def __init__(self, process: subprocess.Popen[bytes], on_event: OnEvent) -> None:
+        self.silent = ""
+        self._process = process
+        self._on_event = on_event
+        self._timers: dict[str, list[Timer]] = {}
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, StepEvent) and event.name.startswith(_IMPORT):
+            self._cancel(event.id)
+            if event.state == "started":
+                timers = [
+                    Timer(_IMPORT_LIMIT, self._end, (event.name,)),
+                    Timer(_IMPORT_LIMIT + _GRACE, self._process.kill),
+                ]
+                self._timers[event.id] = timers
+                for timer in timers:
+                    timer.daemon = True
+                    timer.start()
+        self._on_event(event)
+
+    def __enter__(self) -> _Imports:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for id in list(self._timers):
+            self._cancel(id)
+
+    def _end(self, name: str) -> None:
+        self.silent = name
+        self._process.send_signal(signal.SIGINT)
+
+    def _cancel(self, id: str) -> None:
+        for timer in self._timers.pop(id, ()):
+            timer.cancel()
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.communicate(timeout=15)
+        process.communicate(timeout=_GRACE)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
         process.communicate()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from imagebuilder.diagnostics import EngineError
+from imagebuilder.diagnostics import Diagnostic, EngineError
+from imagebuilder.engine import command
 from imagebuilder.engine.api import Api, TimedOut
-from imagebuilder.engine.buildx import Buildx, find_program
+from imagebuilder.engine.buildx import Buildx, find_docker, find_program
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
+from imagebuilder.engine.imagetools import shorten
 from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
+
+_PULL_TIMEOUT = 1800.0
+_PULL_HELP = "can the registry be reached from here, and does `docker login` know it?"
 
 
 class DockerEngine:
@@ -38,6 +44,25 @@ class DockerEngine:
         if found is None:
             return None
         return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()))
+
+    def fetch(self, ref: str) -> None:
+        if self.api.image(ref) is not None:
+            return
+        # Docker's own client, since it knows whose credentials the registry wants; without it, as anybody.
+        client = find_docker(self._home)
+        if client is None:
+            if not self.api.pull(ref):
+                raise EngineError(Diagnostic("IB645", f"cannot pull {ref}", help=_PULL_HELP))
+            return
+        try:
+            done = command.run([client, "pull", "--quiet", ref], env=dict(self.endpoint.env), timeout=_PULL_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise EngineError(
+                Diagnostic("IB645", f"cannot pull {ref}: not done after {_PULL_TIMEOUT:g} s", help=_PULL_HELP)
+            ) from None
+        if done.returncode:
+            said = shorten(done.stderr.decode(errors="replace"))
+            raise EngineError(Diagnostic("IB645", f"cannot pull {ref}: {said}", help=_PULL_HELP))
 
     def pull(self, ref: str) -> bool:
         """Whether a registry gave the image."""

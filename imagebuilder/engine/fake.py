@@ -28,6 +28,7 @@ class FakeEngine:
         self.dockerfiles: list[str] = []
         self.images: dict[str, str] = {}
         self.fail: BuildFailed | None = None
+        self.fetched: list[str] = []
         self.during: Callable[[BuildRequest], None] = lambda request: None
 
     def info(self) -> EngineInfo:
@@ -54,6 +55,9 @@ class FakeEngine:
             if ref in (tag, digest):
                 return ImageInfo(digest, 1000, (tag,))
         return None
+
+    def fetch(self, ref: str) -> None:
+        self.fetched.append(ref)
 
     def tag(self, image: str, ref: str) -> None:
         found = self.image(image)

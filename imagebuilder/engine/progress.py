@@ -40,6 +40,7 @@ class _Vertex:
     state: State | None = None
     seconds: float = 0.0
     error: str = ""
+    from_cache: bool = False
     partial: dict[int, bytes] = field(default_factory=dict)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
@@ -113,7 +114,9 @@ class Progress:
         if vertex.error:
             state = "failed"
         elif data.get("completed"):
-            state = "cached" if data.get("cached") else "done"
+            # Of a step that was cached in a registry, the layer is fetched later, and that has an end of its own.
+            vertex.from_cache = vertex.from_cache or bool(data.get("cached"))
+            state = "cached" if vertex.from_cache else "done"
         elif data.get("started"):
             state = "started"
         if state is None or state == vertex.state:

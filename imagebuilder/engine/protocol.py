@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, Protocol
 
+from imagebuilder.diagnostics import Diagnostic
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
@@ -73,6 +75,10 @@ class BuildRequest:
 
     A context is a folder, or what buildx takes in its place, such as ``docker-image://NAME``. ``lock`` is the
     file descriptor of a lock that shall not be free before the builder is gone, even if this process is killed.
+
+    ``cache_from`` names layer caches in registries, which have to answer: one that does not holds the builder.
+    With ``push`` the image goes to a registry under that name and to no engine, and its layers to ``cache_to``,
+    where they are an extra. ``limit`` is in seconds, after which the build has failed.
     """
 
     dockerfile: Path
@@ -84,6 +90,10 @@ class BuildRequest:
     secrets: Mapping[str, SecretValue] = field(default_factory=dict)
     no_cache: bool = False
     builder: str | None = None
+    cache_from: Sequence[str] = ()
+    push: str | None = None
+    cache_to: str | None = None
+    limit: float | None = None
     cancel: Cancel | None = field(default=None, compare=False)
     lock: int | None = field(default=None, compare=False)
 
@@ -137,7 +147,14 @@ class LogEvent:
     line: str
 
 
-Event = StepEvent | LogEvent
+@dataclass(frozen=True, slots=True)
+class WarningEvent:
+    """Something that the person should know, and that does not end the build."""
+
+    diagnostic: Diagnostic
+
+
+Event = StepEvent | LogEvent | WarningEvent
 OnEvent = Callable[[Event], None]
 
 
@@ -205,6 +222,14 @@ class Engine(Protocol):
 
     def image(self, ref: str) -> ImageInfo | None:
         """The image of that name, digest or id, or None."""
+        ...
+
+    def fetch(self, ref: str) -> None:
+        """Have the image of a name or of ``NAME@DIGEST``, pulled from its registry where it is not there.
+
+        Raises:
+            EngineError: it cannot be had.
+        """
         ...
 
     def tag(self, image: str, ref: str) -> None: ...

@@ -88,6 +88,19 @@ def lint(
     return masked(sorted(_once(kept), key=_position))
 
 
+def secrets_pushed(target: Stage) -> Diagnostic | None:
+    """The first secret that whoever pulls the image would have: a token, or a build argument under a secret's name.
+
+    Args:
+        target: with the values of its build arguments.
+    """
+    comments = Comments(frozenset(CODES))
+    for found in secrets(target):
+        if (found.code == "IB902" or found.message.startswith("the argument ")) and not comments.silence(found):
+            return masked([found])[0]
+    return None
+
+
 def _once(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     """Stages that share their first steps find the same in them."""
     seen = set()
@@ -103,4 +116,4 @@ def _position(found: Diagnostic) -> tuple[str, int, int, str]:
     return span.file, span.line, span.column, found.code
 
 
-__all__ = ["CODES", "LINTS", "STRICT", "Level", "Lint", "comments", "lint", "masked", "outermost"]
+__all__ = ["CODES", "LINTS", "STRICT", "Level", "Lint", "comments", "lint", "masked", "outermost", "secrets_pushed"]

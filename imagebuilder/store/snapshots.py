@@ -229,6 +229,12 @@ class Store:
             raise CompileError(Diagnostic("IB702", f"no snapshot is called {name!r}", help=hint))
         return found
 
+    def named(self, name: str) -> Snapshot | None:
+        """The snapshot of exactly that name, if there is one."""
+        with self._transaction(reading=True) as db:
+            found = self._row(db, name)
+        return found if found is not None and found.name == name else None
+
     def list(self) -> list[Snapshot]:
         """All snapshots, the newest first."""
         with self._transaction(reading=True) as db:
@@ -241,6 +247,12 @@ class Store:
                 "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state = 'active'", (key, platform)
             )
             return [self._snapshot(row) for row in rows]
+
+    def building_now(self, key: str) -> Sequence[Snapshot]:
+        """Snapshots of that key that a living process builds."""
+        with self._transaction(reading=True) as db:
+            rows = db.execute("SELECT * FROM snapshots WHERE key = ? AND state = 'building'", (key,))
+            return [found for found in map(self._snapshot, rows) if found.state == "building"]
 
     def delete(self, name: str) -> Snapshot:
         """Forget the snapshot and its log; the image is the engine's to remove.

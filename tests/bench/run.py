@@ -41,6 +41,8 @@ def main() -> None:
         compile_time(connect(home()))
         snap_file(connect(home()))
         grammar()
+        # A program of its own, since it needs what the tests on real engines have.
+        subprocess.run([sys.executable, "-m", "tests.bench.fresh_runner"], check=True)
     finally:
         if not running:
             subprocess.run([*cli, "engine", "stop"], check=True, stdout=subprocess.DEVNULL)

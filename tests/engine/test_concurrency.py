@@ -58,26 +58,35 @@ def start(env: dict[str, str], folder: Path, name: str) -> subprocess.Popen[str]
     return subprocess.Popen(argv, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def built(processes: list[subprocess.Popen[str]]) -> list[dict[str, object]]:
-    ends = [(process.communicate(timeout=120), process.returncode) for process in processes]
+def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[dict[str, object], str]]:
+    """What each printed, and told."""
+    ends = [(process.communicate(timeout=240), process.returncode) for process in processes]
     assert [code for _, code in ends] == [0] * len(processes), [err for (_, err), _ in ends]
-    return [json.loads(out) for (out, _), _ in ends]
+    return [(json.loads(out), err) for (out, err), _ in ends]
 
 
-@pytest.mark.parametrize("names", ["one name", "six names"])
-def test_six_processes_one_key(env: dict[str, str], calls: Path, folder: Path, name: str, names: str) -> None:
-    processes = [start(env, folder, f"{name}-{n}" if names == "six names" else name) for n in range(6)]
-    found = built(processes)
+def built(processes: list[subprocess.Popen[str]]) -> list[dict[str, object]]:
+    return [out for out, _ in ended(processes)]
+
+
+@pytest.mark.parametrize("names", ["one name", "names of their own"])
+def test_twenty_processes_one_key(env: dict[str, str], calls: Path, folder: Path, name: str, names: str) -> None:
+    own = names == "names of their own"
+    ends = ended([start(env, folder, f"{name}-{n}" if own else name) for n in range(20)])
+    found = [out for out, _ in ends]
+    assert any("waiting for it" in err for _, err in ends)
     assert [snapshot["reused"] for snapshot in found].count(False) == 1
     assert len({(snapshot["digest"], snapshot["key"]) for snapshot in found}) == 1
     assert {snapshot["state"] for snapshot in found} == {"active"}
-    assert len({snapshot["image"] for snapshot in found}) == (6 if names == "six names" else 1)
+    assert len({snapshot["image"] for snapshot in found}) == (20 if own else 1)
     assert len(calls.read_text().split()) == 2, "one call, by one process"
 
 
 def test_when_the_first_is_killed_one_of_the_others_does_it(
     env: dict[str, str], calls: Path, folder: Path, name: str, home: Path
 ) -> None:
+    spec = folder / "spec.py"
+    spec.write_text(spec.read_text().replace("sleep 2", "sleep 6"))
     first = start(env, folder, f"{name}-first")
     assert first.stderr is not None
     while "it runs" not in first.stderr.readline():
@@ -85,6 +94,10 @@ def test_when_the_first_is_killed_one_of_the_others_does_it(
     others = [start(env, folder, f"{name}-{n}") for n in range(4)]
     for process in others:
         assert process.stderr is not None and "waiting" in process.stderr.readline()
+        shown = [process.stderr.readline()]
+        while "it runs" not in shown[-1]:
+            assert first.poll() is None, f"who waits is shown what is printed: {shown}"
+            shown.append(process.stderr.readline())
     first.send_signal(signal.SIGKILL)
     first.communicate(timeout=60)
     found = built(others)

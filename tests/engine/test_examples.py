@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from imagebuilder.client import Client
 from tests.conftest import ROOT, Cli
+from tests.engine.registry import running
 
 EXAMPLES = ROOT / "examples"
 
@@ -80,6 +82,19 @@ def test_web_service_serves_as_its_own_user_and_becomes_healthy(cli: Cli, env: d
         assert docker(env, "exec", container, "ls", "/srv/site").split() == ["index.html"]
     finally:
         docker(env, "rm", "--force", container)
+
+
+def test_the_day_of_a_ci_service(engine_env: dict[str, str], tmp_path: Path) -> None:
+    """Its runners are engines of their own."""
+    with running(tmp_path / "registry") as registry:
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / "ci/story.py", registry.repository("cache")],
+            env={**engine_env, "IMAGEBUILDER_CACHE_BRANCH": "main"}, capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    a, _, b, image, c, _ = done.stdout.splitlines()
+    assert "built, cached: nothing" in a and "reused" in b and "@sha256:" in image
+    assert "built, cached: run_commands" in c
 
 
 def test_dockers_own_commands_show_the_image(cli: Cli, env: dict[str, str]) -> None:

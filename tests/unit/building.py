@@ -8,6 +8,7 @@ from imagebuilder import Image
 from imagebuilder.builder import Build, BuildOptions
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.engine.fake import FakeEngine
+from imagebuilder.engine.imagetools import Manifest, RegistryError
 from imagebuilder.engine.protocol import BuildRequest, Event
 from imagebuilder.store import Snapshot, Store
 
@@ -29,6 +30,26 @@ class Watched(Store):
         self.seen.append(self.get(snapshot.name).state)
 
 
+class FakeTools:
+    """A registry in memory; ``error`` is what every call ends with."""
+
+    def __init__(self, manifests: dict[str, Manifest]) -> None:
+        self.manifests = manifests
+        self.asked: list[str] = []
+        self.error: RegistryError | None = None
+
+    def manifest(self, ref: str, timeout: float) -> Manifest | None:
+        self.asked.append(ref)
+        if self.error is not None:
+            raise self.error
+        return self.manifests.get(ref)
+
+    def name(self, source: str, target: str, timeout: float) -> None:
+        if source not in self.manifests:
+            raise RegistryError(f"{source}: not found")
+        self.manifests[target] = self.manifests[source]
+
+
 class Bench:
     """A store, an engine in memory, and builds that go from one to the other."""
 
@@ -41,7 +62,7 @@ class Bench:
     def build(self, image: Image | Plan = IMAGE, name: str = "app", **options: object) -> Snapshot:
         plan = image if isinstance(image, Plan) else compile(image, platform="linux/amd64")
         chosen = BuildOptions(**options)  # type: ignore[arg-type]
-        return Build(plan, name, chosen, self.store, self.engine, self.events.append).run()
+        return Build(plan, name, chosen, self.store, lambda: self.engine, self.events.append).run()
 
     @property
     def request(self) -> BuildRequest:

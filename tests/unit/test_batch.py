@@ -85,7 +85,7 @@ def test_a_build_that_waits_for_another_ends_with_the_others(tmp_path: Path, mon
         assert "waiting" in str(event)
         cancel.cancel()
 
-    build = Build(plan, "app", options, client.store, client.engine, on_event)
+    build = Build(plan, "app", options, client.store, lambda: client.engine, on_event)
     with lock(client.store.lock_path(plan.key)), pytest.raises(Interrupted):
         build.run()
     with pytest.raises(Interrupted):

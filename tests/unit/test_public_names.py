@@ -87,11 +87,11 @@ def test_signatures() -> None:
         "(name: 'str', image: 'str | Image', resources: 'Resources | None' = None, "
         "entrypoint: 'Sequence[str] | None' = None) -> None"
     )
-    assert list(inspect.signature(imagebuilder.Client).parameters) == ["home", "engine"]
+    assert list(inspect.signature(imagebuilder.Client).parameters) == ["home", "engine", "cache"]
     build = inspect.signature(imagebuilder.Client.build)
     assert list(build.parameters) == [
-        "self", "image", "name", "platform", "build_args", "secrets", "ca", "builder", "no_cache", "resources",
-        "on_event",
+        "self", "image", "name", "platform", "build_args", "secrets", "ca", "builder", "no_cache", "cache",
+        "push", "resources", "on_event",
     ]  # fmt: skip
     assert [n for n, p in build.parameters.items() if p.default is p.empty] == ["self", "image", "name"]
     assert ["self", "image", "name", *BuildKeywords.__annotations__] == list(build.parameters)

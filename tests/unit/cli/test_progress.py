@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from imagebuilder.cli.output import ago, print_table, size
-from imagebuilder.cli.progress import LiveReporter, PlainReporter, reporter
-from imagebuilder.engine.protocol import Event, LogEvent, StepEvent
+from imagebuilder.cli.progress import LiveReporter, PlainReporter, labelled, reporter
+from imagebuilder.diagnostics import Diagnostic
+from imagebuilder.engine.protocol import Event, LogEvent, StepEvent, WarningEvent
 
 EVENTS: tuple[Event, ...] = (
     StepEvent("i", "[internal] load build definition", "started"),
@@ -42,6 +43,15 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "#3 run_commands test FAILED",
         "another process builds the same image; waiting for it",
     ]
+
+
+WARNING = WarningEvent(Diagnostic("IB641", "no cache", help="try again", severity="warning"))
+
+
+@pytest.mark.parametrize("shown", [PlainReporter(), LiveReporter()])
+def test_warnings(capsys: pytest.CaptureFixture[str], shown: PlainReporter | LiveReporter) -> None:
+    shown.on_event(labelled("app", WARNING))
+    assert capsys.readouterr() == ("", "warning[IB641]: no cache\n  = help: try again\n")
 
 
 def test_builders_own_chores_are_shown_when_they_fail(capsys: pytest.CaptureFixture[str]) -> None:

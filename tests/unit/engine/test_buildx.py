@@ -37,12 +37,15 @@ if act == "version":
 elif act == "check":
     print(os.environ["REPORT"])
     sys.exit(1)
-elif act == "hang":
+elif act in ("hang", "import"):
     def stop(number, frame):
         with open(os.environ["RECORD"] + ".signals", "a") as file:
             file.write(f"{{number}}\\n")
         sys.exit(130)
     signal.signal(signal.SIGINT, stop)
+    if act == "import":
+        print('{{"vertexes":[{{"digest":"i","name":"importing cache manifest from r/a:cache-main",'
+              '"started":"2026-01-01T00:00:00Z"}}]}}', file=sys.stderr, flush=True)
     print('{{"logs":[{{"vertex":"a","data":"dXAK"}}]}}', file=sys.stderr, flush=True)
     while True:
         time.sleep(0.05)
@@ -140,6 +143,37 @@ def test_everything_that_can_be_asked_for(setup: Setup) -> None:
         "--",
         str(setup.context),
     ]
+
+
+def test_a_push_goes_to_the_registry_alone(setup: Setup) -> None:
+    setup.build(push="r/a:key", cache_to="r/a:cache-main")
+    assert setup.argv[3:5] == ["--progress=rawjson", "--provenance=false"]
+    assert setup.argv[5] == "--output=type=image,push=true,store=false,name=r/a:key"
+    assert setup.argv[7] == "--cache-to=type=registry,ref=r/a:cache-main,mode=max,ignore-error=true"
+    assert not any(word.startswith(("--load", "--tag")) for word in setup.argv)
+
+
+def test_layers_of_a_registry(setup: Setup) -> None:
+    setup.build(cache_from=["r/a:cache-fix", "r/a:cache-main"])
+    assert setup.argv[8:10] == [f"--cache-from=type=registry,ref=r/a:cache-{name}" for name in ("fix", "main")]
+
+
+def test_one_that_takes_too_long_is_stopped(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACT", "hang")
+    with pytest.raises(BuildFailed, match=r"had not ended after 0\.5 s"):
+        setup.build(limit=0.5)
+    signals = setup.record.with_name("record.json.signals")
+    assert signals.read_text().split() == [str(int(signal.SIGINT))]
+    monkeypatch.delenv("ACT")
+    assert setup.build(limit=30)[0] == "sha256:abc"
+
+
+def test_layers_that_do_not_come_are_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACT", "import")
+    monkeypatch.setattr(buildx, "_IMPORT_LIMIT", 0.5)
+    with pytest.raises(BuildFailed, match=r"importing cache manifest from r/a:cache-main had not ended after 0\.5 s"):
+        setup.build(cache_from=["r/a:cache-main"])
+    assert setup.record.with_name("record.json.signals").read_text().split() == [str(int(signal.SIGINT))]
 
 
 @pytest.mark.parametrize("act", ["", "fail", "silent"])

@@ -109,6 +109,21 @@ def test_cached() -> None:
     assert lines(events) == []
 
 
+def test_a_cached_step_whose_layer_is_fetched_later_stays_cached() -> None:
+    """From a registry: the step is told of again while its layer comes, without a word of the cache."""
+    progress, events = Progress(), list[Event]()
+    vertex = {"digest": "a", "name": "[2/4] RUN make", "started": "2026-01-01T00:00:00Z"}
+    for more in (
+        {"completed": "2026-01-01T00:00:00Z", "cached": True},
+        {"started": "2026-01-01T00:00:05Z"},
+        {"started": "2026-01-01T00:00:05Z", "completed": "2026-01-01T00:00:07Z"},
+    ):
+        events += progress.feed(json.dumps({"vertexes": [vertex | more]}))
+    assert [(e.state, e.seconds) for e in events if isinstance(e, StepEvent)] == [
+        ("cached", 0.0), ("started", 0.0), ("cached", 2.0),
+    ]  # fmt: skip
+
+
 def test_a_command_that_fails() -> None:
     found = failure("failing")
     assert (found.line, found.exit_code) == (2, 7)
