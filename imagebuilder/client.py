@@ -112,7 +112,7 @@ class Client:
         if not hasattr(image, "stage"):
             help = "Image.base(NAME) describes an image by its name"
             raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
-        plan = compile(image, platform=platform, build_args=build_args)
+        plan = compile(image, platform=platform, build_args=build_args, state=self.home)
         options = BuildOptions(
             build_args=dict(build_args or {}),
             secrets=dict(secrets or {}),
@@ -152,7 +152,10 @@ class Client:
             help = "NAME and NAME:latest are one snapshot"
             raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
         known: Trees = {}
-        plans = [compile(each.image, platform=platform, build_args=each.build_args, known=known) for each in wanted]
+        plans = [
+            compile(each.image, platform=platform, build_args=each.build_args, known=known, state=self.home)
+            for each in wanted
+        ]
         engine, cancel, telling = self.engine, Cancel(), Lock()
 
         def tell(name: str, event: Event) -> None:

@@ -48,6 +48,8 @@ class IgnoreRules:
         """
         self.rules = tuple(rule for line in lines if (rule := _rule(line)) is not None)
         self._negated = any(rule.negated for rule in self.rules)
+        # What decides; two of the same words ignore the same.
+        self.words = repr([(rule.text, rule.negated) for rule in self.rules])
 
     def __bool__(self) -> bool:
         return bool(self.rules)

@@ -1,0 +1,272 @@
+"""A walk through a folder: what is taken of it, hashed, folder by folder.
+
+Folders that look as they did when they were last hashed (:mod:`imagebuilder.context.stats`) are not looked into more
+closely: neither are rules asked about their names nor files opened. Of the others those files are read that changed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagebuilder.context.fingerprints import STAT, UNKNOWN, Found, Problem, look, open_folder
+from imagebuilder.context.names import as_text, unreadable
+from imagebuilder.context.patterns import IgnoreRules
+from imagebuilder.context.reading import Reading
+from imagebuilder.context.selection import Selection
+from imagebuilder.context.stats import SLACK, Record, Records
+from imagebuilder.diagnostics import Invalid
+
+_FRAME = 9  # A kind and a size.
+_DIGEST = 32
+_NOTHING: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class Visit:
+    """A folder that was walked; ``path`` starts at the root, whose own is empty."""
+
+    path: bytes
+    taken: bool
+    parent: Visit | None
+    record: Record
+
+
+@dataclass(eq=False, slots=True)
+class _Scan:
+    """A folder whose names were chosen from anew, while its files are read."""
+
+    listing: list[bytes] = field(default_factory=list)
+    others: list[bytes] = field(default_factory=list)
+    looks: bytes = b""
+    names: list[bytes] = field(default_factory=list)
+    below: list[tuple[bytes, bool]] = field(default_factory=list)
+    met: set[int] = field(default_factory=set)
+    kept: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
+
+    def record(self) -> Record:
+        looks = [look for found in self.found for look in found[0]]
+        entries = [entry for found in self.found for entry in found[1]]
+        if self.kept:
+            read = [name for name in self.names if name not in self.kept]
+            every = {**self.kept, **dict(zip(read, zip(looks, entries, strict=True), strict=True))}
+            looks, entries = [every[name][0] for name in self.names], [every[name][1] for name in self.names]
+        return (
+            b"\0".join(self.listing),
+            b"\0".join(self.others + self.names),
+            self.looks + b"".join(looks),
+            tuple(name for name, _ in self.below),
+            bytes(taken for _, taken in self.below),
+            b"".join(entries),
+            sum(int.from_bytes(entry[1:_FRAME], "big") for entry in entries if entry[0] != 0x6C),
+            tuple(sorted(self.met)),
+        )
+
+
+def walk(root: Path, rules: IgnoreRules, wanted: Selection, seen: Records, *, same: bool) -> list[Visit]:
+    """The folders of which something may be taken, parents before what they hold.
+
+    Args:
+        seen: what was seen of them before.
+        same: whether the same rules and the same selection chose from them then.
+
+    Raises:
+        Invalid: something cannot be read, or is of a kind that no image can hold.
+    """
+    top = os.fsencode(root)
+    choosing = _Choosing(rules, wanted)
+    scans: list[tuple[Visit, _Scan]] = []
+    try:
+        with Reading(time.time_ns() - SLACK) as reading:
+            visits = [Visit(b"", True, None, _EMPTY)]
+            for visit in visits:  # It grows.
+                path = top + b"/" + visit.path if visit.path else top
+                before = seen.get(visit.path)
+                if before is not None and same and _is_as_before(path, before):
+                    visit.record = before
+                    below = list(zip(before[3], map(bool, before[4]), strict=True))
+                else:
+                    scan = _scan(path, choosing.below(visit.path), before)
+                    scans.append((visit, scan))
+                    reading.add(path, [name for name in scan.names if name not in scan.kept], scan.found)
+                    below = scan.below
+                prefix = visit.path + b"/" if visit.path else b""
+                visits += [Visit(prefix + name, taken, visit, _EMPTY) for name, taken in below]
+            reading.finish()
+    except Problem as problem:
+        raise told(problem) from None
+    for visit, scan in scans:
+        visit.record = scan.record()
+    for visit in visits:
+        wanted.met.update(visit.record[7])
+    return visits
+
+
+_EMPTY: Record = (b"", b"", b"", (), b"", b"", 0, ())
+
+
+def entries(files: bytes) -> Iterator[tuple[bytes, int, bytes, bytes, bytes]]:
+    """The kind, size, content and name of each entry, and all of it as it is written."""
+    at = 0
+    while at < len(files):
+        size = int.from_bytes(files[at + 1 : at + _FRAME], "big")
+        middle = at + _FRAME + (size if files[at] == 0x6C else _DIGEST)
+        end = files.index(b"\0", middle)
+        kind = files[at : at + 1]
+        yield kind, 0 if kind == b"l" else size, files[at + _FRAME : middle], files[middle:end], files[at : end + 1]
+        at = end + 1
+
+
+def _is_as_before(path: bytes, before: Record) -> bool:
+    listing, asked, looks = before[:3]
+    try:
+        if UNKNOWN in looks or b"\0".join(os.listdir(path)) != listing:  # noqa: PTH208 - of bytes
+            return False
+        handle = open_folder(path)
+        try:
+            return look(handle, asked.split(b"\0") if asked else ()) == looks
+        finally:
+            os.close(handle)
+    except (OSError, struct.error):
+        return False
+
+
+_Choose = Callable[[bytes], tuple[bool, bool, frozenset[int]]]
+"""Of a name: whether it is taken, whether something in it may be if it is a folder, and the groups it meets."""
+
+
+def _scan(path: bytes, choose: _Choose, before: Record | None) -> _Scan:
+    """Choose from a folder's names, and find those files that look as they did before."""
+    scan = _Scan()
+    try:
+        with os.scandir(path) as found:
+            for child in found:
+                name = child.name
+                scan.listing.append(name)
+                take, enter, met = choose(name)
+                if child.is_dir(follow_symlinks=False):
+                    if enter:
+                        scan.below.append((name, take))
+                elif take and (child.is_file(follow_symlinks=False) or not _is_socket(child)):
+                    scan.names.append(name)
+                elif take:
+                    met = _NOTHING  # It has no content; the builder leaves sockets out too.
+                if enter and not (scan.names and scan.names[-1] is name):
+                    scan.others.append(name)
+                if take:
+                    scan.met |= met
+        scan.names.sort()
+        scan.below.sort()
+        _check(scan.names, path)
+        handle = open_folder(path)
+        try:
+            try:
+                scan.looks = look(handle, scan.others)
+            except struct.error:
+                scan.looks = UNKNOWN * len(scan.others)
+            if before is not None:
+                scan.kept = _unchanged(handle, scan.names, before)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise unreadable(Path(os.fsdecode(path)), error) from None
+    return scan
+
+
+def _check(names: list[bytes], folder: bytes) -> None:
+    """
+    Raises:
+        Invalid: a name is not UTF-8.
+    """
+    try:
+        b"\0".join(names).decode()
+    except UnicodeDecodeError:
+        for name in names:
+            as_text(folder + b"/" + name)
+
+
+def _is_socket(child: os.DirEntry[bytes]) -> bool:
+    """Whether it is a socket, and no link.
+
+    Raises:
+        Invalid: it is something else that has no content.
+    """
+    mode = child.stat(follow_symlinks=False).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISSOCK(mode):
+        return stat.S_ISSOCK(mode)
+    path = os.fsdecode(child.path)
+    raise Invalid("IB207", f"neither a file nor a folder: {path!r}", "ignore it; an image holds no devices or pipes")
+
+
+def _unchanged(folder: int, names: list[bytes], before: Record) -> dict[bytes, tuple[bytes, bytes]]:
+    """The look and the entry of each name that is what it was."""
+    _, asked, looks, _, _, files, _, _ = before
+    size = STAT.size
+    old = {name: looks[at * size : (at + 1) * size] for at, name in enumerate(asked.split(b"\0"))}
+    kept = {}
+    for _, _, _, name, entry in entries(files):
+        seen = old[name]
+        if seen != UNKNOWN:
+            kept[name] = seen, entry
+    found = {}
+    for name in names:
+        if name in kept and look(folder, [name]) == kept[name][0]:
+            found[name] = kept[name]
+    return found
+
+
+class _Choosing:
+    """Which names are taken, by what the rules and the selection say of the folders above."""
+
+    def __init__(self, rules: IgnoreRules, wanted: Selection) -> None:
+        self._rules = rules
+        self._wanted = wanted
+        self._states: dict[bytes, tuple[tuple[bool, ...], frozenset[int]]] = {b"": ((), _NOTHING)}
+
+    def below(self, folder: bytes) -> _Choose:
+        """How to choose in a folder."""
+        rules, wanted = self._rules, self._wanted
+        if not rules and not wanted:
+            return lambda name: (True, True, _NOTHING)
+        matched, above = self._state(folder)
+        prefix = folder.decode(errors="surrogateescape") + "/" if folder else ""
+
+        def choose(name: bytes) -> tuple[bool, bool, frozenset[int]]:
+            path = prefix + name.decode(errors="surrogateescape")
+            ignored, _ = rules.matches(path, matched)
+            groups = above | wanted.matching(path) if wanted else above
+            return wanted.takes(groups) and not ignored, not ignored or rules.may_include_below(path), groups
+
+        return choose
+
+    def _state(self, folder: bytes) -> tuple[tuple[bool, ...], frozenset[int]]:
+        """What matched a folder; worked out from the nearest folder above for which that is known."""
+        missing = []
+        while folder not in self._states:
+            missing.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        state = self._states[folder]
+        for path in reversed(missing):
+            text = path.decode(errors="surrogateescape")
+            _, matched = self._rules.matches(text, state[0])
+            state = self._states[path] = matched, state[1] | self._wanted.matching(text)
+        return state
+
+
+def told(problem: Problem) -> Invalid:
+    """What a person is told of it."""
+    path = os.fsdecode(problem.path)
+    if problem.kind == "name":
+        try:
+            as_text(problem.path)
+        except Invalid as error:
+            return error
+    if problem.kind == "unreadable":
+        return unreadable(Path(path), OSError(problem.code, os.strerror(problem.code)))
+    return Invalid("IB212", f"{path!r} is changed while it is being read", "stop what writes to it, or ignore it")
