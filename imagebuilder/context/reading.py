@@ -22,12 +22,12 @@ from typing import Any, cast
 from imagebuilder.context import fingerprints
 from imagebuilder.context.fingerprints import Found, Job, Problem
 
-MANY = 4_000
+MANY = 2_000
 """Files that wait to be read, from which on a second process is worth its start."""
 
 # Names in a piece of work, and pieces in what a helper is given at once.
 _PIECE = 128
-_BATCH = 8
+_BATCH = 16
 _MOST_HELPERS = 3
 # So much waits in a pipe without holding up who writes: more than a batch and its answer.
 _PIPE = 1 << 20

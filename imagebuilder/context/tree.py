@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from imagebuilder import collector
 from imagebuilder.context import stats
 from imagebuilder.context.fingerprints import Problem, read_large, record
 from imagebuilder.context.names import as_text, unreadable
@@ -100,6 +101,7 @@ class Folder:
     size: int
 
 
+@collector.paused()
 def read_tree(root: str, source: LocalSource, seen: Path | None = None) -> Tree:
     """Walk the source and read what it holds.
 

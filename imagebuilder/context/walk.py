@@ -25,6 +25,7 @@ from imagebuilder.diagnostics import Invalid
 _FRAME = 9  # A kind and a size.
 _DIGEST = 32
 _NOTHING: frozenset[int] = frozenset()
+_ALL = True, True, _NOTHING
 
 
 @dataclass(eq=False, slots=True)
@@ -137,30 +138,33 @@ def _is_as_before(path: bytes, before: Record) -> bool:
         return False
 
 
-_Choose = Callable[[bytes], tuple[bool, bool, frozenset[int]]]
-"""Of a name: whether it is taken, whether something in it may be if it is a folder, and the groups it meets."""
+_Choose = Callable[[bytes], tuple[bool, bool, frozenset[int]]] | None
+"""Of a name: whether it is taken, whether something in it may be if it is a folder, and the groups it meets. None
+takes everything."""
 
 
 def _scan(path: bytes, choose: _Choose, before: Record | None) -> _Scan:
     """Choose from a folder's names, and find those files that look as they did before."""
     scan = _Scan()
+    listing, names, others, met = scan.listing, scan.names, scan.others, scan.met
     try:
         with os.scandir(path) as found:
             for child in found:
                 name = child.name
-                scan.listing.append(name)
-                take, enter, met = choose(name)
-                if child.is_dir(follow_symlinks=False):
-                    if enter:
+                listing.append(name)
+                take, enter, groups = choose(name) if choose else _ALL
+                if take and (child.is_file(follow_symlinks=False) or _is_link(child)):
+                    names.append(name)
+                elif not enter:
+                    continue
+                else:
+                    others.append(name)
+                    if child.is_dir(follow_symlinks=False):
                         scan.below.append((name, take))
-                elif take and (child.is_file(follow_symlinks=False) or not _is_socket(child)):
-                    scan.names.append(name)
-                elif take:
-                    met = _NOTHING  # It has no content; the builder leaves sockets out too.
-                if enter and not (scan.names and scan.names[-1] is name):
-                    scan.others.append(name)
-                if take:
-                    scan.met |= met
+                    else:
+                        take = False
+                if take and groups:
+                    met |= groups
         scan.names.sort()
         scan.below.sort()
         _check(scan.names, path)
@@ -191,15 +195,18 @@ def _check(names: list[bytes], folder: bytes) -> None:
             as_text(folder + b"/" + name)
 
 
-def _is_socket(child: os.DirEntry[bytes]) -> bool:
-    """Whether it is a socket, and no link.
+def _is_link(child: os.DirEntry[bytes]) -> bool:
+    """Whether what is not known to be a file is a link, or a file after all. No folder is, and no socket: it has no
+    content, and the builder leaves sockets out too.
 
     Raises:
         Invalid: it is something else that has no content.
     """
+    if child.is_dir(follow_symlinks=False):
+        return False
     mode = child.stat(follow_symlinks=False).st_mode
     if stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISSOCK(mode):
-        return stat.S_ISSOCK(mode)
+        return not stat.S_ISSOCK(mode)
     path = os.fsdecode(child.path)
     raise Invalid("IB207", f"neither a file nor a folder: {path!r}", "ignore it; an image holds no devices or pipes")
 
@@ -233,7 +240,7 @@ class _Choosing:
         """How to choose in a folder."""
         rules, wanted = self._rules, self._wanted
         if not rules and not wanted:
-            return lambda name: (True, True, _NOTHING)
+            return None
         matched, above = self._state(folder)
         prefix = folder.decode(errors="surrogateescape") + "/" if folder else ""
 
