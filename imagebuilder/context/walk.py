@@ -246,7 +246,7 @@ class _Choosing:
 
         def choose(name: bytes) -> tuple[bool, bool, frozenset[int]]:
             path = prefix + name.decode(errors="surrogateescape")
-            ignored, _ = rules.matches(path, matched)
+            ignored = rules.ignores(path, matched)
             groups = above | wanted.matching(path) if wanted else above
             return wanted.takes(groups) and not ignored, not ignored or rules.may_include_below(path), groups
 
@@ -261,7 +261,7 @@ class _Choosing:
         state = self._states[folder]
         for path in reversed(missing):
             text = path.decode(errors="surrogateescape")
-            _, matched = self._rules.matches(text, state[0])
+            matched = self._rules.matches(text, state[0])
             state = self._states[path] = matched, state[1] | self._wanted.matching(text)
         return state
 

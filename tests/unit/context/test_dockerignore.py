@@ -24,11 +24,11 @@ DECISIONS = [
 
 def is_ignored(rules: IgnoreRules, path: str) -> bool:
     """As the walk decides: every folder on the way hands its matches down."""
-    ignored, matched = False, ()
+    matched: tuple[bool, ...] = ()
     parts = path.split("/")
-    for depth in range(1, len(parts) + 1):
-        ignored, matched = rules.matches("/".join(parts[:depth]), matched)
-    return ignored
+    for depth in range(1, len(parts)):
+        matched = rules.matches("/".join(parts[:depth]), matched)
+    return rules.ignores(path, matched)
 
 
 def test_the_table_is_large_enough_to_mean_something() -> None:
