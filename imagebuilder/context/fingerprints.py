@@ -38,7 +38,7 @@ Found = tuple[list[bytes], list[bytes], list[int]]
 """Of a list of names: the packed look at each, the record of each, and which are large and still to be hashed."""
 
 _identity = attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe that has taken a file's place is not waited for, and a link is not followed.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 3
@@ -62,7 +62,7 @@ class Problem(Exception):
 
 
 def open_folder(path: bytes) -> int:
-    """A descriptor of the folder, for names that start in it."""
+    """A descriptor of the folder, for names that start in it; of no link to one, which may have taken its place."""
     return os.open(path, _FOLDER)
 
 
@@ -226,6 +226,9 @@ def _whole(folder: int, name: bytes, identity: _Identity) -> _Entry | None:
 # The second process ---------------------------------------------------------------------------------
 
 
+HELLO = b"imagebuilder reads\n"
+"""What the second process says first, so that whatever else was started in its place is given no work."""
+
 Job = tuple[bytes, list[bytes]]
 """A folder and names in it."""
 
@@ -249,10 +252,12 @@ def receive(stream: IO[bytes]) -> Any:
 
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
-    """Answer ``(fresh, jobs)`` with one ``Found`` per job, until the other side ends.
+    """Say ``HELLO``; then answer ``(fresh, jobs)`` with one ``Found`` per job, until the other side ends.
 
     In place of a ``Found`` stand the arguments of the ``Problem`` that was met.
     """
+    sink.write(HELLO)
+    sink.flush()
     while True:
         try:
             fresh, jobs = receive(source)

@@ -95,7 +95,7 @@ class Reading:
         for helper in self._helpers:
             if helper.batch and helper.ready():
                 self._collect(helper)
-            if not helper.batch and not helper.failed:
+            if not helper.batch and helper.has_started():
                 # A part of what is left, so that all are done at about the same time.
                 size = min(_BATCH, len(self._waiting) // 4)
                 helper.ask([self._waiting.pop() for _ in range(size)], self._fresh)
@@ -153,6 +153,7 @@ class _Helper:
     def __init__(self) -> None:
         self.batch: list[_Piece] = []
         self.failed = False
+        self._greeted = False
         # Isolated and without site: nothing of the environment or the current folder is imported.
         argv = [sys.executable, "-I", "-S", fingerprints.__file__]
         pipe = subprocess.PIPE
@@ -163,6 +164,14 @@ class _Helper:
             return
         assert process.stdin is not None and process.stdout is not None
         self._process, self._questions, self._answers = process, process.stdin, process.stdout
+
+    def has_started(self) -> bool:
+        """Whether it may be given work."""
+        if not self._greeted and self.ready() and not self.failed:
+            with self._failing():
+                self._greeted = os.read(self._answers.fileno(), 1024) == fingerprints.HELLO
+                self.failed = not self._greeted
+        return self._greeted and not self.failed
 
     def ask(self, batch: list[_Piece], fresh: int) -> None:
         if batch:

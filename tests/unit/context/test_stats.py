@@ -104,7 +104,11 @@ EDITS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "a file less": (lambda root: (root / "sub/c").unlink(), []),
     "another name": (lambda root: (root / "sub/c").rename(root / "sub/C"), ["C"]),
     "two that changed places": (
-        lambda root: ((root / "a").rename(root / "t"), (root / "b").rename(root / "a"), (root / "t").rename(root / "b")),
+        lambda root: (
+            (root / "a").rename(root / "t"),
+            (root / "b").rename(root / "a"),
+            (root / "t").rename(root / "b"),
+        ),
         ["a", "b"],
     ),
     "another target": (lambda root: ((root / "sub/link").unlink(), (root / "sub/link").symlink_to("d")), ["link"]),
@@ -133,9 +137,7 @@ def test_an_edit_shows_and_costs_no_more_than_itself(
     assert files == []
 
 
-def test_a_file_that_was_just_written_is_read_again(
-    root: Path, seen: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_was_just_written_is_read_again(root: Path, seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within its file system's granularity it may have been changed after it was read, without a trace."""
     monkeypatch.setattr(walk, "SLACK", stats.SLACK)
     for file in ("a", "sub/c"):
