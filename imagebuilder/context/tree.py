@@ -127,6 +127,9 @@ def read_tree(root: str, source: LocalSource, seen: Path | None = None) -> Tree:
     except OSError as error:
         raise unreadable(path, error) from None
     wanted = Selection(folder, source)
+    if seen and Path(os.path.realpath(seen)).is_relative_to(folder):
+        # To write there would change what was just read.
+        seen = None
     tree = Tree(folder, path, _folders(_walked(folder, source, wanted, seen)))
     wanted.check(lambda: {entry.path for entry in tree.entries})
     return tree

@@ -245,6 +245,14 @@ def test_the_memory_is_its_owners_alone(root: Path, seen: Path) -> None:
     assert (seen.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
+def test_a_home_inside_of_the_folder_does_not_change_it(root: Path, seen: Path, tmp_path: Path) -> None:
+    """It is not used, since every look would move the key."""
+    (tmp_path / "alias").symlink_to(root)
+    for home in (root, root / "sub", tmp_path / "alias/home"):
+        before = read(root, None).digest
+        assert [read(root, home / "stats").digest for _ in range(2)] == [before, before]
+
+
 def test_a_small_tree_leaves_nothing_behind(root: Path, tmp_path: Path) -> None:
     read(root, tmp_path / "home/stats")
     assert not (tmp_path / "home").exists()
