@@ -38,7 +38,8 @@ Found = tuple[list[bytes], list[bytes], list[int]]
 """Of a list of names: the packed look at each, the record of each, and which are large and still to be hashed."""
 
 _identity = attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Where the system has it, as a mere place: in a folder that may be entered but not listed, known names can be read.
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe that has taken a file's place is not waited for, and a link is not followed.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 3

@@ -172,7 +172,7 @@ def _links(visits: list[Visit]) -> Iterator[str]:
         prefix = visit.path + b"/" if visit.path else b""
         for kind, _, _, name, _ in entries(visit.record[5]):
             if kind == b"l":
-                yield (prefix + name).decode()
+                yield as_text(prefix + name)
 
 
 def _folders(visits: list[Visit]) -> dict[str, Folder]:

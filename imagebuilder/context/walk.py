@@ -24,6 +24,7 @@ from imagebuilder.diagnostics import Invalid
 
 _FRAME = 9  # A kind and a size.
 _DIGEST = 32
+_LINK = ord("l")
 _NOTHING: frozenset[int] = frozenset()
 _ALL = True, True, _NOTHING
 
@@ -65,7 +66,7 @@ class _Scan:
             tuple(name for name, _ in self.below),
             bytes(taken for _, taken in self.below),
             b"".join(entries),
-            sum(int.from_bytes(entry[1:_FRAME], "big") for entry in entries if entry[0] != 0x6C),
+            sum(int.from_bytes(entry[1:_FRAME], "big") for entry in entries if entry[0] != _LINK),
             tuple(sorted(self.met)),
         )
 
@@ -117,7 +118,7 @@ def entries(files: bytes) -> Iterator[tuple[bytes, int, bytes, bytes, bytes]]:
     at = 0
     while at < len(files):
         size = int.from_bytes(files[at + 1 : at + _FRAME], "big")
-        middle = at + _FRAME + (size if files[at] == 0x6C else _DIGEST)
+        middle = at + _FRAME + (size if files[at] == _LINK else _DIGEST)
         end = files.index(b"\0", middle)
         kind = files[at : at + 1]
         yield kind, 0 if kind == b"l" else size, files[at + _FRAME : middle], files[middle:end], files[at : end + 1]
@@ -179,7 +180,9 @@ def _scan(path: bytes, choose: _Choose, before: Record | None) -> _Scan:
         finally:
             os.close(handle)
     except OSError as error:
-        raise unreadable(Path(os.fsdecode(path)), error) from None
+        # What was looked at in the folder has the name that it has there.
+        name = error.filename if isinstance(error.filename, bytes) else b""
+        raise unreadable(Path(os.fsdecode(path), os.fsdecode(name)), error) from None
     return scan
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,29 @@ def test_what_nobody_may_read(root: Path) -> None:
         assert f"{name}': permission denied" in caught.value.message
     tree = read_tree(str(root.parent), LocalSource(path="root", ignore=["closed", "secret"]))
     assert tree.entries == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="asks as another user than root")
+def test_a_file_in_a_folder_that_may_be_entered_but_not_listed(root: Path) -> None:
+    (root / "f").write_text("x")
+    for folder in (root, *root.parents[:3]):
+        folder.chmod(0o711)
+    os.seteuid(65534)
+    try:
+        tree = read_tree(str(root), LocalSource(path="f", kind="file"))
+    finally:
+        os.seteuid(0)
+    assert [entry.path for entry in tree.entries] == ["f"]
+
+
+@pytest.mark.parametrize("pattern", ["*/l*", "*"])
+def test_a_folder_on_the_way_whose_name_is_not_utf8(root: Path, pattern: str) -> None:
+    folder = Path(os.fsdecode(os.fsencode(root) + b"/\xff"))
+    folder.mkdir()
+    (folder / "link").symlink_to("nowhere")
+    with pytest.raises(Invalid) as caught:
+        read_tree(str(root), LocalSource(path=".", include=[(pattern,)]))
+    assert caught.value.code == "IB206"
 
 
 # Files that change while they are read ------------------------------------------------------------------
