@@ -34,8 +34,9 @@ UNKNOWN = bytes(STAT.size)
 LARGE = 1 << 20
 """From this size on files are hashed by several threads."""
 
-Found = tuple[list[bytes], list[bytes], list[int]]
-"""Of a list of names: the packed look at each, the record of each, and which are large and still to be hashed."""
+Found = tuple[bytes, bytes, list[tuple[int, int]], int]
+"""Of a list of names, in their order: the looks, the entries, which are large and still to be hashed (each the number
+of its name and where its entry begins), and the bytes of all files."""
 
 _identity = attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 # Where the system has it, as a mere place: in a folder that may be entered but not listed, known names can be read.
@@ -92,6 +93,11 @@ def record(kind: bytes, name: bytes, content: bytes, size: int) -> bytes:
     return b"%b%b%b%b\0" % (kind, _SIZE(size), content, name)
 
 
+def size_of(entry: bytes) -> int:
+    """The bytes of a file, by its entry; of a link, its target's."""
+    return int.from_bytes(entry[1:9], "big")
+
+
 def read(path: bytes, names: Iterable[bytes], fresh: int) -> Found:
     """Read files and links of one folder.
 
@@ -105,6 +111,7 @@ def read(path: bytes, names: Iterable[bytes], fresh: int) -> Found:
     looks: list[bytes] = []
     records: list[bytes] = []
     large: list[int] = []
+    total = 0
     try:
         folder = open_folder(path)
     except OSError as error:
@@ -125,6 +132,7 @@ def read(path: bytes, names: Iterable[bytes], fresh: int) -> Found:
                         if len(data) == size:
                             looks.append(_STAT(*identity) if mtime < fresh and ctime < fresh else UNKNOWN)
                             kind = b"p" if mode & 0o111 else b"f"
+                            total += size
                             records.append(b"%b%b%b%b\0" % (kind, _SIZE(size), sha256(data).digest(), name))
                             continue
                 except (OSError, struct.error):
@@ -136,9 +144,11 @@ def read(path: bytes, names: Iterable[bytes], fresh: int) -> Found:
                 large.append(len(records))
             looks.append(_packed(found, fresh))
             records.append(record(kind, name, content, size))
+            total += 0 if kind == b"l" else size
     finally:
         os.close(folder)
-    return looks, records, large
+    begins = [(number, sum(map(len, records[:number]))) for number in large]
+    return b"".join(looks), b"".join(records), begins, total
 
 
 def read_large(path: bytes, name: bytes, fresh: int) -> tuple[bytes, bytes]:

@@ -40,7 +40,7 @@ class Reading:
         """``fresh`` is as in :func:`fingerprints.read`."""
         self._fresh = fresh
         self._waiting: deque[_Piece] = deque()
-        self._large: list[tuple[Found, int, bytes, bytes]] = []
+        self._large: list[tuple[_Piece, int, int]] = []
         self._count = 0
         self._helpers: list[_Helper] | None = None
 
@@ -58,7 +58,7 @@ class Reading:
             Problem: a file cannot be read; perhaps one that was added before.
         """
         for start in range(0, len(names), _PIECE):
-            found.append(([], [], []))
+            found.append((b"", b"", [], 0))
             self._waiting.append(_Piece((path, names[start : start + _PIECE]), found, len(found) - 1))
         self._count += len(names)
         self._feed()
@@ -112,30 +112,33 @@ class Reading:
 
     def _done(self, piece: _Piece, answer: Found) -> None:
         piece.found[piece.place] = answer
-        path, names = piece.job
-        self._large += [(answer, number, path, names[number]) for number in answer[2]]
+        self._large += [(piece, *place) for place in answer[2]]
 
     def _read_large(self) -> None:
-        problems: list[Problem] = []
+        waiting, problems = list(self._large), list[Problem]()
+        read: list[tuple[_Piece, int, int, bytes, bytes]] = []
 
-        def read() -> None:
+        def work() -> None:
             # A list's pop is one step: no two threads get the same.
-            while self._large and not problems:
+            while waiting and not problems:
                 with suppress(IndexError):
-                    (looks, records, _), number, path, name = self._large.pop()
+                    piece, number, begin = waiting.pop()
+                    path, names = piece.job
                     try:
-                        looks[number], records[number] = fingerprints.read_large(path, name, self._fresh)
+                        read.append((piece, number, begin, *fingerprints.read_large(path, names[number], self._fresh)))
                     except Problem as problem:
                         problems.append(problem)
 
-        others = [threading.Thread(target=read) for _ in range(min(len(self._large), _cpus()) - 1)]
+        others = [threading.Thread(target=work) for _ in range(min(len(waiting), _cpus()) - 1)]
         for thread in others:
             thread.start()
-        read()
+        work()
         for thread in others:
             thread.join()
         if problems:
             raise problems[0]
+        for piece, number, begin, look, entry in read:
+            piece.put(number, begin, look, entry)
 
 
 @dataclass(slots=True)
@@ -145,6 +148,14 @@ class _Piece:
     job: Job
     found: list[Found]
     place: int
+
+    def put(self, number: int, begin: int, look: bytes, entry: bytes) -> None:
+        """Put a large file's entry in the place that was kept for it, which is as long."""
+        looks, entries, large, total = self.found[self.place]
+        at, end = number * len(look), begin + len(entry)
+        total += fingerprints.size_of(entry) - fingerprints.size_of(entries[begin:end])
+        looks = looks[:at] + look + looks[at + len(look) :]
+        self.found[self.place] = looks, entries[:begin] + entry + entries[end:], large, total
 
 
 class _Helper:

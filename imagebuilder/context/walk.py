@@ -52,21 +52,26 @@ class _Scan:
     kept: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
 
+    def unread(self) -> list[bytes]:
+        return [name for name in self.names if name not in self.kept] if self.kept else self.names
+
     def record(self) -> Record:
-        looks = [look for found in self.found for look in found[0]]
-        entries = [entry for found in self.found for entry in found[1]]
+        looks = b"".join([found[0] for found in self.found])
+        files = b"".join([found[1] for found in self.found])
+        size = sum(found[3] for found in self.found)
         if self.kept:
-            read = [name for name in self.names if name not in self.kept]
-            every = {**self.kept, **dict(zip(read, zip(looks, entries, strict=True), strict=True))}
-            looks, entries = [every[name][0] for name in self.names], [every[name][1] for name in self.names]
+            read = {name: (look, entry) for look, (*_, name, entry) in zip(_cut(looks), entries(files), strict=True)}
+            every = [self.kept.get(name) or read[name] for name in self.names]
+            looks, files = b"".join(look for look, _ in every), b"".join(entry for _, entry in every)
+            size = sum(size for _, size, *_ in entries(files))
         return (
             b"\0".join(self.listing),
             b"\0".join(self.others + self.names),
-            self.looks + b"".join(looks),
+            self.looks + looks,
             tuple(name for name, _ in self.below),
             bytes(taken for _, taken in self.below),
-            b"".join(entries),
-            sum(int.from_bytes(entry[1:_FRAME], "big") for entry in entries if entry[0] != _LINK),
+            files,
+            size,
             tuple(sorted(self.met)),
         )
 
@@ -96,7 +101,7 @@ def walk(root: Path, rules: IgnoreRules, wanted: Selection, seen: Records, *, sa
                 else:
                     scan = _scan(path, choosing.below(visit.path), before)
                     scans.append((visit, scan))
-                    reading.add(path, [name for name in scan.names if name not in scan.kept], scan.found)
+                    reading.add(path, scan.unread(), scan.found)
                     below = scan.below
                 prefix = visit.path + b"/" if visit.path else b""
                 visits += [Visit(prefix + name, taken, visit, _EMPTY) for name, taken in below]
@@ -123,6 +128,10 @@ def entries(files: bytes) -> Iterator[tuple[bytes, int, bytes, bytes, bytes]]:
         kind = files[at : at + 1]
         yield kind, 0 if kind == b"l" else size, files[at + _FRAME : middle], files[middle:end], files[at : end + 1]
         at = end + 1
+
+
+def _cut(looks: bytes) -> Iterator[bytes]:
+    return (looks[at : at + STAT.size] for at in range(0, len(looks), STAT.size))
 
 
 def _is_as_before(path: bytes, before: Record) -> bool:
@@ -217,8 +226,7 @@ def _is_link(child: os.DirEntry[bytes]) -> bool:
 def _unchanged(folder: int, names: list[bytes], before: Record) -> dict[bytes, tuple[bytes, bytes]]:
     """The look and the entry of each name that is what it was."""
     _, asked, looks, _, _, files, _, _ = before
-    size = STAT.size
-    old = {name: looks[at * size : (at + 1) * size] for at, name in enumerate(asked.split(b"\0"))}
+    old = dict(zip(asked.split(b"\0"), _cut(looks), strict=False))
     kept = {}
     for _, _, _, name, entry in entries(files):
         seen = old[name]

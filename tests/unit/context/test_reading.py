@@ -142,7 +142,7 @@ def test_what_a_helper_cannot_read_is_told(
 ) -> None:
     for folder in root.iterdir():
         os.symlink(b"\xff", os.fsencode(folder / "zzz"))
-    monkeypatch.setattr(fingerprints, "read", lambda path, names, fresh: ([], [], []))
+    monkeypatch.setattr(fingerprints, "read", lambda path, names, fresh: (b"", b"", [], 0))
     with pytest.raises(Invalid) as caught:
         read(root)
     assert caught.value.code == "IB206" and patient
