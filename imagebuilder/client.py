@@ -129,7 +129,7 @@ class Client:
             help = "Image.base(NAME) describes an image by its name"
             raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
         shared = self._cache(cache, builder, push)
-        plan = compile(image, platform=platform, build_args=build_args)
+        plan = compile(image, platform=platform, build_args=build_args, state=self.home)
         options = BuildOptions(
             build_args=dict(build_args or {}),
             secrets=dict(secrets or {}),
@@ -191,7 +191,10 @@ class Client:
             raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
         shared = self._cache(cache, builder)
         known: Trees = {}
-        plans = [compile(each.image, platform=platform, build_args=each.build_args, known=known) for each in wanted]
+        plans = [
+            compile(each.image, platform=platform, build_args=each.build_args, known=known, state=self.home)
+            for each in wanted
+        ]
         cancel, telling, connecting = Cancel(), Lock(), Lock()
 
         def engine() -> Engine:

@@ -3,4 +3,7 @@
 from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.context.tree import Entry, Tree, read_tree, taken
 
-__all__ = ["Entry", "Tree", "read_tree", "stage_text", "stage_tree", "taken"]
+SEEN = "stats"
+"""The folder in the home for what was seen of large folders; see :mod:`imagebuilder.context.stats`."""
+
+__all__ = ["SEEN", "Entry", "Tree", "read_tree", "stage_text", "stage_tree", "taken"]

@@ -12,7 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from imagebuilder.diagnostics import Invalid
 
@@ -47,28 +47,39 @@ class IgnoreRules:
             Invalid: a line is not a pattern.
         """
         self.rules = tuple(rule for line in lines if (rule := _rule(line)) is not None)
-        self._negated = any(rule.negated for rule in self.rules)
+        self._negated = tuple(rule for rule in self.rules if rule.negated)
+        # Of rules of one sign that follow one another it is the same which of them matched, so they are asked at once.
+        self._runs = tuple(
+            (re.compile("|".join(f"(?:{rule.regex.pattern})" for rule in run), re.DOTALL), negated)
+            for negated, run in groupby(self.rules, key=lambda rule: rule.negated)
+        )
+        # What decides; two of the same words ignore the same.
+        self.words = repr([(rule.text, rule.negated) for rule in self.rules])
 
     def __bool__(self) -> bool:
         return bool(self.rules)
 
-    def matches(self, path: str, parent: Sequence[bool] = ()) -> tuple[bool, tuple[bool, ...]]:
-        """Whether a path is ignored, and which rules matched it or a folder above it.
+    def matches(self, path: str, parent: Sequence[bool] = ()) -> tuple[bool, ...]:
+        """Which rules matched a path or a folder above it, one value for each run of rules of one sign.
 
         ``parent`` is what this returned for the folder that holds the path.
         """
-        ignored = False
-        matched = []
-        for number, rule in enumerate(self.rules):
-            match = bool(parent and parent[number]) or rule.regex.fullmatch(path) is not None
-            matched.append(match)
-            if match:
-                ignored = not rule.negated
-        return ignored, tuple(matched)
+        return tuple(
+            bool(parent and parent[number]) or regex.fullmatch(path) is not None
+            for number, (regex, _) in enumerate(self._runs)
+        )
+
+    def ignores(self, path: str, parent: Sequence[bool] = ()) -> bool:
+        """Whether a path is ignored: the last rule that matches decides."""
+        for number in range(len(self._runs) - 1, -1, -1):
+            regex, negated = self._runs[number]
+            if (parent and parent[number]) or regex.fullmatch(path):
+                return not negated
+        return False
 
     def may_include_below(self, folder: str) -> bool:
         """Whether something inside an ignored folder might be taken back in."""
-        return self._negated and any(rule.negated and rule.may_match_below(folder) for rule in self.rules)
+        return any(rule.may_match_below(folder) for rule in self._negated)
 
 
 def ignore_lines(text: str) -> list[str]:

@@ -2,31 +2,39 @@
 
 The digest covers names, contents, the executable bit and the targets of
 symbolic links, in sorted order: not modes beyond that bit, owners, times or
-where the folder lies, which differ from machine to machine.
+where the folder lies, which differ from machine to machine. It is that of the
+topmost folder. A folder's digest covers the names and digests of the folders
+in it and the entries of its files, so a folder has the same one wherever it is.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import posixpath
-import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from imagebuilder.context.patterns import IgnoreRules, fixed_folder, ignore_lines, is_wildcard, source_regex
+from imagebuilder import collector
+from imagebuilder.context import stats
+from imagebuilder.context.fingerprints import Problem, read_large, record
+from imagebuilder.context.names import as_text, unreadable
+from imagebuilder.context.names import on_disk as on_disk
+from imagebuilder.context.patterns import is_wildcard
+from imagebuilder.context.selection import Selection, ignore_rules
+from imagebuilder.context.walk import Visit, entries, told, walk
 from imagebuilder.diagnostics import Invalid
-from imagebuilder.files import is_link, open_regular, read_text
 from imagebuilder.ir.ops import LocalSource
 
-# As many as Linux follows in one path.
-_MAX_LINKS = 40
+_TYPES: dict[bytes, Literal["file", "program", "link"]] = {b"f": "file", b"p": "program", b"l": "link"}
+
+# A tree that takes no longer to read than this leaves nothing behind.
+_WORTH_FILES = 250
+_WORTH_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +50,65 @@ class Entry:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class Tree:
-    """The entries of a source, sorted by path, parents before what they hold.
+    """What a source holds.
 
-    ``root`` is the folder in which their paths start, ``source`` what the author named.
+    ``root`` is the folder in which the paths of its entries start, ``source`` what the author named; ``digest`` is
+    ``sha256:…``, ``size`` the bytes of all files.
     """
 
-    root: Path
-    source: Path
-    entries: tuple[Entry, ...]
-    digest: str
+    __slots__ = ("_entries", "_folders", "digest", "root", "size", "source")
+
+    def __init__(self, root: Path, source: Path, folders: dict[str, Folder]) -> None:
+        """``folders`` are those of the tree by their paths, the topmost, whose path is empty, among them."""
+        self.root = root
+        self.source = source
+        self.digest = folders[""].digest
+        self.size = sum(folder.size for folder in folders.values())
+        self._folders = folders
+        self._entries: tuple[Entry, ...] | None = None
 
     @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(entry.size for entry in self.entries)
+    def entries(self) -> tuple[Entry, ...]:
+        """Sorted by path, parents before what they hold. Made when first asked for: a key needs none of them."""
+        if self._entries is None:
+            found = [Entry(path, "dir") for path in self._folders if path]
+            for path, folder in self._folders.items():
+                found += _entries(path + "/" if path else "", folder.files)
+            self._entries = tuple(sorted(found, key=lambda entry: entry.path.encode()))
+        return self._entries
+
+    def digest_of(self, path: str) -> str | None:
+        """What is at a path: ``dir:`` and the digest of what is in it, or ``file:`` and that of the file alone.
+
+        None where there is no such path, or a link on the way.
+        """
+        if path in self._folders:
+            return f"dir:{self._folders[path].digest}"
+        above, name = posixpath.split(path)
+        for kind, _, _, other, entry in entries(self._folders[above].files if above in self._folders else b""):
+            if other == name.encode() and kind != b"l":
+                return f"file:{_digest(entry)}"
+        return None
 
 
-def read_tree(root: str, source: LocalSource) -> Tree:
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """``files`` has the entries of files and links as :func:`fingerprints.record` writes them, in order."""
+
+    digest: str
+    files: bytes
+    size: int
+
+
+@collector.paused()
+def read_tree(root: str, source: LocalSource, seen: Path | None = None) -> Tree:
     """Walk the source and read what it holds.
 
     Args:
         root: the folder at which ``source.path`` starts.
+        seen: the folder in which to remember what files looked like, so that those which do not change are not read
+            again; None remembers nothing.
 
     Raises:
         Invalid: something is missing, unreadable, or of a kind that no image can hold.
@@ -72,25 +116,23 @@ def read_tree(root: str, source: LocalSource) -> Tree:
     path = Path(root) / on_disk(source.path)
     try:
         if source.kind == "file":
-            entries = [_file_entry(path)]
-            return Tree(path.parent, path, tuple(entries), _digest(entries))
+            return _file(path)
         if not path.is_dir():
             raise (
-                _unreadable(path)
+                unreadable(path)
                 if not path.exists()
                 else Invalid("IB205", f"not a folder: {str(path)!r}", "add_local_file takes a file")
             )
         folder = path.resolve()
     except OSError as error:
-        raise _unreadable(path, error) from None
-    wanted = _Selection(folder, source)
-    rules = _rules(folder, source)
-    entries = _with_parents(_walk(folder, rules, wanted))
-    while wanted.follow(entries):
-        entries = _with_parents(_walk(folder, rules, wanted))
-    wanted.check({entry.path for entry in entries})
-    entries.sort(key=lambda entry: entry.path.encode())
-    return Tree(folder, path, tuple(entries), _digest(entries))
+        raise unreadable(path, error) from None
+    wanted = Selection(folder, source)
+    if seen and Path(os.path.realpath(seen)).is_relative_to(folder):
+        # To write there would change what was just read.
+        seen = None
+    tree = Tree(folder, path, _folders(_walked(folder, source, wanted, seen)))
+    wanted.check(lambda: {entry.path for entry in tree.entries})
+    return tree
 
 
 def taken(tree: Tree, source: LocalSource, path: str) -> str | None:
@@ -104,232 +146,78 @@ def taken(tree: Tree, source: LocalSource, path: str) -> str | None:
         return f"file:{tree.digest}"
     if path == ".":
         return f"dir:{tree.digest}"
-    if is_wildcard(path):
-        return None
-    types = {entry.path: entry.type for entry in tree.entries}
-    above = path
-    while above := posixpath.dirname(above):
-        if types.get(above) != "dir":
-            return None
-    kind = types.get(path)
-    if kind == "dir":
-        inside = [replace(e, path=e.path[len(path) + 1 :]) for e in tree.entries if e.path.startswith(path + "/")]
-        return f"dir:{_digest(inside)}"
-    if kind in ("file", "program"):
-        (entry,) = (replace(e, path=posixpath.basename(path)) for e in tree.entries if e.path == path)
-        return f"file:{_digest([entry])}"
-    return None
+    return None if is_wildcard(path) else tree.digest_of(path)
 
 
-def on_disk(path: str) -> str:
-    """A path as this process has to say it: names are UTF-8, whatever its locale is."""
-    return os.fsdecode(path.encode())
+def _walked(folder: Path, source: LocalSource, wanted: Selection, seen: Path | None) -> list[Visit]:
+    rules = ignore_rules(folder, source)
+    name = stats.file_name(os.fsencode(folder), source.include, source.literal, source.dockerignore, source.ignore)
+    words, before = stats.load(seen, name) if seen else ("", {})
+    records = before
+    while True:
+        same = words == (words := f"{rules.words} {wanted.words}")
+        visits = walk(folder, rules, wanted, records, same=same)
+        records = {visit.path: visit.record for visit in visits}
+        if not wanted.may_follow() or not wanted.follow(_links(visits)):
+            break
+    if seen and (len(records) != len(before) or any(before.get(path) is not each for path, each in records.items())):
+        count = sum(visit.record[1].count(b"\0") for visit in visits)
+        if before or count >= _WORTH_FILES or sum(visit.record[6] for visit in visits) >= _WORTH_BYTES:
+            stats.save(seen, name, words, records)
+    return visits
 
 
-def _as_text(name: str) -> str:
-    """A name from this machine, read as UTF-8 whatever the locale of this process is."""
-    return _checked(os.fsencode(name).decode(errors="surrogateescape"))
+def _links(visits: list[Visit]) -> Iterator[str]:
+    for visit in visits:
+        prefix = visit.path + b"/" if visit.path else b""
+        for kind, _, _, name, _ in entries(visit.record[5]):
+            if kind == b"l":
+                yield as_text(prefix + name)
 
 
-def _checked(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise Invalid("IB206", f"a file name that is not UTF-8: {name!a}", "rename the file, or ignore it") from None
-    return name
+def _folders(visits: list[Visit]) -> dict[str, Folder]:
+    """The folders that are part of the tree: those that are taken, and what leads to something that is."""
+    below: dict[Visit, list[bytes]] = {}
+    found: dict[str, Folder] = {}
+    for visit in reversed(visits):
+        files, size = visit.record[5], visit.record[6]
+        inside = below.pop(visit, [])
+        if not (visit.taken or files or inside):
+            continue
+        # They came from the last to the first.
+        digest = _digest(b"".join(reversed(inside)) + files)
+        found[as_text(visit.path)] = Folder(digest, files, size)
+        if visit.parent is not None:
+            name = visit.path.rpartition(b"/")[2]
+            below.setdefault(visit.parent, []).append(record(b"d", name, bytes.fromhex(digest[7:]), 0))
+    return found
 
 
-class _Selection:
-    """Which paths the include groups of a source take.
-
-    A group is met by what is taken, not by what merely matches: a named file
-    that is ignored is as good as missing. Wildcards may match nothing, as in
-    ``COPY package.json yarn.lock* ./``, where something else is taken from
-    their folder: the builder accepts just that.
-    """
-
-    def __init__(self, root: Path, source: LocalSource) -> None:
-        self._root = root
-        self._source = source
-        self._followed: set[str] = set()
-        self._groups = [[regex for pattern in group for regex in self._patterns(pattern)] for group in source.include]
-        self.met = set(self.matching("."))
-        self._all = not self._groups or bool(self.met)
-
-    def _patterns(self, pattern: str) -> Iterator[re.Pattern[str]]:
-        """The pattern; and where symbolic links stand on the way to it, each link and the pattern behind it."""
-        literal = self._source.literal or not is_wildcard(pattern)
-        yield source_regex(pattern, literal=literal)
-        parts = posixpath.normpath(pattern).lstrip("/").split("/")
-        for _ in range(_MAX_LINKS):
-            fixed = parts if literal else list(takewhile(lambda part: not is_wildcard(part), parts))
-            ways = ("/".join(fixed[:count]) for count in range(1, len(fixed) + 1))
-            link = next((way for way in ways if is_link(self._root / on_disk(way))), None)
-            if link is None:
-                return
-            self._followed.add(link)
-            yield source_regex(link, literal=True)
-            parts = [*self._target(link).split("/"), *parts[link.count("/") + 1 :]]
-            yield source_regex("/".join(parts), literal=literal)
-        raise _unreadable(self._root / on_disk(pattern), OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
-
-    def _target(self, link: str) -> str:
-        """Where a link leads, one step, as a path in the root."""
-        path = self._root / on_disk(link)
-        target = posixpath.join(posixpath.dirname(link), _as_text(os.readlink(path)))
-        if posixpath.isabs(target):
-            target = posixpath.relpath(target, _as_text(str(self._root)))
-        target = posixpath.normpath(target)
-        if target.split("/")[0] == "..":
-            raise Invalid(
-                "IB208",
-                f"a link that leaves the folder: {str(path)!r}",
-                "the builder sees nothing outside of it; copy the target",
-            )
-        return target
-
-    def follow(self, entries: Iterable[Entry]) -> bool:
-        """Take along where the links lead that a wildcard named; whether there were new ones.
-
-        The builder follows a link that is a source, not one inside of a folder that is.
-        """
-        if self._all:
-            return False
-        found = [e.path for e in entries if e.type == "link" and e.path not in self._followed and self.matching(e.path)]
-        self._followed.update(found)
-        for path in found:
-            for number in self.matching(path):
-                # What it leads to may be missing or elsewhere; the builder says so then.
-                with suppress(Invalid):
-                    self._groups[number] += self._patterns(_escaped(path) if not self._source.literal else path)
-        return bool(found)
-
-    def matching(self, path: str) -> frozenset[int]:
-        """The groups that name the path."""
-        return frozenset(
-            number
-            for number, patterns in enumerate(self._groups)
-            if any(pattern.fullmatch(path) for pattern in patterns)
-        )
-
-    def takes(self, groups: frozenset[int]) -> bool:
-        """Whether a path is taken that these groups name, or that lies in a folder which they name."""
-        return self._all or bool(groups)
-
-    def check(self, taken: Collection[str]) -> None:
-        for number, group in enumerate(self._source.include):
-            if number not in self.met and not self._may_be_empty(group, taken):
-                raise Invalid(
-                    "IB203",
-                    f"nothing matches {' or '.join(map(repr, group))} in {str(self._root)!r}",
-                    "is it misspelt, or ignored by a .dockerignore? paths start at the folder that names them",
-                )
-
-    def _may_be_empty(self, group: Iterable[str], taken: Collection[str]) -> bool:
-        if self._source.literal or not all(map(is_wildcard, group)):
-            return False
-        return all((folder in taken) if (folder := fixed_folder(pattern)) else bool(taken) for pattern in group)
+def _digest(content: bytes) -> str:
+    return "sha256:" + sha256(b"imagebuilder tree 2\0" + content).hexdigest()
 
 
-def _walk(root: Path, rules: IgnoreRules, wanted: _Selection) -> Iterator[Entry]:
-    """What is taken, in no order; without recursion, since folders may be nested deeper than Python's stack."""
-    waiting: list[tuple[str, str, tuple[bool, ...], frozenset[int]]] = [(str(root), "", (), frozenset())]
-    while waiting:
-        folder, prefix, matched, above = waiting.pop()
-        try:
-            with os.scandir(folder) as found:
-                children = list(found)
-        except OSError as error:
-            raise _unreadable(Path(folder), error) from None
-        for child in children:
-            path = prefix + os.fsencode(child.name).decode(errors="surrogateescape")
-            ignored, below = rules.matches(path, matched)
-            is_dir = child.is_dir(follow_symlinks=False)
-            groups = above | wanted.matching(path)
-            take = wanted.takes(groups) and not ignored
-            if is_dir:
-                if ignored and not rules.may_include_below(path):
-                    continue
-                if take:
-                    wanted.met |= groups
-                    yield Entry(_checked(path), "dir")
-                waiting.append((child.path, path + "/", below, groups))
-            elif take and (entry := _entry(_checked(path), Path(child.path))):
-                wanted.met |= groups
-                yield entry
+def _entries(prefix: str, files: bytes) -> Iterator[Entry]:
+    for kind, size, content, name, _ in entries(files):
+        held = content.decode() if kind == b"l" else content.hex()
+        yield Entry(prefix + name.decode(), _TYPES[kind], held, size)
 
 
-def _with_parents(entries: Iterator[Entry]) -> list[Entry]:
-    """The entries, and every folder that leads to one of them."""
-    found = {entry.path: entry for entry in entries}
-    for path in list(found):
-        while (path := posixpath.dirname(path)) and path not in found:
-            found[path] = Entry(path, "dir")
-    return list(found.values())
-
-
-def _entry(name: str, path: Path) -> Entry | None:
-    try:
-        status = path.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            return Entry(name, "link", _as_text(os.readlink(path)))
-        if stat.S_ISSOCK(status.st_mode):
-            return None  # It has no content; the builder leaves sockets out too.
-        if not stat.S_ISREG(status.st_mode):
-            raise Invalid(
-                "IB207",
-                f"neither a file nor a folder: {str(path)!r}",
-                "ignore it; an image holds no devices or pipes",
-            )
-        digest, size = _hash(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    return Entry(name, "program" if status.st_mode & 0o111 else "file", digest, size)
-
-
-def _file_entry(path: Path) -> Entry:
+def _file(path: Path) -> Tree:
     if path.is_dir():
         raise Invalid("IB205", f"a folder, not a file: {str(path)!r}", "add_local_dir takes folders")
-    entry = _entry(_as_text(path.name), _resolved(path, strict=True))
-    if entry is None:
+    as_text(path.name)
+    real = _resolved(path, strict=True)
+    mode = real.lstat().st_mode
+    if not stat.S_ISREG(mode):
         raise Invalid("IB207", f"neither a file nor a folder: {str(path)!r}")
-    return entry
-
-
-def _hash(path: Path) -> tuple[str, int]:
-    with open_regular(path) as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return digest.hexdigest(), file.tell()
-
-
-def _digest(entries: list[Entry]) -> str:
-    total = hashlib.sha256(b"imagebuilder tree 1\0")
-    for entry in entries:
-        for part in (entry.type, entry.path, entry.content):
-            data = part.encode()
-            total.update(b"%d:%s" % (len(data), data))
-    return "sha256:" + total.hexdigest()
-
-
-def _rules(path: Path, source: LocalSource) -> IgnoreRules:
-    lines: list[str] = []
-    if source.dockerignore:
-        file = path / source.dockerignore
-        try:
-            lines = ignore_lines(read_text(file))
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except (OSError, UnicodeDecodeError) as error:
-            raise Invalid("IB201", f"cannot read {str(file)!r}: {error}") from None
-        try:
-            IgnoreRules(lines)
-        except Invalid as error:
-            raise Invalid(error.code, f"{file}: {error.message}", error.help) from None
-    return IgnoreRules([*lines, *source.ignore])
-
-
-def _escaped(path: str) -> str:
-    return re.sub(r"([*?\[\\])", r"\\\1", path)
+    try:
+        _, entry = read_large(os.fsencode(real.parent), os.fsencode(real.name), 0)
+    except Problem as problem:
+        raise told(problem) from None
+    ((kind, size, content, _, _),) = entries(entry)
+    files = record(kind, os.fsencode(path.name), content, size)
+    return Tree(path.parent, path, {"": Folder(_digest(files), files, size)})
 
 
 def _resolved(path: Path, *, strict: bool = False) -> Path:
@@ -338,13 +226,4 @@ def _resolved(path: Path, *, strict: bool = False) -> Path:
     except (OSError, RuntimeError) as error:
         # Up to Python 3.12 a circle of links is a RuntimeError.
         circle = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        raise _unreadable(path, error if isinstance(error, OSError) else circle) from None
-
-
-def _unreadable(path: Path, error: OSError | None = None) -> Invalid:
-    reason = (error.strerror or str(error)).lower() if error else "no such file or directory"
-    return Invalid(
-        "IB201",
-        f"cannot read {str(path)!r}: {reason}",
-        "relative paths start at the folder of the file that names them",
-    )
+        raise unreadable(path, error if isinstance(error, OSError) else circle) from None

@@ -63,6 +63,7 @@ CODES: dict[str, str] = {
     "IB208": "a link that leaves the folder",
     "IB210": "a file that changed during the build",
     "IB211": "a copy for the builder that cannot be written",
+    "IB212": "a file that changes while it is being read",
     # Targets.
     "IB401": "not a target",
     "IB402": "a target whose code fails",

@@ -21,7 +21,7 @@ from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.ir.words import Expansion
 
 # Raised whenever the same spec must not be answered by an image that was built before.
-SCHEMA = 1
+SCHEMA = 2
 
 Trees = Mapping[tuple[str, LocalSource], str]
 """The digest of each local source, by the step's root and the source."""

@@ -43,6 +43,7 @@ def main() -> None:
         grammar()
         # A program of its own, since it needs what the tests on real engines have.
         subprocess.run([sys.executable, "-m", "tests.bench.fresh_runner"], check=True)
+        subprocess.run([sys.executable, str(Path(__file__).with_name("fingerprints.py"))], check=True)
     finally:
         if not running:
             subprocess.run([*cli, "engine", "stop"], check=True, stdout=subprocess.DEVNULL)

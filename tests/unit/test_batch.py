@@ -61,9 +61,9 @@ def test_files_that_several_copy_are_read_once(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "src/a").write_text("a")
     read: list[str] = []
 
-    def reading(root: str, source: compiler.LocalSource) -> compiler.Tree:
+    def reading(root: str, source: compiler.LocalSource, seen: Path) -> compiler.Tree:
         read.append(source.path)
-        return original(root, source)
+        return original(root, source, seen)
 
     original = compiler.read_tree
     monkeypatch.setattr(compiler, "read_tree", reading)

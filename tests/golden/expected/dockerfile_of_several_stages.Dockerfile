@@ -1,6 +1,6 @@
 FROM python:3.13-slim-trixie AS build
 WORKDIR /src
-COPY --from=context-7efa11ac78ad files/src/ ./
+COPY --from=context-ad38b89e68f4 files/src/ ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m compileall -q . &&     mkdir -p /out && cp -r . /out/app
 

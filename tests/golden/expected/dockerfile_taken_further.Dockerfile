@@ -2,14 +2,14 @@
 
 FROM python:3.13-slim-trixie AS build
 WORKDIR /src
-COPY --from=context-7efa11ac78ad files/src/ ./
+COPY --from=context-ad38b89e68f4 files/src/ ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m compileall -q . &&     mkdir -p /out && cp -r . /out/app
 
 FROM python:3.13-slim-trixie
-ADD context-7efa11ac78ad/files/src /app/
-ADD --chown=1000:1000 context-7efa11ac78ad/files/src/hello.py /app/copy.py
-COPY --from=context-7efa11ac78ad --link files/src/*.py files/src/sub* /flat/
+ADD context-ad38b89e68f4/files/src /app/
+ADD --chown=1000:1000 context-ad38b89e68f4/files/src/hello.py /app/copy.py
+COPY --from=context-ad38b89e68f4 --link files/src/*.py files/src/sub* /flat/
 ONBUILD RUN echo built
 MAINTAINER someone@example.org
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=shared \

@@ -1,5 +1,5 @@
 FROM python:3.13-slim-trixie AS wheels
-COPY --from=context-49b6dcbd3c6e files/requirements.txt .
+COPY --from=context-21c06d63b674 files/requirements.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip wheel --wheel-dir /wheels -r requirements.txt
 
@@ -10,7 +10,7 @@ ENV APP_VERSION="${VERSION}" \
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     python -m pip install --no-index --no-cache-dir --root-user-action=ignore /wheels/*.whl
 WORKDIR /opt/app
-COPY --from=context-b55f44dbbd82 files/app ./
+COPY --from=context-330b6cb0ab3a files/app ./
 RUN <<'EOF'
 set -e
 python -m compileall -q .

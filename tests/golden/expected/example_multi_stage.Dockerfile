@@ -6,7 +6,7 @@ rm -f /etc/apt/apt.conf.d/docker-clean
 apt-get update
 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o APT::Keep-Downloaded-Packages=true gcc libc6-dev
 EOF
-COPY --from=answer-c-eeed6eb8fd9e files/answer.c /src/answer.c
+COPY --from=answer-c-7cd0e9f36f22 files/answer.c /src/answer.c
 RUN gcc -O2 -static -o /src/answer /src/answer.c
 
 FROM scratch

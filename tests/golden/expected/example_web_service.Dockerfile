@@ -1,7 +1,7 @@
 FROM python:3.13-slim-trixie
 RUN useradd --system --uid 10001 --no-create-home web
-COPY --from=site-1afb9e56bd76 files/ /srv/site
-COPY --from=serve-py-028e9296019b files/serve.py /srv/serve.py
+COPY --from=site-f9de1e55d702 files/ /srv/site
+COPY --from=serve-py-518c023c1cc2 files/serve.py /srv/serve.py
 ENV PORT=8080 \
     PYTHONUNBUFFERED=1
 EXPOSE 8080

@@ -1,2 +1,2 @@
 FROM python:3.13-slim-trixie
-COPY --from=app-dcac40b3e38a files/ /srv/app
+COPY --from=app-53271a57b68b files/ /srv/app

@@ -1,2 +1,2 @@
 FROM python:3.13-slim-trixie
-COPY --from=app-12c331e49ded --link --chown=1000 files/ /app/code
+COPY --from=app-de89d909eb7c --link --chown=1000 files/ /app/code

@@ -1,5 +1,5 @@
 FROM node:22-slim
-COPY --from=web-0a198ed04d27 files/ /app
+COPY --from=web-1228f8f96cf2 files/ /app
 RUN --mount=type=cache,target=/root/.npm,sharing=locked <<'EOF'
 set -ex
 cd /app

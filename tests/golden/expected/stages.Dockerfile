@@ -1,5 +1,5 @@
 FROM python:3.13-slim-trixie AS build
-COPY --from=app-12c331e49ded files/ /src
+COPY --from=app-de89d909eb7c files/ /src
 RUN python -m compileall -q /src
 
 FROM python:3.13-slim-trixie

@@ -5,7 +5,7 @@ RUN --mount=type=cache,target=/root/.cache/pip,sharing=shared \
 FROM python:3.13-slim-trixie
 RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/run/uv \
     --mount=type=cache,target=/root/.cache/uv,sharing=shared \
-    --mount=type=bind,from=locked-09e3786f0c88,source=files,target=/run/project <<'EOF'
+    --mount=type=bind,from=locked-d238c425af5e,source=files,target=/run/project <<'EOF'
 set -ex
 export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 UV_PROJECT_ENVIRONMENT=/opt/venv /run/uv/uv sync --project=/run/project --locked --no-install-project --compile-bytecode --group=lint --extra=web

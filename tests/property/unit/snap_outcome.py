@@ -65,7 +65,7 @@ def _refused(image: Image) -> tuple[Diagnostic, ...]:
     if any(source.path.startswith(("/", "..")) for step in image.stage.steps for source in step.op.locals()):
         return ()
     try:
-        compile(image).dockerfile()
+        compile(image, state=_allowed and Path(_allowed)).dockerfile()
     except CompileError as error:
         return error.diagnostics
     return ()

@@ -64,10 +64,9 @@ def judged(
     """Every path and whether it is ignored; no folder is skipped."""
     for child in root.iterdir():
         path = prefix + child.name
-        ignored, matched = rules.matches(path, above)
-        yield path, ignored
+        yield path, rules.ignores(path, above)
         if child.is_dir() and not child.is_symlink():
-            yield from judged(child, rules, path + "/", matched)
+            yield from judged(child, rules, path + "/", rules.matches(path, above))
 
 
 def with_parents(paths: set[str]) -> set[str]:
@@ -104,8 +103,8 @@ def test_nothing_matches_below_where_it_is_said_that_nothing_can(lines: list[str
 def test_a_line_is_a_pattern_or_refused(text: str, path: str) -> None:
     with suppress(Invalid):
         rules = IgnoreRules(ignore_lines(text))
-        ignored, matched = rules.matches(path)
-        assert len(matched) == len(rules.rules) and not (ignored and True not in matched)
+        matched = rules.matches(path)
+        assert len(matched) <= len(rules.rules) and not (rules.ignores(path) and True not in matched)
         rules.may_include_below(path)
 
 

@@ -24,11 +24,11 @@ DECISIONS = [
 
 def is_ignored(rules: IgnoreRules, path: str) -> bool:
     """As the walk decides: every folder on the way hands its matches down."""
-    ignored, matched = False, ()
+    matched: tuple[bool, ...] = ()
     parts = path.split("/")
-    for depth in range(1, len(parts) + 1):
-        ignored, matched = rules.matches("/".join(parts[:depth]), matched)
-    return ignored
+    for depth in range(1, len(parts)):
+        matched = rules.matches("/".join(parts[:depth]), matched)
+    return rules.ignores(path, matched)
 
 
 def test_the_table_is_large_enough_to_mean_something() -> None:
@@ -104,11 +104,11 @@ def test_ignored_folders_are_never_listed(tmp_path: Path, monkeypatch: pytest.Mo
     listed = []
     scandir = os.scandir
 
-    def counted(folder: Path) -> object:
-        listed.append(posixpath.normpath(Path(folder).relative_to(tmp_path).as_posix()))
+    def counted(folder: bytes) -> object:
+        listed.append(posixpath.normpath(Path(os.fsdecode(folder)).relative_to(tmp_path).as_posix()))
         return scandir(folder)
 
-    monkeypatch.setattr("imagebuilder.context.tree.os.scandir", counted)
+    monkeypatch.setattr("imagebuilder.context.walk.os.scandir", counted)
     tree = read_tree(str(tmp_path), LocalSource(path=".", dockerignore=".dockerignore"))
     assert sorted(listed) == [".", "data", "data/keep", "src"]
     assert [entry.path for entry in tree.entries] == ["data", "data/keep", "data/keep/z", "src", "src/a.py"]
@@ -120,12 +120,12 @@ def test_what_is_ignored_may_be_unreadable(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "a").touch()
     scandir = os.scandir
 
-    def refusing(folder: Path) -> object:
-        if Path(folder).name == "private":
-            raise PermissionError(13, "Permission denied", str(folder))
+    def refusing(folder: bytes) -> object:
+        if folder.endswith(b"/private"):
+            raise PermissionError(13, "Permission denied", folder)
         return scandir(folder)
 
-    monkeypatch.setattr("imagebuilder.context.tree.os.scandir", refusing)
+    monkeypatch.setattr("imagebuilder.context.walk.os.scandir", refusing)
     tree = read_tree(str(tmp_path), LocalSource(path=".", ignore=["private"]))
     assert [entry.path for entry in tree.entries] == ["a"]
     with pytest.raises(Invalid, match=r"cannot read .*private'?: permission denied"):

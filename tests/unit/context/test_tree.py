@@ -14,7 +14,6 @@ import pytest
 
 from imagebuilder.context import Tree, read_tree
 from imagebuilder.diagnostics import Invalid
-from imagebuilder.files import open_regular
 from imagebuilder.ir.ops import LocalSource
 
 
@@ -334,27 +333,28 @@ def test_a_folder_for_a_file_and_the_reverse(root: Path) -> None:
 
 def test_an_unreadable_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root reads everything, so the refusal is the test's own."""
+    opened = os.open
 
-    def refusing(path: Path) -> object:
-        if path.name == "file":
-            raise PermissionError(13, "Permission denied", str(path))
-        return open_regular(path)
+    def refusing(path: bytes, *arguments: int, **options: int) -> int:
+        if path == b"file":
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, *arguments, **options)
 
-    monkeypatch.setattr("imagebuilder.context.tree.open_regular", refusing)
+    monkeypatch.setattr("imagebuilder.context.fingerprints.os.open", refusing)
     with pytest.raises(Invalid) as caught:
         folder_tree(root)
     assert caught.value.code == "IB201" and "sub/file': permission denied" in caught.value.message
 
 
 def test_a_file_that_goes_away_during_the_walk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lstat = Path.lstat
+    opened = os.open
 
-    def vanishing(self: Path) -> os.stat_result:
-        if self.name == "file":
-            self.unlink(missing_ok=True)
-        return lstat(self)
+    def vanishing(path: bytes, *arguments: int, **options: int) -> int:
+        if path == b"file":
+            (root / "sub/file").unlink(missing_ok=True)
+        return opened(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, "lstat", vanishing)
+    monkeypatch.setattr("imagebuilder.context.fingerprints.os.open", vanishing)
     with pytest.raises(Invalid) as caught:
         folder_tree(root)
     assert caught.value.code == "IB201" and "no such file" in caught.value.message
