@@ -27,7 +27,7 @@ def excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
     number = str(span.line)
     pad = " " * len(number)
     lines = [f"{pad}--> {span}"]
-    text = _source_line(span.file, span.line)
+    text = source_line(span.file, span.line)
     if text is None:
         return lines
     # The line may be refused just because it holds a credential. The width stays, so that the carets do.
@@ -51,7 +51,7 @@ def _cut(line: str, at: int) -> tuple[str, int]:
     return ("…" if first else "") + shown + rest, at - first + bool(first)
 
 
-def _source_line(file: str, line: int) -> str | None:
+def source_line(file: str, line: int) -> str | None:
     if text := linecache.getline(file, line):
         return text.rstrip("\r\n")
     try:

@@ -1,0 +1,1 @@
+"""Reuse beyond this machine's images."""
