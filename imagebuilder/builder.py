@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from imagebuilder.cache.history import History
 from imagebuilder.compiler import Plan
 from imagebuilder.context import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid, Note
@@ -43,6 +44,7 @@ from imagebuilder.store import Resources, Snapshot, Step, Store
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile.
     from imagebuilder.backends.dockerfile import Context, Dockerfile
+    from imagebuilder.cache.recorder import Recorder
 
 OnBuildEvent = Callable[[Event], None]
 
@@ -88,6 +90,8 @@ class Build:
         self._same: dict[str, str] = {}
         self._told: set[tuple[str, str]] = set()
         self._log: IO[str] | None = None
+        self._history = History(store.home)
+        self._recorded: Recorder | None = None
 
     def run(self) -> Snapshot:
         """Errors are those of :meth:`imagebuilder.Client.build`."""
@@ -111,8 +115,11 @@ class Build:
             self._sweep()
             snapshot = self._begin()
             try:
-                with self._logging(snapshot):
+                with self._logging(snapshot), self._recording(snapshot) as recorder:
                     store.building(snapshot)
+                    if not self._options.no_cache:
+                        for line in recorder.why():
+                            self._tell(line)
                     digest = self._build(dockerfile, secrets, held)
                 return self._finish(snapshot, digest, started)
             except ImagebuilderError as error:
@@ -145,6 +152,8 @@ class Build:
         snapshot = self._begin()
         with self._logging(snapshot):
             self._write(text.rstrip("\n"))
+        if not self._history.is_last(self._name, self._plan.key):
+            self._recorder(snapshot).reused()
         kept = self._store.active(snapshot, digest=image.id, size=image.size, seconds=other.seconds, steps=other.steps)
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
@@ -157,6 +166,19 @@ class Build:
             seconds=time.monotonic() - started,
             steps=tuple(self._steps.values()),
         )
+
+    def _recorder(self, snapshot: Snapshot) -> Recorder:
+        from imagebuilder.cache.recorder import Recorder
+
+        return Recorder(self._plan, snapshot, self._history)
+
+    @contextmanager
+    def _recording(self, snapshot: Snapshot) -> Iterator[Recorder]:
+        """Put on record what is built, and how far it came."""
+        recorder = self._recorder(snapshot)
+        self._recorded = recorder
+        with recorder.recording():
+            yield recorder
 
     def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int) -> str:
         with self._staged(dockerfile) as (main, contexts, file):
@@ -232,6 +254,8 @@ class Build:
                 event = replace(event, id=id, name=describe(op) if op is not None else instruction.text)
                 if event.state == "cached" and id in self._steps and not self._steps[id].cached:
                     return
+            if step is not None and event.state in ("done", "cached") and self._recorded is not None:
+                self._recorded.ended(step)
             if instruction is not None and event.state in ("done", "cached"):
                 verb = getattr(op, "verb", "from")
                 self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")
@@ -259,6 +283,10 @@ class Build:
     def _still(self) -> None:
         if self._options.cancel is not None and self._options.cancel.is_set:
             raise Interrupted(Diagnostic("IB601", "interrupted before it began"))
+
+    def _tell(self, line: str) -> None:
+        self._write(f"# {line}")
+        self._on_event(LogEvent("", line))
 
     def _waiting(self) -> None:
         self._on_event(LogEvent("", "another process builds this; waiting for it"))

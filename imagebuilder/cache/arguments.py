@@ -107,7 +107,7 @@ def _packages(was: Mapping[str, str], now: Mapping[str, str], where: str) -> Ite
 
 
 def _named(what: str, was: Sequence[Sequence[str]], now: Sequence[Sequence[str]]) -> Iterator[Difference]:
-    old, new = {name: value for name, value in was}, {name: value for name, value in now}
+    old, new = _mapping(was), _mapping(now)
     for name in dict.fromkeys([*new, *old]):
         one, other = old.get(name), new.get(name)
         if one == other:
@@ -201,3 +201,7 @@ def _short(text: str | None, cut: bool = False) -> str:
 
 def _plain(text: str) -> bool:
     return bool(text) and text.isprintable() and " " not in text and "'" not in text
+
+
+def _mapping(pairs: Sequence[Sequence[str]]) -> dict[str, str]:
+    return {pair[0]: pair[1] for pair in pairs}

@@ -16,7 +16,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """``path`` is what it is called now; ``before`` and ``after`` are what changed of it, None where it was not there."""
+    """``path`` is its present name; ``before`` and ``after`` are what changed of it, None where it was not there."""
 
     path: str
     said: str

@@ -73,12 +73,17 @@ class History:
 
     # Reading ------------------------------------------------------------------------------------------
 
-    def of(self, name: str) -> list[Kept]:
+    def of(self, name: str) -> Iterator[Kept]:
         """The builds of a name that came to an image, the newest first."""
-        return [kept for kept in self._of(self._builds / _folder(name)) if self._ended_well(kept)]
+        return (kept for kept in self._of(self._builds / _folder(name)) if self._ended_well(kept))
 
     def last(self, name: str) -> Record | None:
         return next(filter(None, (kept.load() for kept in self.of(name))), None)
+
+    def is_last(self, name: str, key: str) -> bool:
+        """Whether the name's last build has that key. Nothing is read but the folder's listing."""
+        newest = next(self.of(name), None)
+        return newest is not None and key.removeprefix("sha256:").startswith(newest.key)
 
     def all(self) -> Iterator[Kept]:
         """Every build on record, also those that failed."""
@@ -166,7 +171,7 @@ class History:
             _write(kept.done, _REUSED.encode())
 
     def sweep(self, *, keep: Callable[[Kept], bool] = lambda kept: True, grace: float = _GRACE) -> int:
-        """Remove what is beyond the bounds, or not to be kept, and trees that nothing refers to; the bytes that went."""
+        """Remove what is beyond the bounds or not to be kept, and trees that nothing refers to; the bytes that went."""
         freed = 0
         kept_builds: list[Kept] = []
         for folder in _listed(self._builds):

@@ -18,7 +18,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from imagebuilder import __version__
 from imagebuilder.cache.layers import Layer, layers
 from imagebuilder.cache.packages import packages_in
 from imagebuilder.compiler import Plan
@@ -32,6 +31,7 @@ from imagebuilder.ir.ops import LocalSource, Op
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion, Word
 from imagebuilder.lint.credentials import asks_for_secret, is_value, redacted
+from imagebuilder.version import __version__
 
 VERSION = 1
 """Raised when a record of before would be read as something else; such a one is as good as none."""
@@ -57,7 +57,7 @@ class At:
         return {"file": self.file, "line": self.line, "column": self.column}
 
     def __str__(self) -> str:
-        return f"{_short(self.file)}:{self.line}"
+        return f"{from_here(self.file)}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +340,7 @@ def _source_name(source: LocalSource, tree: Tree) -> str:
     return path
 
 
-def _short(file: str) -> str:
+def from_here(file: str) -> str:
     """A file's path from the current folder, where it lies below it."""
     try:
         return str(Path(file).relative_to(Path.cwd()))

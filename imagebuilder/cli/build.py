@@ -49,7 +49,7 @@ def register(commands: Any) -> None:
     hash.set_defaults(command=_hash)
 
 
-def _plans(targets: Sequence[Target], arguments: argparse.Namespace) -> list[Plan]:
+def plans(targets: Sequence[Target], arguments: argparse.Namespace) -> list[Plan]:
     from imagebuilder.compiler import Trees, compile
 
     known: Trees = {}
@@ -138,7 +138,7 @@ def _show(snapshot: Snapshot, client: Client) -> None:
 def _render(arguments: argparse.Namespace) -> int:
     from imagebuilder.backends.dockerfile import Text
 
-    (plan,) = _plans([load_one(arguments)], arguments)
+    (plan,) = plans([load_one(arguments)], arguments)
     dockerfile = plan.dockerfile()
     contexts = {
         context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
@@ -165,7 +165,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _hash(arguments: argparse.Namespace) -> int:
     targets = load(arguments)
-    plans = _plans(targets, arguments)
+    plans = plans(targets, arguments)
     if arguments.json:
         found = [_keys(target.name, plan) for target, plan in zip(targets, plans, strict=True)]
         print_json(found if len(found) > 1 else found[0])

@@ -92,6 +92,9 @@ CODES: dict[str, str] = {
     "IB601": "interrupted",
     "IB602": "the builder failed",
     "IB603": "a base for another platform",
+    # Builds on record.
+    "IB650": "no such build on record",
+    "IB651": "the beginning of several keys",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",
