@@ -165,14 +165,14 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _hash(arguments: argparse.Namespace) -> int:
     targets = load(arguments)
-    plans = plans(targets, arguments)
+    compiled = plans(targets, arguments)
     if arguments.json:
-        found = [_keys(target.name, plan) for target, plan in zip(targets, plans, strict=True)]
+        found = [_keys(target.name, plan) for target, plan in zip(targets, compiled, strict=True)]
         print_json(found if len(found) > 1 else found[0])
-    elif len(plans) == 1:
-        print(plans[0].key)
+    elif len(compiled) == 1:
+        print(compiled[0].key)
     else:
-        for target, plan in zip(targets, plans, strict=True):
+        for target, plan in zip(targets, compiled, strict=True):
             print(f"{plan.key}  {target.name}")
     return 0
 
