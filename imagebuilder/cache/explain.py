@@ -15,7 +15,7 @@ from imagebuilder.compiler import Plan
 from imagebuilder.context import Entry
 
 # Of one step; the rest is counted.
-_SHOWN = 5
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from pydantic import BaseModel
 from imagebuilder.cache.layers import Layer, layers
 from imagebuilder.cache.packages import packages_in
 from imagebuilder.compiler import Plan
-from imagebuilder.context import Tree
 from imagebuilder.diagnostics import Place
 from imagebuilder.diagnostics.excerpt import source_line
 from imagebuilder.ir import ops
@@ -54,7 +53,7 @@ class At:
     text: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {"file": self.file, "line": self.line, "column": self.column}
+        return {"file": from_here(self.file), "line": self.line, "column": self.column}
 
     def __str__(self) -> str:
         return f"{from_here(self.file)}:{self.line}"
@@ -234,7 +233,7 @@ class _Writer:
         trees = {}
         for source in step.op.locals():
             tree = self._plan.trees[step.root, source]
-            trees[_source_name(source, tree)] = tree.digest
+            trees[source_name(source)] = tree.digest
         reads = tuple(self._numbers[stage] for stage in step.op.stages())
         data = self.value(step.op, step.root)
         return Part(step.op.verb, data, key, layer.id, layer.own, layer.works, trees, reads)
@@ -312,7 +311,8 @@ def _at(place: Place | None) -> At | None:
         return None
     span = place.resolve()
     text = source_line(span.file, span.line) or ""
-    return At(span.file, span.line, span.column, span.end_line, span.end_column, masked_line(text))
+    file = str(Path(span.file).absolute())
+    return At(file, span.line, span.column, span.end_line, span.end_column, masked_line(text))
 
 
 _ASSIGNED = re.compile(r"""(?P<name>[\w.\-]+)(?P<quote>["']?\s*[=:]\s*)(?P<value>"[^"]*"|'[^']*'|[^\s,;)}\]]+)""")
@@ -331,7 +331,7 @@ def masked_line(text: str) -> str:
     return redacted(_ASSIGNED.sub(mask, text))[:_LONGEST]
 
 
-def _source_name(source: LocalSource, tree: Tree) -> str:
+def source_name(source: LocalSource) -> str:
     """What a person calls the source: the path that the spec says, without ``./``."""
     path = re.sub(r"^(\./)+", "", source.path).rstrip("/") or "."
     if source.kind == "file":

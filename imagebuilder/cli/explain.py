@@ -146,14 +146,22 @@ def _show(found: Explanation) -> None:
 def _title(before: Record, after: Record, count: int) -> str:
     changes = f"{count:,} change{'' if count == 1 else 's'}"
     if after.built:
-        one = f"{before.name} ({_when(before)})" if before.name != after.name else f"the build of {_when(before)}"
+        one = (
+            f"{before.name}, built {_moment(before)}"
+            if before.name != after.name
+            else f"the build of {_moment(before)}"
+        )
         if not count:
-            return f"{after.name}, built {_when(after)}: nothing changed since {one}; the key is the same"
-        return f"{after.name}, built {_when(after)}: {changes} since {one}"
+            return f"{after.name}, built {_moment(after)}: nothing changed since {one} UTC; the key is the same"
+        return f"{after.name}, built {_moment(after)}: {changes} since {one} UTC"
     since = f"its last build, {_when(before)}" if before.name == after.name else f"{before.name}, {_when(before)}"
     if not count:
         return f"{after.name}: nothing changed since {since}; the key is the same"
     return f"{after.name}: {changes} since {since}"
+
+
+def _moment(record: Record) -> str:
+    return f"{datetime.fromtimestamp(record.built, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _when(record: Record) -> str:
