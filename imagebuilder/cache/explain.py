@@ -99,18 +99,14 @@ def explain(
     """
     found = changes(before, after, listing)
     again = tuple(_again(after, made)) if found else ()
-    below = _dependents(after)
     causes = []
     for (stage, step, _), group in groupby(
         found, key=lambda change: (change.stage, change.step, change.kind == "base")
     ):
         same = tuple(group)
         everything = same[0].kind in ("platform", "imagebuilder") and step is None
-        because = [
-            each
-            for each in again
-            if everything or each.stage in below[stage] or (each.stage == stage and each.step >= (step or 0))
-        ]
+        reach = _reach(after, stage, step or 0)
+        because = [each for each in again if everything or reach.get(each.stage, each.step + 1) <= each.step]
         causes.append(Cause(same, tuple(because)))
     return Explanation(before, after, tuple(causes), again)
 
@@ -161,12 +157,18 @@ def runs(step: StepRecord, made: Collection[str]) -> bool:
     return any(layer not in made for layer in step.layers)
 
 
-def _dependents(record: Record) -> Mapping[int, set[int]]:
-    """The stages that need each stage, directly or not."""
-    found: dict[int, set[int]] = {number: set() for number in range(len(record.stages))}
-    for number in reversed(range(len(record.stages))):
-        for needed in record.stages[number].reads:
-            found[needed] |= {number} | found[number]
+def _reach(record: Record, stage: int, step: int) -> Mapping[int, int]:
+    """What may be another because of a step: from which step on, by the stage."""
+    found = {stage: step}
+    for number in range(stage + 1, len(record.stages)):
+        later = record.stages[number]
+        if isinstance(later.base, int) and later.base in found:
+            found[number] = 0
+            continue
+        reading = (n for n, each in enumerate(later.steps) for part in each.parts if found.keys() & set(part.reads))
+        first = next(reading, None)
+        if first is not None:
+            found[number] = first
     return found
 
 

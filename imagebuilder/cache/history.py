@@ -11,13 +11,13 @@ record explains, and no build may fail for want of one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import tempfile
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -30,8 +30,6 @@ FOLDER = "records"
 # Of each name.
 _MOST_BUILDS = 20
 _MOST_BYTES = 256 << 20
-# A tree is listed before the record that refers to it is written.
-_GRACE = 3600.0
 _NAME = re.compile(r"(?P<time>\d{20})-(?P<key>[0-9a-f]{16})-(?P<id>[0-9a-f]+)\.record")
 _HEAD = b"imagebuilder tree 1\0"
 # Of a file's digest as much as tells two files apart.
@@ -55,6 +53,10 @@ class Kept:
     @property
     def done(self) -> Path:
         return self.path.with_suffix(".done")
+
+    @property
+    def bytes(self) -> int:
+        return _size(self.path) + _size(self.done)
 
     def load(self) -> Record | None:
         try:
@@ -103,8 +105,17 @@ class History:
 
     def names(self) -> set[str]:
         """The names that something was built under."""
-        newest = (next(iter(self._of(folder)), None) for folder in _listed(self._builds))
-        return {record.name for kept in newest if kept and (record := kept.load())}
+        return {name for name, _ in self.by_name() if name}
+
+    def by_name(self) -> Iterator[tuple[str, list[Kept]]]:
+        """The builds of each name, the newest first; the name is empty where no record of it can be read."""
+        for folder in _listed(self._builds):
+            if builds := self._of(folder):
+                yield next((record.name for kept in builds if (record := kept.load())), ""), builds
+
+    def trees_bytes(self) -> int:
+        """Bytes of the listings of trees, which go when no record refers to them any more."""
+        return sum(map(_size, _listed(self._trees)))
 
     def made(self) -> tuple[set[str], set[str]]:
         """The layers that builds on record have made, and the keys of the steps that they carried out."""
@@ -147,13 +158,13 @@ class History:
         path = self._builds / _folder(record.name) / name
         try:
             fresh = False
-            for digest in record.trees:
-                if not self._tree(digest).exists():
-                    fresh = True
-                    _write(self._tree(digest), _packed(entries(digest)))
-                else:
-                    os.utime(self._tree(digest))
-            _write(path, zlib.compress(record.dumped(), 1))
+            # Trees are listed before the record that refers to them is there.
+            with self._locked(fcntl.LOCK_SH):
+                for digest in record.trees:
+                    if not self._tree(digest).exists():
+                        fresh = True
+                        _write(self._tree(digest), _packed(entries(digest)))
+                _write(path, zlib.compress(record.dumped(), 1))
             if fresh:
                 self.sweep()
         except OSError:
@@ -170,8 +181,18 @@ class History:
         with suppress(OSError):
             _write(kept.done, _REUSED.encode())
 
-    def sweep(self, *, keep: Callable[[Kept], bool] = lambda kept: True, grace: float = _GRACE) -> int:
-        """Remove what is beyond the bounds or not to be kept, and trees that nothing refers to; the bytes that went."""
+    def sweep(self, *, keep: Callable[[Kept], bool] = lambda kept: True) -> int:
+        """Remove what is beyond the bounds or not to be kept, and what nothing refers to; the bytes that went.
+
+        Nothing happens where the folder cannot be written.
+        """
+        try:
+            with self._locked(fcntl.LOCK_EX):
+                return self._sweep(keep)
+        except OSError:
+            return 0
+
+    def _sweep(self, keep: Callable[[Kept], bool]) -> int:
         freed = 0
         kept_builds: list[Kept] = []
         for folder in _listed(self._builds):
@@ -180,29 +201,41 @@ class History:
                     kept_builds.append(kept)
                 else:
                     freed += _remove(kept)
+            freed += _remove_strays(folder)
             with suppress(OSError):
                 folder.rmdir()
         kept_builds.sort(key=lambda kept: kept.built)
-        freed += self._sweep_trees(kept_builds, grace)
+        freed += self._sweep_trees(kept_builds)
         size = sum(map(_size, self.folder.rglob("*")))
         while size > _MOST_BYTES and len(kept_builds) > 1:
             # The older half at a time, since the trees have to be looked for anew each time.
             half = len(kept_builds) // 2
             freed += sum(map(_remove, kept_builds[:half]))
             del kept_builds[:half]
-            freed += self._sweep_trees(kept_builds, grace)
+            freed += self._sweep_trees(kept_builds)
             size = sum(map(_size, self.folder.rglob("*")))
         return freed
 
-    def _sweep_trees(self, kept: Iterable[Kept], grace: float) -> int:
+    def _sweep_trees(self, kept: Iterable[Kept]) -> int:
         wanted = {self._tree(digest).name for each in kept if (record := each.load()) for digest in record.trees}
         freed = 0
         for path in _listed(self._trees):
             with suppress(OSError):
-                if path.name not in wanted and path.stat().st_mtime <= time.time() - grace:
-                    freed += _size(path)
+                if path.name not in wanted:
+                    size = _size(path)
                     path.unlink()
+                    freed += size
         return freed
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """Many write at once, and one sweeps alone."""
+        file = os.open(private_folder(self.folder) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, how)
+            yield
+        finally:
+            os.close(file)
 
     def _of(self, folder: Path) -> list[Kept]:
         found = []
@@ -261,6 +294,17 @@ def _write(path: Path, data: bytes) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _remove_strays(folder: Path) -> int:
+    """What a process left that was killed while it wrote, and the ends of records that are gone."""
+    freed = 0
+    for path in _listed(folder):
+        if path.name.startswith(".new-") or (path.suffix == ".done" and not path.with_suffix(".record").exists()):
+            freed += _size(path)
+            with suppress(OSError):
+                path.unlink()
+    return freed
 
 
 def _remove(kept: Kept) -> int:

@@ -43,10 +43,12 @@ class Local:
 class Planned:
     """One statement. ``state`` is what a build does for it: ``sets`` is for what takes no time in any case.
 
-    ``bytes`` are those of its local files. ``downloads`` says that it fetches something that may be another by now.
+    ``stage`` and ``number`` are its stage's. ``bytes`` are those of its local files.
+    ``downloads`` says that it fetches something that may be another by now.
     """
 
     stage: str
+    number: int
     state: str
     bytes: int
     downloads: bool
@@ -138,7 +140,7 @@ def foretell(plan: Plan, name: str, history: History, store: Store) -> Report:
 
 
 def _steps(plan: Plan, wanted: Record, made: set[str], keys: set[str], *, whole: bool) -> Iterator[Planned]:
-    for stage, recorded in zip(ordered(plan.stage), wanted.stages, strict=True):
+    for number, (stage, recorded) in enumerate(zip(ordered(plan.stage), wanted.stages, strict=True)):
         ops = iter(stage.steps)
         for step in recorded.steps:
             core = [next(ops) for _ in step.parts]
@@ -148,7 +150,7 @@ def _steps(plan: Plan, wanted: Record, made: set[str], keys: set[str], *, whole:
                 isinstance(each.op, Add) and each.op.origin is None and not each.op.checksum for each in core
             )
             hits = tuple(whole or _is_there(part, made, keys) for part in step.parts)
-            yield Planned(recorded.name, state, sum(sizes), downloads, step, hits, sizes)
+            yield Planned(recorded.name, number, state, sum(sizes), downloads, step, hits, sizes)
 
 
 def _is_there(part: Part, made: set[str], keys: set[str]) -> bool:

@@ -119,15 +119,6 @@ class StageRecord:
     def last(self) -> str:
         return self.steps[-1].parts[-1].key if self.steps else self.key
 
-    @property
-    def reads(self) -> Iterator[int]:
-        """The numbers of the stages that this one needs."""
-        if isinstance(self.base, int):
-            yield self.base
-        for step in self.steps:
-            for part in step.parts:
-                yield from part.reads
-
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -96,19 +96,18 @@ def _headline(report: Report) -> str:
 
 
 def _steps(report: Report) -> list[str]:
-    stages = dict.fromkeys(step.stage for step in report.steps)
-    shown = {id(step): step.step.shown for step in report.steps}
-    width = min(_LONGEST, max(map(len, shown.values()), default=0))
+    width = min(_LONGEST, max((len(step.step.shown) for step in report.steps), default=0))
     places = max((len(str(step.at or "")) for step in report.steps), default=0)
+    several = len({step.number for step in report.steps}) > 1
     lines = []
+    last = report.steps[-1].number if report.steps else 0
     stage = None
     for step in report.steps:
-        if len(stages) > 1 and step.stage != stage:
-            lines.append(f"  {step.stage or 'a stage without a name'}:")
-        stage = step.stage
-        lines.append(
-            f"  {_state(step):<8} {step.step.shown:<{width}}  {str(step.at or ''):<{places}}  {_bytes(step)}".rstrip()
-        )
+        if several and step.number != stage:
+            lines.append(f"  {step.stage or ('the image' if step.number == last else 'another image')}:")
+        stage = step.number
+        row = f"{_state(step):<8} {step.step.shown:<{width}}  {step.at or ''!s:<{places}}  {_bytes(step)}"
+        lines.append(f"  {'  ' if several else ''}{row}".rstrip())
     return lines
 
 
