@@ -168,6 +168,22 @@ class Client:
             builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
         return run_all(builds, cancel)
 
+    def builder_cache(self, *, unused: bool = False) -> int:
+        """Bytes of the layers that the engine's builder keeps; ``unused`` are those that no build uses right now.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        return self.engine.builder_cache(unused=unused)
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        """Have the engine's builder drop its layers, or those not used for so many seconds; the bytes that went.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        return self.engine.prune_builder_cache(older_than)
+
     def run(self, snapshot: str, command: Sequence[str], *, timeout: float = 60.0) -> Output:
         """Run a command in a new container of the snapshot, without a network, and remove the container.
 

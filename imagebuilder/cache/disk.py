@@ -98,10 +98,6 @@ class Disk:
             freed += self._history.sweep(keep=lambda kept: kept.path not in records)
         return freed
 
-    def others(self) -> dict[str, int]:
-        """Bytes of what is not taken away: the logs of snapshots."""
-        return {"logs of snapshots": sum(size_of(self._store.log_path(each.id)) for each in self._store.list())}
-
 
 def chosen(
     items: Iterable[Item], *, everything: bool, older_than: float | None, most_bytes: int | None, name: str | None

@@ -108,6 +108,7 @@ CODES: dict[str, str] = {
     "IB709": "resources that nothing can have",
     "IB710": "the system refused",
     "IB711": "not a parameter",
+    "IB712": "not an age or a size",
     # Editors.
     "IB720": "the language server is not installed",
 }

@@ -60,6 +60,12 @@ class DockerEngine:
     def untag(self, ref: str) -> None:
         self.api.untag(ref)
 
+    def builder_cache(self, *, unused: bool = False) -> int:
+        return self.api.builder_cache(unused=unused)
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        return self.api.prune_builder_cache(older_than)
+
     def require_builder(self, name: str) -> None:
         self.buildx().require(name)
 

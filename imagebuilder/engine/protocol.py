@@ -213,6 +213,14 @@ class Engine(Protocol):
         """Take the name away; the image goes when it has no other. Nothing happens where there is none."""
         ...
 
+    def builder_cache(self, *, unused: bool = False) -> int:
+        """Bytes of the layers that the builder keeps, or of those that no build uses right now."""
+        ...
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        """Drop the builder's layers, or those not used for so many seconds; the bytes that went."""
+        ...
+
     def require_builder(self, name: str) -> None:
         """
         Raises:

@@ -56,7 +56,7 @@ image = (
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     (folder / "assets/deep").mkdir(parents=True)
-    (folder / "assets/a.txt").write_text("a")
+    (folder / "assets/a.txt").write_text(f"a {folder}")
     (folder / "assets/deep/b.sh").write_text("b")
     (folder / "one.txt").write_text("one")
     # Unlike any other run's, so that the builder knows none of it.
@@ -113,7 +113,7 @@ SNAP_EDITS = {
     "env": edit("app.snap", "string = hello", "string = bye"),
     "command": edit("app.snap", "echo third", "echo 3rd"),
     "file": edit("one.txt", "one", "two"),
-    "folder": edit("assets/a.txt", "a", "b"),
+    "folder": edit("assets/a.txt", "a /", "b /"),
     "executable": executable,
     "renamed": renamed,
     "label": edit("app.snap", "version=1", "version=2"),
@@ -143,7 +143,7 @@ def test_snap(cli: Cli, project: Path) -> None:
 
 PYTHON_EDITS = {
     "argument": edit("app.py", '"VERSION", "1"', '"VERSION", "2"'),
-    "linked folder": edit("assets/a.txt", "a", "b"),
+    "linked folder": edit("assets/a.txt", "a /", "b /"),
     "command before the linked folder is noted": edit("app.py", "first > /first", "1st > /first"),
     "user": edit("app.py", 'user("1000")', 'user("1001")'),
     "shell": edit("app.py", '"-ec"', '"-exc"'),
@@ -161,7 +161,7 @@ def test_python(cli: Cli, project: Path) -> None:
 
 def test_a_build_that_failed_has_made_what_came_before(cli: Cli, project: Path) -> None:
     check(cli, "app.snap")
-    edit("app.snap", "echo first", "echo other first")(project)
+    edit("app.snap", " first > /first", " 1st > /first")(project)
     edit("app.snap", "echo third > third", "false")(project)
     assert cli("build", "app.snap").code == 1
     edit("app.snap", '"false"', '"true"')(project)
