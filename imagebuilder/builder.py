@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile.
     from imagebuilder.backends.dockerfile import Context, Dockerfile
     from imagebuilder.cache.recorder import Recorder
+    from imagebuilder.cache.refresh import Fresh
 
 OnBuildEvent = Callable[[Event], None]
 
@@ -61,6 +62,7 @@ class BuildOptions:
     ca: Path | None = None
     builder: str | None = None
     no_cache: bool = False
+    refresh: bool = False
     resources: Resources = field(default_factory=Resources)
     cancel: Cancel | None = None
 
@@ -105,7 +107,8 @@ class Build:
         ):
             self._still()
             # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
-            existing = None if self._options.no_cache else self._existing()
+            fresh = self._refreshed()
+            existing = None if self._options.no_cache or (fresh and fresh.stale) else self._existing()
             if existing is not None:
                 return self._reuse(*existing, started)
             dockerfile = plan.dockerfile(ca=True)
@@ -117,10 +120,12 @@ class Build:
             try:
                 with self._logging(snapshot), self._recording(snapshot) as recorder:
                     store.building(snapshot)
-                    if not self._options.no_cache:
+                    if not self._options.no_cache and not (fresh and fresh.stale):
                         for line in recorder.why():
                             self._tell(line)
-                    digest = self._build(dockerfile, secrets, held)
+                    digest = self._build(dockerfile, secrets, held, fresh)
+                    if fresh is not None:
+                        self._history.started_from(plan.key, fresh.digests)
                 return self._finish(snapshot, digest, started)
             except ImagebuilderError as error:
                 store.failed(snapshot, error.diagnostics[0].message)
@@ -167,6 +172,21 @@ class Build:
             steps=tuple(self._steps.values()),
         )
 
+    def _refreshed(self) -> Fresh | None:
+        """What has become of the bases' tags, where that was asked for."""
+        if not self._options.refresh:
+            return None
+        from imagebuilder.cache.refresh import asker, refreshed
+
+        def local(ref: str) -> tuple[str, ...]:
+            image = self._engine.image(ref)
+            return image.digests if image else ()
+
+        fresh = refreshed(self._plan, self._history, asker(self._store.home), local)
+        for line in [*([fresh.warning.render()] if fresh.warning else ()), *fresh.said]:
+            self._on_event(LogEvent("", line))
+        return fresh
+
     def _recorder(self, snapshot: Snapshot) -> Recorder:
         from imagebuilder.cache.recorder import Recorder
 
@@ -180,14 +200,14 @@ class Build:
         with recorder.recording():
             yield recorder
 
-    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int) -> str:
+    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int, fresh: Fresh | None) -> str:
         with self._staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(
                 dockerfile=file,
                 context=main,
                 tag=self._ref,
                 platform=self._plan.platform,
-                contexts=contexts,
+                contexts={**contexts, **(fresh.contexts if fresh else {})},
                 build_args={**dockerfile.build_args, **_proxies(self._options.build_args)},
                 secrets=secrets,
                 no_cache=self._options.no_cache,

@@ -86,6 +86,7 @@ class Client:
         ca: Path | None = None,
         builder: str | None = None,
         no_cache: bool = False,
+        refresh: bool = False,
         resources: Resources | None = None,
         on_event: OnBuildEvent | None = None,
     ) -> Snapshot:
@@ -100,6 +101,7 @@ class Client:
             ca: a CA bundle for the network inside the build; None is that of ``SSL_CERT_FILE``.
             builder: a builder of ``docker buildx ls``; None is the engine's own.
             no_cache: run every step again.
+            refresh: ask whether the tags of its bases have moved, and where one has, build with what it is now.
             on_event: called for each change of a step and each line it prints.
 
         Raises:
@@ -119,6 +121,7 @@ class Client:
             ca=ca,
             builder=builder,
             no_cache=no_cache,
+            refresh=refresh,
             resources=resources or Resources(),
         )
         return Build(plan, name, options, self.store, self.engine, on_event or (lambda event: None)).run()
@@ -132,6 +135,7 @@ class Client:
         ca: Path | None = None,
         builder: str | None = None,
         no_cache: bool = False,
+        refresh: bool = False,
         on_event: Callable[[str, Event], None] | None = None,
     ) -> list[Snapshot | ImagebuilderError]:
         """Build several images at the same time; each one's snapshot, or what it failed with, in their order.
@@ -163,7 +167,7 @@ class Client:
         builds = []
         for each, name, plan in zip(wanted, names, plans, strict=True):
             options = BuildOptions(
-                dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, each.resources, cancel
+                dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, refresh, each.resources, cancel
             )
             builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
         return run_all(builds, cancel)
@@ -271,6 +275,7 @@ class BuildKeywords(TypedDict, total=False):
     ca: Path | None
     builder: str | None
     no_cache: bool
+    refresh: bool
     resources: Resources | None
     on_event: OnBuildEvent | None
 

@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,12 @@ class Disk:
         for path in _members(self._store.home / "logs"):
             if path not in logs:
                 yield Item("logs", path, size_of(path), _used(path), needed=False)
+
+    def worth(self, items: Sequence[Item]) -> int:
+        """The bytes that would go with the items: the trees of records go with the last of them."""
+        records = {item.path for item in items if item.kind == "records"}
+        whole = bool(records) and all(kept.path in records for kept in self._history.all())
+        return sum(item.bytes for item in items) + (self._history.trees_bytes() if whole else 0)
 
     def remove(self, items: Iterable[Item]) -> int:
         """Take the items away, but what a build uses right now; the bytes that went."""

@@ -2,6 +2,7 @@
 
     records/builds/<hash of the name>/<time>-<key>-<id>.record    what the build was made of
                                      /<time>-<key>-<id>.done      the layers that it made, once it has ended
+    records/bases/<key>                                           the digests that its bases' tags had, where asked for
     records/trees/<digest>                                        the files of a tree, once per digest
 
 Each file is written beside its place and renamed, so it is whole or not there;
@@ -12,11 +13,12 @@ record explains, and no build may fail for want of one.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -72,6 +74,7 @@ class History:
         self.folder = home / FOLDER
         self._builds = self.folder / "builds"
         self._trees = self.folder / "trees"
+        self._bases = self.folder / "bases"
 
     # Reading ------------------------------------------------------------------------------------------
 
@@ -146,6 +149,14 @@ class History:
             found[path] = Entry(path, type, content, int(size))  # type: ignore[arg-type]
         return found
 
+    def bases(self, key: str) -> dict[str, str]:
+        """The digests that the tags of a key's bases had when it was last built with them, as far as known."""
+        try:
+            found = json.loads(_read(self._base(key)) or "{}")
+        except ValueError:
+            return {}
+        return {str(ref): str(digest) for ref, digest in found.items()} if isinstance(found, dict) else {}
+
     # Writing ------------------------------------------------------------------------------------------
 
     def begin(self, record: Record, entries: Callable[[str], Iterable[Entry]]) -> Kept | None:
@@ -180,6 +191,11 @@ class History:
         """The image was there already."""
         with suppress(OSError):
             _write(kept.done, _REUSED.encode())
+
+    def started_from(self, key: str, digests: Mapping[str, str]) -> None:
+        """A key was built from these digests of its bases' tags."""
+        with suppress(OSError):
+            _write(self._base(key), json.dumps(dict(digests)).encode())
 
     def sweep(self, *, keep: Callable[[Kept], bool] = lambda kept: True) -> int:
         """Remove what is beyond the bounds or not to be kept, and what nothing refers to; the bytes that went.
@@ -216,10 +232,11 @@ class History:
             size = sum(map(_size, self.folder.rglob("*")))
         return freed
 
-    def _sweep_trees(self, kept: Iterable[Kept]) -> int:
+    def _sweep_trees(self, kept: Sequence[Kept]) -> int:
         wanted = {self._tree(digest).name for each in kept if (record := each.load()) for digest in record.trees}
+        wanted |= {each.key for each in kept}
         freed = 0
-        for path in _listed(self._trees):
+        for path in (*_listed(self._trees), *_listed(self._bases)):
             with suppress(OSError):
                 if path.name not in wanted:
                     size = _size(path)
@@ -246,6 +263,9 @@ class History:
 
     def _ended_well(self, kept: Kept) -> bool:
         return _read(kept.done) in ("all", _REUSED)
+
+    def _base(self, key: str) -> Path:
+        return self._bases / key.removeprefix("sha256:")[:16]
 
     def _tree(self, digest: str) -> Path:
         return self._trees / digest.removeprefix("sha256:")[:40]

@@ -33,6 +33,7 @@ def register(commands: Any) -> None:
     )
     build.add_argument("--builder", help="a builder of `docker buildx ls`")
     build.add_argument("--no-cache", action="store_true", help="run every step again")
+    build.add_argument("--refresh", action="store_true", help="ask whether the bases' tags have moved, and follow them")
     build.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     build.set_defaults(command=_build)
 
@@ -78,6 +79,7 @@ def _build(arguments: argparse.Namespace) -> int:
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
+            refresh=arguments.refresh,
             resources=target.resources,
             on_event=progress.on_event,
         )
@@ -104,6 +106,7 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
+            refresh=arguments.refresh,
             on_event=lambda name, event: progress.on_event(labelled(name, event)),
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, ImagebuilderError)]

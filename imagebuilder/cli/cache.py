@@ -121,7 +121,7 @@ def _prune(arguments: argparse.Namespace) -> int:
         most_bytes=None if most is None else int(most),
         name=None if arguments.name is None else arguments.name.removesuffix(":latest"),
     )
-    freed = sum(item.bytes for item in items) if arguments.dry_run else disk.remove(items)
+    freed = disk.worth(items) if arguments.dry_run else disk.remove(items)
     layers = 0
     if arguments.builder_cache:
         layers = client.builder_cache(unused=True) if arguments.dry_run else client.prune_builder_cache(age)

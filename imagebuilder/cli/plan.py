@@ -6,13 +6,16 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import ago, print_json, size
+from imagebuilder.cli.output import ago, print_json, size, tell
 from imagebuilder.cli.target import load, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.diagnostics.excerpt import visible
 
 if TYPE_CHECKING:
+    from imagebuilder.cache.history import History
     from imagebuilder.cache.plan import Local, Planned, Report
+    from imagebuilder.cache.refresh import Fresh
+    from imagebuilder.compiler import Plan
 
 _DESCRIPTION = """\
 Say what a build would do, without building and without asking the engine: which steps
@@ -36,6 +39,7 @@ def register(commands: Any) -> None:
     )
     target_options(plan)
     plan.add_argument("--name", help="the name that the target is built under (default: after the target)")
+    plan.add_argument("--refresh", action="store_true", help="ask registries whether the bases' tags have moved")
     plan.add_argument("--json", action="store_true", help="one object on standard output, or an array")
     plan.set_defaults(command=_plan)
 
@@ -52,20 +56,56 @@ def _plan(arguments: argparse.Namespace) -> int:
         help = f"`imagebuilder plan {arguments.target}:{targets[0].name} --name …` plans one of them"
         raise CompileError(Diagnostic("IB404", "--name for a file of several snapshots", help=help))
     where = home()
+    compiled = plans(targets, arguments)
     history, store = History(where), Store(where)
     reports = [
         foretell(plan, target.name if arguments.name is None else arguments.name, history, store)
-        for target, plan in zip(targets, plans(targets, arguments), strict=True)
+        for target, plan in zip(targets, compiled, strict=True)
     ]
+    asked = [_ask(plan, history) if arguments.refresh else None for plan in compiled]
     if arguments.json:
-        found = [report.as_json() for report in reports]
+        found = [
+            {**report.as_json(), **(_bases(fresh) if fresh else {})}
+            for report, fresh in zip(reports, asked, strict=True)
+        ]
         print_json(found[0] if len(found) == 1 else found)
         return 0
-    for number, report in enumerate(reports):
+    for number, (report, fresh) in enumerate(zip(reports, asked, strict=True)):
         if number:
             print()
         print(visible("\n".join(_shown(report))))
+        if fresh is not None:
+            print("\n" + visible("\n".join(_of_bases(fresh))))
+            if fresh.warning is not None:
+                tell(fresh.warning.render())
     return 0
+
+
+def _ask(plan: Plan, history: History) -> Fresh:
+    from imagebuilder.cache.refresh import asker, refreshed
+    from imagebuilder.home import home
+
+    return refreshed(plan, history, asker(home()))
+
+
+def _bases(fresh: Fresh) -> dict[str, Any]:
+    bases = [{"ref": base.ref, "digest": base.now or None, "moved": base.moved} for base in fresh.bases]
+    return {"bases": bases, "warnings": [fresh.warning.as_json()] if fresh.warning else []}
+
+
+def _of_bases(fresh: Fresh) -> list[str]:
+    lines = ["bases:"]
+    for base in fresh.bases:
+        if base.moved:
+            state = f"has moved since the last build: {base.before[:19]}… → {base.now[:19]}…; with --refresh every step runs"
+        elif base.now:
+            state = f"{base.now[:19]}…" + (
+                "" if base.before else ", which no build with --refresh has started from yet"
+            )
+        else:
+            state = "not known"
+        lines.append(f"  {base.ref}  {state}")
+    return lines
 
 
 def _shown(report: Report) -> list[str]:

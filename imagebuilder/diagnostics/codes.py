@@ -95,6 +95,7 @@ CODES: dict[str, str] = {
     # Builds on record.
     "IB650": "no such build on record",
     "IB651": "the beginning of several keys",
+    "IB660": "a base that could not be asked after",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.api import Api, TimedOut
@@ -37,7 +38,7 @@ class DockerEngine:
         found = self.api.image(ref)
         if found is None:
             return None
-        return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()))
+        return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()), _digests(found))
 
     def pull(self, ref: str) -> bool:
         """Whether a registry gave the image."""
@@ -75,6 +76,11 @@ class DockerEngine:
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)
+
+
+def _digests(image: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of ``NAME@DIGEST`` the digest; with containerd's image store the id is one, too."""
+    return tuple(dict.fromkeys([*(each.partition("@")[2] for each in image.get("RepoDigests") or ()), image["Id"]]))
 
 
 def connect(home: Path) -> DockerEngine:

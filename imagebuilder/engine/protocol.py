@@ -90,11 +90,12 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """``id`` is what the engine calls the image, ``size`` is in bytes."""
+    """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it."""
 
     id: str
     size: int
     tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""What a registry has, asked of by ``docker buildx imagetools``: no daemon is needed, and nothing is pulled.
+
+Buildx brings Docker's own credentials, their helpers and the proxy along. It is
+a process of its own, which is ended when its time is over: a registry that
+takes a connection and says nothing would hold the builder for good, and every
+other build of that builder with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from imagebuilder.diagnostics import EngineError
+from imagebuilder.engine import command
+
+_IMAGES = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+_CONFIGS = ("application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json")
+# Of a repository that nobody has pushed to yet, registries say one or the other.
+_ABSENT = re.compile(r"(?:not found|name unknown|manifest unknown|repository name not known to registry)\W*$", re.I)
+_REFUSED = re.compile(r"\b(?:401|403)\b|unauthorized|forbidden|denied|no basic auth|authorization failed", re.I)
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a name stands for in a registry.
+
+    ``size`` is the bytes of the layers as they are sent, 0 where it is a list for several platforms.
+    ``is_image`` tells it from what else registries keep, such as a layer cache.
+    """
+
+    digest: str
+    size: int
+    is_image: bool
+
+
+class RegistryError(Exception):
+    """The registry did not do what it was asked for; ``help`` says what to do about it."""
+
+    def __init__(self, reason: str, help: str = "can it be reached from here?") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.help = help
+
+    @classmethod
+    def said(cls, reason: str) -> RegistryError:
+        """From the message of the registry or of who asked it."""
+        if _REFUSED.search(reason):
+            return cls(shorten(reason), "`docker login` says who asks; Docker's credential helpers are used, too")
+        return cls(shorten(reason))
+
+
+class Imagetools:
+    """See the module."""
+
+    def __init__(self, program: Path, config: Path, builder: str | None = None) -> None:
+        """
+        Args:
+            program: buildx.
+            config: buildx's state folder. With a builder of the person's own, theirs is used instead, and
+                what that builder knows of registries holds.
+        """
+        self._program = program
+        self._builder = builder
+        self._env: Mapping[str, str] = {"DOCKER_CLI_HINTS": "false"}
+        if builder is None:
+            self._env = {**self._env, "BUILDX_CONFIG": str(config), "BUILDX_BUILDER": ""}
+
+    def manifest(self, ref: str, timeout: float) -> Manifest | None:
+        """What the registry has under a name, or None; ``timeout`` is in seconds.
+
+        Raises:
+            RegistryError: it cannot be asked.
+        """
+        code, out, err = self._call(["inspect", "--raw", "--", ref], timeout)
+        if code == 0:
+            return _manifest(out)
+        if _ABSENT.search(err) and not _REFUSED.search(err):
+            return None
+        raise RegistryError.said(err)
+
+    def name(self, source: str, target: str, timeout: float) -> None:
+        """Give what the registry has under ``source`` another name, there or in another repository.
+
+        Raises:
+            RegistryError: it would not.
+        """
+        words = ["--tag", target, "--", source]
+        # Without the option, which older ones do not know, a single image becomes a list of one.
+        code, _, err = self._call(["create", "--prefer-index=false", *words], timeout)
+        if code and "unknown flag" in err:
+            code, _, err = self._call(["create", *words], timeout)
+        if code:
+            raise RegistryError.said(err)
+
+    def _call(self, words: list[str], timeout: float) -> tuple[int, bytes, str]:
+        builder = [f"--builder={self._builder}"] if self._builder is not None else []
+        argv = [str(self._program), "imagetools", words[0], *builder, *words[1:]]
+        try:
+            done = command.run(argv, env=self._env, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise RegistryError(f"no answer within {timeout:g} s") from None
+        except EngineError as error:
+            raise RegistryError(error.diagnostics[0].message, error.diagnostics[0].help) from None
+        return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
+
+
+def shorten(said: str) -> str:
+    """The last line of what buildx said, without its own marks."""
+    line = next((each for each in reversed(said.splitlines()) if each.strip()), "no reason given")
+    line = re.sub(r"^ERROR: (?:failed to build: )?(?:failed to solve: )?", "", line.strip())
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def _manifest(raw: bytes) -> Manifest:
+    try:
+        found: Any = json.loads(raw)
+        config = found.get("config") or {}
+        kind = found.get("mediaType") or (_IMAGES[2] if config else _IMAGES[3])
+        layers = found.get("layers") or ()
+        size = sum(int(layer["size"]) for layer in layers)
+        is_image = kind in _IMAGES and (config.get("mediaType") in _CONFIGS if config else "manifests" in found)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise RegistryError("what it has under that name is no manifest") from None
+    return Manifest("sha256:" + sha256(raw).hexdigest(), size, is_image)
