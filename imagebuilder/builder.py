@@ -118,11 +118,8 @@ class Build:
             self._sweep()
             snapshot = self._begin()
             try:
-                with self._logging(snapshot), self._recording(snapshot) as recorder:
+                with self._logging(snapshot), self._recording(snapshot, fresh):
                     store.building(snapshot)
-                    if not self._options.no_cache and not (fresh and fresh.stale):
-                        for line in recorder.why():
-                            self._tell(line)
                     digest = self._build(dockerfile, secrets, held, fresh)
                     if fresh is not None:
                         self._history.started_from(plan.key, fresh.digests)
@@ -193,12 +190,18 @@ class Build:
         return Recorder(self._plan, snapshot, self._history)
 
     @contextmanager
-    def _recording(self, snapshot: Snapshot) -> Iterator[Recorder]:
+    def _recording(self, snapshot: Snapshot, fresh: Fresh | None) -> Iterator[None]:
         """Put on record what is built, and how far it came."""
-        recorder = self._recorder(snapshot)
-        self._recorded = recorder
-        with recorder.recording():
-            yield recorder
+        self._recorded = self._recorder(snapshot)
+        # Who asked for a build, or learned that a base has moved, knows why.
+        with self._recorded.recording(explained=not self._options.no_cache and not (fresh and fresh.stale)):
+            yield
+
+    def _tell_why(self) -> None:
+        if self._recorded is not None and (lines := self._recorded.why):
+            self._recorded.why = []
+            for line in lines:
+                self._tell(line)
 
     def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int, fresh: Fresh | None) -> str:
         with self._staged(dockerfile) as (main, contexts, file):
@@ -264,6 +267,7 @@ class Build:
             raise BuildError(error.at(None)) from None
 
     def _event(self, dockerfile: Dockerfile, event: Event) -> None:
+        self._tell_why()
         if isinstance(event, StepEvent):
             known = event.position and not event.name.startswith("[internal]")
             instruction = dockerfile.at_event(event.name, event.stage, event.position) if known else None

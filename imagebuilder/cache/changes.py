@@ -18,11 +18,11 @@ from typing import Any, Literal
 
 from imagebuilder.cache.arguments import Difference, differences
 from imagebuilder.cache.files import file_changes
-from imagebuilder.cache.history import Files
+from imagebuilder.cache.history import Listing
 from imagebuilder.cache.record import HIDDEN, At, Record, StageRecord, StepRecord
 
 Kind = Literal["argument", "base", "file", "imagebuilder", "package", "platform", "step"]
-ListingOf = Callable[[str], Files | None]
+ListingOf = Callable[[str], Listing | None]
 """What a tree held, by its digest; None where it is not on record."""
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from imagebuilder.cache.changes import Change, changes
-from imagebuilder.cache.history import Files, History, short
+from imagebuilder.cache.history import History, Listing, packed
 from imagebuilder.cache.record import At, Record, StepRecord, record
 from imagebuilder.compiler import Plan
 from imagebuilder.context import Entry
@@ -89,7 +89,7 @@ class Explanation:
 
 
 def explain(
-    before: Record, after: Record, listing: Callable[[str], Files | None], made: Collection[str]
+    before: Record, after: Record, listing: Callable[[str], Listing | None], made: Collection[str]
 ) -> Explanation:
     """Compare two builds.
 
@@ -122,19 +122,19 @@ def explain_plan(plan: Plan, name: str, history: History, before: Record | None 
 
 def explain_records(before: Record, after: Record, history: History) -> Explanation:
     """Two builds that are on record, the later one as if nothing else had been built between."""
-    return explain(before, after, history.files, before.layers)
+    return explain(before, after, history.listing, before.layers)
 
 
-def listing(history: History, plan: Plan) -> Callable[[str], Files | None]:
+def listing(history: History, plan: Plan) -> Callable[[str], Listing | None]:
     """The files of trees, by digest: those of the plan, and those on record."""
     here = {tree.digest: tree for tree in plan.trees.values()}
 
-    def files(digest: str) -> Files | None:
+    def found(digest: str) -> Listing | None:
         if tree := here.get(digest):
-            return {entry.path: short(entry) for entry in tree.entries}
-        return history.files(digest)
+            return frozenset(packed(tree.entries))
+        return history.listing(digest)
 
-    return files
+    return found
 
 
 def entries(plan: Plan) -> Callable[[str], tuple[Entry, ...]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from imagebuilder.cache.history import Files
+from imagebuilder.cache.history import Listing, unpacked
 from imagebuilder.context import Entry
 
 _KINDS = {"file": "a file", "program": "a file", "dir": "a folder", "link": "a link"}
@@ -24,12 +24,13 @@ class FileChange:
     after: str | None
 
 
-def file_changes(source: str, before: Files, after: Files) -> Iterator[FileChange]:
+def file_changes(source: str, one: Listing, other: Listing) -> Iterator[FileChange]:
     """The changes in the order of their paths.
 
     Args:
         source: what the author calls the folder.
     """
+    before, after = unpacked(one - other), unpacked(other - one)
     removed = {path: entry for path, entry in before.items() if path not in after}
     added = {path: entry for path, entry in after.items() if path not in before}
     renamed = _renamed(removed, added)
@@ -68,7 +69,7 @@ def _changed(name: str, old: Entry, new: Entry) -> Iterator[FileChange]:
         yield FileChange(name, f"{name} {became}", _mode(old), _mode(new))
 
 
-def _renamed(removed: Files, added: Files) -> dict[str, str]:
+def _renamed(removed: Mapping[str, Entry], added: Mapping[str, Entry]) -> dict[str, str]:
     """What each new path was called before, where one file alone went and one alone came with its content."""
     old: dict[tuple[str, str], list[str]] = {}
     new: dict[tuple[str, str], list[str]] = {}
@@ -80,7 +81,7 @@ def _renamed(removed: Files, added: Files) -> dict[str, str]:
     return {now[0]: was[0] for now, was in found_pairs if len(now) == len(was) == 1}
 
 
-def _untold(changed: Files) -> set[str]:
+def _untold(changed: Mapping[str, Entry]) -> set[str]:
     """Folders that came or went with what is in them, which is told of instead."""
     return {posixpath.dirname(path) for path in changed} & {
         path for path, entry in changed.items() if entry.type == "dir"

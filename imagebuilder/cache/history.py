@@ -36,11 +36,13 @@ _NAME = re.compile(r"(?P<time>\d{20})-(?P<key>[0-9a-f]{16})-(?P<id>[0-9a-f]+)\.r
 _HEAD = b"imagebuilder tree 1\0"
 # Of a file's digest as much as tells two files apart.
 _DIGITS = 16
+# No field is empty, so two zeros stand only here.
+_PARTED = "\0\0"
 # Of a build whose image was there already.
 _REUSED = "reused"
 
-Files = Mapping[str, Entry]
-"""Entries by path; of a file's digest, the first 16 digits."""
+Listing = frozenset[str]
+"""The entries of a tree, packed: two listings are compared as sets, and only what differs is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class History:
                     keys.update(part.key for part in step.parts if done == "all" or part.layer in made)
         return layers, keys
 
-    def files(self, digest: str) -> Files | None:
+    def listing(self, digest: str) -> Listing | None:
         """What the tree of that digest held; None where it is not on record."""
         try:
             data = zlib.decompress(self._tree(digest).read_bytes())
@@ -143,11 +145,7 @@ class History:
             return None
         if not data.startswith(_HEAD):
             return None
-        fields = data[len(_HEAD) :].decode().split("\0")
-        found = {}
-        for type, content, size, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False):
-            found[path] = Entry(path, type, content, int(size))  # type: ignore[arg-type]
-        return found
+        return frozenset(data[len(_HEAD) :].decode().split(_PARTED)) - {""}
 
     def bases(self, key: str) -> dict[str, str]:
         """The digests that the tags of a key's bases had when it was last built with them, as far as known."""
@@ -174,7 +172,9 @@ class History:
                 for digest in record.trees:
                     if not self._tree(digest).exists():
                         fresh = True
-                        _write(self._tree(digest), _packed(entries(digest)))
+                        _write(
+                            self._tree(digest), zlib.compress(_HEAD + _PARTED.join(packed(entries(digest))).encode(), 1)
+                        )
                 _write(path, zlib.compress(record.dumped(), 1))
             if fresh:
                 self.sweep()
@@ -271,18 +271,20 @@ class History:
         return self._trees / digest.removeprefix("sha256:")[:40]
 
 
-def short(entry: Entry) -> Entry:
-    """The entry as it is kept."""
-    if entry.type in ("file", "program"):
-        return Entry(entry.path, entry.type, entry.content[:_DIGITS], entry.size)
-    return entry
+def packed(entries: Iterable[Entry]) -> Iterator[str]:
+    """Each entry as one text; of a file's digest as much as tells two files apart."""
+    for entry in entries:
+        content = entry.content[:_DIGITS] if entry.type in ("file", "program") else entry.content or "-"
+        yield f"{entry.type}\0{content}\0{entry.size}\0{entry.path}"
 
 
-def _packed(entries: Iterable[Entry]) -> bytes:
-    fields: list[str] = []
-    for entry in map(short, entries):
-        fields += (entry.type, entry.content, str(entry.size), entry.path)
-    return zlib.compress(_HEAD + "\0".join(fields).encode(), 1)
+def unpacked(listing: Iterable[str]) -> dict[str, Entry]:
+    """The entries by their paths."""
+    found = {}
+    for line in listing:
+        type, content, size, path = line.split("\0")
+        found[path] = Entry(path, type, "" if content == "-" else content, int(size))  # type: ignore[arg-type]
+    return found
 
 
 def _folder(name: str) -> str:

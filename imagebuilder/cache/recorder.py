@@ -27,6 +27,8 @@ class Recorder:
         self._snapshot = snapshot
         self._history = history
         self._ended: set[int] = set()
+        self.why: list[str] = []
+        """Why this has to be built, in lines for a person, once that is found out while :meth:`recording`."""
 
     @cached_property
     def _record(self) -> Record:
@@ -37,7 +39,7 @@ class Recorder:
         if kept := self._history.begin(self._record, entries(self._plan)):
             self._history.reused(kept)
 
-    def why(self) -> list[str]:
+    def _why(self) -> list[str]:
         """Why this has to be built, against the last build of the name; nothing of the first one."""
         before = self._history.last(self._snapshot.name)
         if before is None:
@@ -58,16 +60,20 @@ class Recorder:
         self._ended.add(id(step))
 
     @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Keep the record while the block runs, and how far it came.
+    def recording(self, *, explained: bool) -> Iterator[None]:
+        """Keep the record while the block runs, and how far it came; find out why it is built, if that is wanted.
 
         In a thread, since the listing of a large tree takes a while and the builder is waited for anyway.
         """
         kept: list[Kept | None] = []
         whole = self._record
-        thread = threading.Thread(
-            target=lambda: kept.append(self._history.begin(whole, entries(self._plan))), daemon=True
-        )
+
+        def write() -> None:
+            if explained:
+                self.why = self._why()
+            kept.append(self._history.begin(whole, entries(self._plan)))
+
+        thread = threading.Thread(target=write, daemon=True)
         thread.start()
         try:
             yield

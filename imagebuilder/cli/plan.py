@@ -97,7 +97,8 @@ def _of_bases(fresh: Fresh) -> list[str]:
     lines = ["bases:"]
     for base in fresh.bases:
         if base.moved:
-            state = f"has moved since the last build: {base.before[:19]}… → {base.now[:19]}…; with --refresh every step runs"
+            digests = f"{base.before[:19]}… → {base.now[:19]}…"
+            state = f"has moved since the last build ({digests}); with --refresh every step runs"
         elif base.now:
             state = f"{base.now[:19]}…" + (
                 "" if base.before else ", which no build with --refresh has started from yet"
