@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from imagebuilder.cache.history import History
 from imagebuilder.compiler import Plan
 from imagebuilder.context import stage_text, stage_tree
 from imagebuilder.diagnostics import (
@@ -53,6 +54,8 @@ from imagebuilder.store import Follower, Resources, Snapshot, Step, Store
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile, and mostly without a registry.
     from imagebuilder.backends.dockerfile import Context, Dockerfile
+    from imagebuilder.cache.recorder import Recorder
+    from imagebuilder.cache.refresh import Fresh
     from imagebuilder.cache.registry import Found, Registry
 
 OnBuildEvent = Callable[[Event], None]
@@ -72,6 +75,7 @@ class BuildOptions:
     no_cache: bool = False
     cache: Registry | None = None
     push: str | None = None
+    refresh: bool = False
     resources: Resources = field(default_factory=Resources)
     cancel: Cancel | None = None
 
@@ -106,6 +110,8 @@ class Build:
         self._told: set[tuple[str, str]] = set()
         self._log: IO[str] | None = None
         self._kept: Snapshot | None = None
+        self._history = History(store.home)
+        self._recorded: Recorder | None = None
 
     @property
     def _engine(self) -> Engine:
@@ -122,10 +128,12 @@ class Build:
         ):
             self._still()
             # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
-            existing = None if self._options.no_cache else self._existing()
+            fresh = self._refreshed()
+            anew = self._options.no_cache or (fresh is not None and fresh.stale)
+            existing = None if anew else self._existing()
             if existing is not None and self._options.push is None:
                 return self._reuse(*existing, started)
-            if found := self._find():
+            if found := None if anew else self._find():
                 taken = self._take(found, started) if existing is None else self._reuse(*existing, started)
                 self._name_in_registry(there=True)
                 return taken
@@ -137,9 +145,9 @@ class Build:
             self._sweep()
             snapshot = self._begin()
             try:
-                with self._logging(snapshot):
+                with self._logging(snapshot), self._recording(snapshot, fresh):
                     store.building(snapshot)
-                    return self._build(snapshot, dockerfile, secrets, held, started)
+                    return self._build(snapshot, dockerfile, secrets, held, fresh, started)
             except BaseException as error:
                 # What ended while it was pushed is built all the same.
                 if self._kept is None:
@@ -167,7 +175,7 @@ class Build:
     def _find(self) -> Found | None:
         """The image of this key in the registry."""
         cache = self._options.cache
-        return None if cache is None or self._options.no_cache else cache.find(self._plan.key, self._warn)
+        return None if cache is None else cache.find(self._plan.key, self._warn)
 
     def _take(self, found: Found, started: float) -> Snapshot:
         """An image of the registry under this name, by its digest; it is pulled when it is run."""
@@ -193,6 +201,8 @@ class Build:
         snapshot = self._begin()
         with self._logging(snapshot):
             self._write(text.rstrip("\n"))
+        if not self._history.is_last(self._name, self._plan.key):
+            self._recorder(snapshot).reused()
         kept = self._store.active(snapshot, digest=image.id, size=image.size, seconds=other.seconds, steps=other.steps)
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
@@ -206,8 +216,50 @@ class Build:
             steps=tuple(self._steps.values()),
         )
 
+    def _refreshed(self) -> Fresh | None:
+        """What has become of the bases' tags, where that was asked for."""
+        if not self._options.refresh:
+            return None
+        from imagebuilder.cache.refresh import asker, refreshed
+
+        def local(ref: str) -> tuple[str, ...]:
+            image = self._engine.image(ref)
+            return image.digests if image else ()
+
+        fresh = refreshed(self._plan, self._history, asker(self._store.home), local)
+        if fresh.warning:
+            self._warn(fresh.warning)
+        for line in fresh.said:
+            self._on_event(LogEvent("", line))
+        return fresh
+
+    def _recorder(self, snapshot: Snapshot) -> Recorder:
+        from imagebuilder.cache.recorder import Recorder
+
+        return Recorder(self._plan, snapshot, self._history)
+
+    @contextmanager
+    def _recording(self, snapshot: Snapshot, fresh: Fresh | None) -> Iterator[None]:
+        """Put on record what is built, and how far it came."""
+        self._recorded = self._recorder(snapshot)
+        # Who asked for a build, or learned that a base has moved, knows why.
+        with self._recorded.recording(explained=not self._options.no_cache and not (fresh and fresh.stale)):
+            yield
+
+    def _tell_why(self) -> None:
+        if self._recorded is not None and (lines := self._recorded.why):
+            self._recorded.why = []
+            for line in lines:
+                self._tell(line)
+
     def _build(
-        self, snapshot: Snapshot, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int, started: float
+        self,
+        snapshot: Snapshot,
+        dockerfile: Dockerfile,
+        secrets: Mapping[str, SecretValue],
+        held: int,
+        fresh: Fresh | None,
+        started: float,
     ) -> Snapshot:
         cache = None if self._options.no_cache else self._options.cache
         with self._staged(dockerfile) as (main, contexts, file):
@@ -216,7 +268,7 @@ class Build:
                 context=main,
                 tag=self._ref,
                 platform=self._plan.platform,
-                contexts=contexts,
+                contexts={**contexts, **(fresh.contexts if fresh else {})},
                 build_args={**dockerfile.build_args, **_proxies(self._options.build_args)},
                 secrets=secrets,
                 no_cache=self._options.no_cache,
@@ -230,6 +282,8 @@ class Build:
             except BuildFailed as failure:
                 raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
             self._kept = self._finish(snapshot, digest, started)
+            if fresh is not None:
+                self._history.started_from(self._plan.key, fresh.digests)
             pushed = self._publish(request, self._kept)
         self._name_in_registry(there=pushed)
         return self._kept
@@ -293,6 +347,7 @@ class Build:
             raise BuildError(error.at(None)) from None
 
     def _event(self, dockerfile: Dockerfile, event: Event) -> None:
+        self._tell_why()
         if isinstance(event, WarningEvent):
             self._write(event.diagnostic.render())
         elif isinstance(event, StepEvent):
@@ -305,6 +360,8 @@ class Build:
                 event = replace(event, id=id, name=describe(op) if op is not None else instruction.text)
                 if event.state == "cached" and id in self._steps and not self._steps[id].cached:
                     return
+            if step is not None and event.state in ("done", "cached") and self._recorded is not None:
+                self._recorded.ended(step)
             if instruction is not None and event.state in ("done", "cached"):
                 verb = getattr(op, "verb", "from")
                 self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")

@@ -96,6 +96,7 @@ class Client:
         no_cache: bool = False,
         cache: str | None = None,
         push: str | None = None,
+        refresh: bool = False,
         resources: Resources | None = None,
         on_event: OnBuildEvent | None = None,
     ) -> Snapshot:
@@ -115,6 +116,7 @@ class Client:
                 Where the registry fails, the build goes on, and ``on_event`` gets one WarningEvent.
             push: a name in a registry, such as ``ghcr.io/team/app:1.0``, that the image gets besides; it goes there
                 by way of the cache, which has to be given.
+            refresh: ask whether the tags of its bases have moved, and where one has, build with what it is now.
             on_event: called for each change of a step and each line it prints.
 
         Raises:
@@ -138,6 +140,7 @@ class Client:
             no_cache=no_cache,
             cache=shared,
             push=push,
+            refresh=refresh,
             resources=resources or Resources(),
         )
         return Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None)).run()
@@ -170,6 +173,7 @@ class Client:
         builder: str | None = None,
         no_cache: bool = False,
         cache: str | None = None,
+        refresh: bool = False,
         on_event: Callable[[str, Event], None] | None = None,
     ) -> list[Snapshot | ImagebuilderError]:
         """Build several images at the same time; each one's snapshot, or what it failed with, in their order.
@@ -209,10 +213,34 @@ class Client:
         builds = []
         for each, name, plan in zip(wanted, names, plans, strict=True):
             options = BuildOptions(
-                dict(each.build_args), dict(secrets or {}), ca, builder, no_cache, shared, None, each.resources, cancel
+                build_args=dict(each.build_args),
+                secrets=dict(secrets or {}),
+                ca=ca,
+                builder=builder,
+                no_cache=no_cache,
+                refresh=refresh,
+                cache=shared,
+                resources=each.resources,
+                cancel=cancel,
             )
             builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
         return run_all(builds, cancel)
+
+    def builder_cache(self, *, unused: bool = False) -> int:
+        """Bytes of the layers that the engine's builder keeps; ``unused`` are those that no build uses right now.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        return self.engine.builder_cache(unused=unused)
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        """Have the engine's builder drop its layers, or those not used for so many seconds; the bytes that went.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        return self.engine.prune_builder_cache(older_than)
 
     def run(self, snapshot: str, command: Sequence[str], *, timeout: float = 60.0) -> Output:
         """Run a command in a new container of the snapshot, without a network, and remove the container.
@@ -315,6 +343,7 @@ class BuildKeywords(TypedDict, total=False):
     no_cache: bool
     cache: str | None
     push: str | None
+    refresh: bool
     resources: Resources | None
     on_event: OnBuildEvent | None
 

@@ -36,6 +36,7 @@ def register(commands: Any) -> None:
     build.add_argument("--cache", metavar="REPOSITORY",
                        help="a registry's repository to share builds by (default: IMAGEBUILDER_CACHE)")  # fmt: skip
     build.add_argument("--push", metavar="NAME:TAG", help="give the image this name in a registry; needs a cache")
+    build.add_argument("--refresh", action="store_true", help="ask whether the bases' tags have moved, and follow them")
     build.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     build.set_defaults(command=_build)
 
@@ -52,7 +53,7 @@ def register(commands: Any) -> None:
     hash.set_defaults(command=_hash)
 
 
-def _plans(targets: Sequence[Target], arguments: argparse.Namespace) -> list[Plan]:
+def plans(targets: Sequence[Target], arguments: argparse.Namespace) -> list[Plan]:
     from imagebuilder.compiler import Trees, compile
 
     known: Trees = {}
@@ -83,6 +84,7 @@ def _build(arguments: argparse.Namespace) -> int:
             no_cache=arguments.no_cache,
             cache=arguments.cache,
             push=arguments.push,
+            refresh=arguments.refresh,
             resources=target.resources,
             on_event=progress.on_event,
         )
@@ -111,6 +113,7 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
             builder=arguments.builder,
             no_cache=arguments.no_cache,
             cache=arguments.cache,
+            refresh=arguments.refresh,
             on_event=lambda name, event: progress.on_event(labelled(name, event)),
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, ImagebuilderError)]
@@ -149,7 +152,7 @@ def _show(snapshot: Snapshot, client: Client) -> None:
 def _render(arguments: argparse.Namespace) -> int:
     from imagebuilder.backends.dockerfile import Text
 
-    (plan,) = _plans([load_one(arguments)], arguments)
+    (plan,) = plans([load_one(arguments)], arguments)
     dockerfile = plan.dockerfile()
     contexts = {
         context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
@@ -176,14 +179,14 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _hash(arguments: argparse.Namespace) -> int:
     targets = load(arguments)
-    plans = _plans(targets, arguments)
+    compiled = plans(targets, arguments)
     if arguments.json:
-        found = [_keys(target.name, plan) for target, plan in zip(targets, plans, strict=True)]
+        found = [_keys(target.name, plan) for target, plan in zip(targets, compiled, strict=True)]
         print_json(found if len(found) > 1 else found[0])
-    elif len(plans) == 1:
-        print(plans[0].key)
+    elif len(compiled) == 1:
+        print(compiled[0].key)
     else:
-        for target, plan in zip(targets, plans, strict=True):
+        for target, plan in zip(targets, compiled, strict=True):
             print(f"{plan.key}  {target.name}")
     return 0
 

@@ -100,6 +100,10 @@ CODES: dict[str, str] = {
     "IB643": "an image with a secret, which is not pushed to the cache",
     "IB644": "a name that could not be given in a registry",
     "IB645": "an image that cannot be pulled",
+    # Builds on record.
+    "IB650": "no such build on record",
+    "IB651": "the beginning of several keys",
+    "IB660": "a base that could not be asked after",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",
@@ -113,6 +117,7 @@ CODES: dict[str, str] = {
     "IB709": "resources that nothing can have",
     "IB710": "the system refused",
     "IB711": "not a parameter",
+    "IB712": "not an age or a size",
     # Editors.
     "IB720": "the language server is not installed",
 }

@@ -22,12 +22,12 @@ def visible(text: str) -> str:
     return _OBEYED.sub(_shown, text)
 
 
-def excerpt(span: Span, hidden: Sequence[str] = ()) -> list[str]:
-    """The lines of a place; ``hidden`` are texts that are not shown."""
+def excerpt(span: Span, hidden: Sequence[str] = (), *, text: str | None = None) -> list[str]:
+    """The lines of a place; ``hidden`` are texts that are not shown, ``text`` is its line where that is known."""
     number = str(span.line)
     pad = " " * len(number)
     lines = [f"{pad}--> {span}"]
-    text = _source_line(span.file, span.line)
+    text = source_line(span.file, span.line) if text is None else text
     if text is None:
         return lines
     # The line may be refused just because it holds a credential. The width stays, so that the carets do.
@@ -51,7 +51,8 @@ def _cut(line: str, at: int) -> tuple[str, int]:
     return ("…" if first else "") + shown + rest, at - first + bool(first)
 
 
-def _source_line(file: str, line: int) -> str | None:
+def source_line(file: str, line: int) -> str | None:
+    """The text of a line of a file; None where there is no such line."""
     if text := linecache.getline(file, line):
         return text.rstrip("\r\n")
     try:

@@ -21,6 +21,8 @@ from imagebuilder.engine.endpoint import Endpoint
 from imagebuilder.engine.protocol import Output
 
 _CONNECT_TIMEOUT = 10.0
+# Of many layers, counting and dropping take a while.
+_PRUNE_TIMEOUT = 600.0
 _PULL_TIMEOUT = 900.0
 _REGISTRY_TIMEOUT = 10.0
 _LOAD_TIMEOUT = 300.0
@@ -95,6 +97,19 @@ class Api:
             self._json("DELETE", f"/images/{quote(ref)}")
         except NotFound:
             return
+
+    def builder_cache(self, *, unused: bool) -> int:
+        """Bytes of the builder's layers, or of those that no build uses right now."""
+        found = self._json("GET", "/system/df?type=build-cache", timeout=_PRUNE_TIMEOUT).get("BuildCache") or ()
+        return sum(int(each.get("Size", 0)) for each in found if not (unused and each.get("InUse")))
+
+    def prune_builder_cache(self, older_than: float | None) -> int:
+        """Drop the builder's layers, or those not used for so many seconds; the bytes that went."""
+        query = {"all": "1"}
+        if older_than is not None:
+            query["filters"] = json.dumps({"until": {f"{int(older_than)}s": True}})
+        found = self._json("POST", f"/build/prune?{urlencode(query)}", timeout=_PRUNE_TIMEOUT)
+        return int(found.get("SpaceReclaimed", 0))
 
     def run(self, image: str, words: list[str], timeout: float) -> Output:
         """Run a command in a container that is removed afterwards, even when this is interrupted."""

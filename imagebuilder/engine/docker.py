@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine import command
@@ -43,7 +44,7 @@ class DockerEngine:
         found = self.api.image(ref)
         if found is None:
             return None
-        return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()))
+        return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()), _digests(found))
 
     def fetch(self, ref: str) -> None:
         if self.api.image(ref) is not None:
@@ -85,6 +86,12 @@ class DockerEngine:
     def untag(self, ref: str) -> None:
         self.api.untag(ref)
 
+    def builder_cache(self, *, unused: bool = False) -> int:
+        return self.api.builder_cache(unused=unused)
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        return self.api.prune_builder_cache(older_than)
+
     def require_builder(self, name: str) -> None:
         self.buildx().require(name)
 
@@ -94,6 +101,11 @@ class DockerEngine:
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)
+
+
+def _digests(image: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of ``NAME@DIGEST`` the digest; with containerd's image store the id is one, too."""
+    return tuple(dict.fromkeys([*(each.partition("@")[2] for each in image.get("RepoDigests") or ()), image["Id"]]))
 
 
 def connect(home: Path) -> DockerEngine:

@@ -27,6 +27,7 @@ class FakeEngine:
         self.requests: list[BuildRequest] = []
         self.dockerfiles: list[str] = []
         self.images: dict[str, str] = {}
+        self.layers = 5000
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
         self.during: Callable[[BuildRequest], None] = lambda request: None
@@ -66,6 +67,13 @@ class FakeEngine:
 
     def untag(self, ref: str) -> None:
         self.images.pop(ref, None)
+
+    def builder_cache(self, *, unused: bool = False) -> int:
+        return self.layers
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        freed, self.layers = self.layers, 0
+        return freed
 
     def require_builder(self, name: str) -> None:
         return

@@ -100,11 +100,12 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """``id`` is what the engine calls the image, ``size`` is in bytes."""
+    """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it."""
 
     id: str
     size: int
     tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,14 @@ class Engine(Protocol):
 
     def untag(self, ref: str) -> None:
         """Take the name away; the image goes when it has no other. Nothing happens where there is none."""
+        ...
+
+    def builder_cache(self, *, unused: bool = False) -> int:
+        """Bytes of the layers that the builder keeps, or of those that no build uses right now."""
+        ...
+
+    def prune_builder_cache(self, older_than: float | None = None) -> int:
+        """Drop the builder's layers, or those not used for so many seconds; the bytes that went."""
         ...
 
     def require_builder(self, name: str) -> None:

@@ -55,9 +55,9 @@ def keys(target: Stage, trees: Trees, platform: str, taken: Taken = lambda *_: N
     found: dict[Stage, StageKeys] = {}
 
     def digest(root: str, value: LocalSource | Stage) -> str:
-        if isinstance(value, _Taken):
-            return value.path
-        return found[value].last if isinstance(value, Stage) else trees[root, value]
+        if isinstance(value, Stage):
+            return found[value].last
+        return digest_of(value) or trees[root, value]
 
     for stage in ordered(target):
         start = canonical((SCHEMA, platform, stage.base), partial(digest, ""))
@@ -65,8 +65,8 @@ def keys(target: Stage, trees: Trees, platform: str, taken: Taken = lambda *_: N
         chain = []
         key = base
         for step in stage.steps:
-            meaning = canonical(_meaning(step.op, partial(taken, step.root)), partial(digest, step.root))
-            key = "sha256:" + sha256(key.encode() + b"\0" + meaning).hexdigest()
+            said = canonical(meaning(step.op, partial(taken, step.root)), partial(digest, step.root))
+            key = "sha256:" + sha256(key.encode() + b"\0" + said).hexdigest()
             chain.append(key)
         found[stage] = StageKeys(base, tuple(chain))
     return found
@@ -76,7 +76,12 @@ class _Taken(LocalSource):
     """Files as their digest, which is its path."""
 
 
-def _meaning(op: Op, taken: Callable[[LocalSource, str], str | None]) -> Op:
+def digest_of(source: LocalSource) -> str:
+    """The digest that :func:`meaning` put in the place of files; empty where it left them."""
+    return source.path if isinstance(source, _Taken) else ""
+
+
+def meaning(op: Op, taken: Callable[[LocalSource, str], str | None]) -> Op:
     """The operation without what is mere phrasing: two that put the same files into the same place are one.
 
     ``COPY src /app`` takes a folder of the context, ``add_local_dir("src", "/app")`` all of that folder. A text

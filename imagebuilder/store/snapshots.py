@@ -241,10 +241,11 @@ class Store:
             return [self._snapshot(row) for row in db.execute("SELECT * FROM snapshots ORDER BY created DESC, name")]
 
     def built(self, key: str, platform: str) -> Sequence[Snapshot]:
-        """Active snapshots of that key."""
+        """Active snapshots of that key, the newest first."""
         with self._transaction(reading=True) as db:
             rows = db.execute(
-                "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state = 'active'", (key, platform)
+                "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state = 'active' ORDER BY created DESC",
+                (key, platform),
             )
             return [self._snapshot(row) for row in rows]
 

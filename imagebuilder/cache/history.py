@@ -1,0 +1,345 @@
+"""Records of builds on disk, and the listings of the trees that they read.
+
+    records/builds/<hash of the name>/<time>-<key>-<id>.record    what the build was made of
+                                     /<time>-<key>-<id>.done      the layers that it made, once it has ended
+    records/bases/<key>                                           the digests that its bases' tags had, where asked for
+    records/trees/<digest>                                        the files of a tree, once per digest
+
+Each file is written beside its place and renamed, so it is whole or not there;
+one that is damaged is as good as missing. What cannot be written is not: a
+record explains, and no build may fail for want of one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from imagebuilder.cache.record import Record
+from imagebuilder.context import Entry
+from imagebuilder.home import private_folder
+
+FOLDER = "records"
+# Of each name.
+_MOST_BUILDS = 20
+_MOST_BYTES = 256 << 20
+_NAME = re.compile(r"(?P<time>\d{20})-(?P<key>[0-9a-f]{16})-(?P<id>[0-9a-f]+)\.record")
+_HEAD = b"imagebuilder tree 1\0"
+# Of a file's digest as much as tells two files apart.
+_DIGITS = 16
+# No field is empty, so two zeros stand only here.
+_PARTED = "\0\0"
+# Of a build whose image was there already.
+_REUSED = "reused"
+
+Listing = frozenset[str]
+"""The entries of a tree, packed: two listings are compared as sets, and only what differs is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A build that is on record. ``key`` is the beginning of its key, ``built`` when it began."""
+
+    path: Path
+    built: float
+    key: str
+    id: str
+
+    @property
+    def done(self) -> Path:
+        return self.path.with_suffix(".done")
+
+    @property
+    def bytes(self) -> int:
+        return _size(self.path) + _size(self.done)
+
+    def load(self) -> Record | None:
+        try:
+            return Record.loaded(zlib.decompress(self.path.read_bytes()))
+        except (OSError, zlib.error):
+            return None
+
+
+class History:
+    """The records of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / FOLDER
+        self._builds = self.folder / "builds"
+        self._trees = self.folder / "trees"
+        self._bases = self.folder / "bases"
+
+    # Reading ------------------------------------------------------------------------------------------
+
+    def of(self, name: str) -> Iterator[Kept]:
+        """The builds of a name that came to an image, the newest first."""
+        return (kept for kept in self._of(self._builds / _folder(name)) if self._ended_well(kept))
+
+    def last(self, name: str) -> Record | None:
+        return next(filter(None, (kept.load() for kept in self.of(name))), None)
+
+    def is_last(self, name: str, key: str) -> bool:
+        """Whether the name's last build has that key. Nothing is read but the folder's listing."""
+        newest = next(self.of(name), None)
+        return newest is not None and key.removeprefix("sha256:").startswith(newest.key)
+
+    def all(self) -> Iterator[Kept]:
+        """Every build on record, also those that failed."""
+        for folder in _listed(self._builds):
+            yield from self._of(folder)
+
+    def by_key(self, start: str) -> list[Record]:
+        """The newest record of each key that begins so; ``sha256:`` and what follows, or that without it."""
+        digits = start.removeprefix("sha256:")
+        found: dict[str, Record] = {}
+        for kept in sorted(self.all(), key=lambda kept: kept.built, reverse=True):
+            if digits.startswith(kept.key) or kept.key.startswith(digits):
+                record = kept.load()
+                if record and record.key.removeprefix("sha256:").startswith(digits):
+                    found.setdefault(record.key, record)
+        return list(found.values())
+
+    def names(self) -> set[str]:
+        """The names that something was built under."""
+        return {name for name, _ in self.by_name() if name}
+
+    def by_name(self) -> Iterator[tuple[str, list[Kept]]]:
+        """The builds of each name, the newest first; the name is empty where no record of it can be read."""
+        for folder in _listed(self._builds):
+            if builds := self._of(folder):
+                yield next((record.name for kept in builds if (record := kept.load())), ""), builds
+
+    def trees_bytes(self) -> int:
+        """Bytes of the listings of trees, which go when no record refers to them any more."""
+        return sum(map(_size, _listed(self._trees)))
+
+    def made(self) -> tuple[set[str], set[str]]:
+        """The layers that builds on record have made, and the keys of the steps that they carried out."""
+        layers: set[str] = set()
+        keys: set[str] = set()
+        for kept in self.all():
+            done = _read(kept.done)
+            if not done or done == _REUSED or (record := kept.load()) is None:
+                continue
+            made = record.layers if done == "all" else set(done.split())
+            layers |= made
+            for stage in record.stages:
+                for step in stage.steps:
+                    keys.update(part.key for part in step.parts if done == "all" or part.layer in made)
+        return layers, keys
+
+    def listing(self, digest: str) -> Listing | None:
+        """What the tree of that digest held; None where it is not on record."""
+        try:
+            data = zlib.decompress(self._tree(digest).read_bytes())
+        except (OSError, zlib.error):
+            return None
+        if not data.startswith(_HEAD):
+            return None
+        return frozenset(data[len(_HEAD) :].decode().split(_PARTED)) - {""}
+
+    def bases(self, key: str) -> dict[str, str]:
+        """The digests that the tags of a key's bases had when it was last built with them, as far as known."""
+        try:
+            found = json.loads(_read(self._base(key)) or "{}")
+        except ValueError:
+            return {}
+        return {str(ref): str(digest) for ref, digest in found.items()} if isinstance(found, dict) else {}
+
+    # Writing ------------------------------------------------------------------------------------------
+
+    def begin(self, record: Record, entries: Callable[[str], Iterable[Entry]]) -> Kept | None:
+        """Keep the record of a build that begins, and its trees.
+
+        Args:
+            entries: gives those of a tree by its digest; asked for the trees that are not on record yet.
+        """
+        name = f"{int(record.built * 1e9):020}-{record.key.removeprefix('sha256:')[:16]}-{record.id}.record"
+        path = self._builds / _folder(record.name) / name
+        try:
+            fresh = False
+            # Trees are listed before the record that refers to them is there.
+            with self._locked(fcntl.LOCK_SH):
+                for digest in record.trees:
+                    if not self._tree(digest).exists():
+                        fresh = True
+                        _write(
+                            self._tree(digest), zlib.compress(_HEAD + _PARTED.join(packed(entries(digest))).encode(), 1)
+                        )
+                _write(path, zlib.compress(record.dumped(), 1))
+            if fresh:
+                self.sweep()
+        except OSError:
+            return None
+        return Kept(path, record.built, record.key.removeprefix("sha256:")[:16], record.id)
+
+    def ended(self, kept: Kept, layers: Iterable[str] | None) -> None:
+        """The build has ended: with an image where ``layers`` is None, else with these alone."""
+        with suppress(OSError):
+            _write(kept.done, ("all" if layers is None else "\n".join(layers)).encode())
+
+    def reused(self, kept: Kept) -> None:
+        """The image was there already."""
+        with suppress(OSError):
+            _write(kept.done, _REUSED.encode())
+
+    def started_from(self, key: str, digests: Mapping[str, str]) -> None:
+        """A key was built from these digests of its bases' tags."""
+        with suppress(OSError):
+            _write(self._base(key), json.dumps(dict(digests)).encode())
+
+    def sweep(self, *, keep: Callable[[Kept], bool] = lambda kept: True) -> int:
+        """Remove what is beyond the bounds or not to be kept, and what nothing refers to; the bytes that went.
+
+        Nothing happens where the folder cannot be written.
+        """
+        try:
+            with self._locked(fcntl.LOCK_EX):
+                return self._sweep(keep)
+        except OSError:
+            return 0
+
+    def _sweep(self, keep: Callable[[Kept], bool]) -> int:
+        freed = 0
+        kept_builds: list[Kept] = []
+        for folder in _listed(self._builds):
+            for number, kept in enumerate(self._of(folder)):
+                if number < _MOST_BUILDS and keep(kept):
+                    kept_builds.append(kept)
+                else:
+                    freed += _remove(kept)
+            freed += _remove_strays(folder)
+            with suppress(OSError):
+                folder.rmdir()
+        kept_builds.sort(key=lambda kept: kept.built)
+        freed += self._sweep_trees(kept_builds)
+        size = sum(map(_size, self.folder.rglob("*")))
+        while size > _MOST_BYTES and len(kept_builds) > 1:
+            # The older half at a time, since the trees have to be looked for anew each time.
+            half = len(kept_builds) // 2
+            freed += sum(map(_remove, kept_builds[:half]))
+            del kept_builds[:half]
+            freed += self._sweep_trees(kept_builds)
+            size = sum(map(_size, self.folder.rglob("*")))
+        return freed
+
+    def _sweep_trees(self, kept: Sequence[Kept]) -> int:
+        wanted = {self._tree(digest).name for each in kept if (record := each.load()) for digest in record.trees}
+        wanted |= {each.key for each in kept}
+        freed = 0
+        for path in (*_listed(self._trees), *_listed(self._bases)):
+            with suppress(OSError):
+                if path.name not in wanted:
+                    size = _size(path)
+                    path.unlink()
+                    freed += size
+        return freed
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """Many write at once, and one sweeps alone."""
+        file = os.open(private_folder(self.folder) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, how)
+            yield
+        finally:
+            os.close(file)
+
+    def _of(self, folder: Path) -> list[Kept]:
+        found = []
+        for path in sorted(_listed(folder), reverse=True):
+            if match := _NAME.fullmatch(path.name):
+                found.append(Kept(path, int(match["time"]) / 1e9, match["key"], match["id"]))
+        return found
+
+    def _ended_well(self, kept: Kept) -> bool:
+        return _read(kept.done) in ("all", _REUSED)
+
+    def _base(self, key: str) -> Path:
+        return self._bases / key.removeprefix("sha256:")[:16]
+
+    def _tree(self, digest: str) -> Path:
+        return self._trees / digest.removeprefix("sha256:")[:40]
+
+
+def packed(entries: Iterable[Entry]) -> Iterator[str]:
+    """Each entry as one text; of a file's digest as much as tells two files apart."""
+    for entry in entries:
+        content = entry.content[:_DIGITS] if entry.type in ("file", "program") else entry.content or "-"
+        yield f"{entry.type}\0{content}\0{entry.size}\0{entry.path}"
+
+
+def unpacked(listing: Iterable[str]) -> dict[str, Entry]:
+    """The entries by their paths."""
+    found = {}
+    for line in listing:
+        type, content, size, path = line.split("\0")
+        found[path] = Entry(path, type, "" if content == "-" else content, int(size))  # type: ignore[arg-type]
+    return found
+
+
+def _folder(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:40]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _write(path: Path, data: bytes) -> None:
+    private_folder(path.parent)
+    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _remove_strays(folder: Path) -> int:
+    """What a process left that was killed while it wrote, and the ends of records that are gone."""
+    freed = 0
+    for path in _listed(folder):
+        if path.name.startswith(".new-") or (path.suffix == ".done" and not path.with_suffix(".record").exists()):
+            freed += _size(path)
+            with suppress(OSError):
+                path.unlink()
+    return freed
+
+
+def _remove(kept: Kept) -> int:
+    freed = 0
+    for path in (kept.path, kept.done):
+        freed += _size(path)
+        with suppress(OSError):
+            path.unlink()
+    return freed
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size if not path.is_dir() else 0
+    except OSError:
+        return 0
