@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imagebuilder.compiler import Plan
-from imagebuilder.context import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid, Note
 from imagebuilder.engine.protocol import (
     BuildFailed,
@@ -33,7 +32,6 @@ from imagebuilder.engine.protocol import (
     StepEvent,
     WrongBase,
 )
-from imagebuilder.home import private_folder
 from imagebuilder.ir import checks
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import Run
@@ -42,7 +40,8 @@ from imagebuilder.store import Resources, Snapshot, Step, Store
 
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile.
-    from imagebuilder.backends.dockerfile import Context, Dockerfile
+    from imagebuilder.backends.dockerfile import Dockerfile, Instruction
+    from imagebuilder.staged import StagedFiles
 
 OnBuildEvent = Callable[[Event], None]
 
@@ -87,6 +86,9 @@ class Build:
         self._id_of: dict[int, str] = {}
         self._same: dict[str, str] = {}
         self._told: set[tuple[str, str]] = set()
+        # Of steps in parts: when each began, and whether each of its parts that has ended was cached.
+        self._begun: dict[str, float] = {}
+        self._ended: dict[str, dict[int, bool]] = {}
         self._log: IO[str] | None = None
 
     def run(self) -> Snapshot:
@@ -104,7 +106,8 @@ class Build:
             existing = None if self._options.no_cache else self._existing()
             if existing is not None:
                 return self._reuse(*existing, started)
-            dockerfile = plan.dockerfile(ca=True)
+            files = self._files()
+            dockerfile = plan.dockerfile(ca=True, cuts=files.cuts)
             secrets = _secrets(plan, self._options)
             if self._options.builder is not None:
                 self._engine.require_builder(self._options.builder)
@@ -113,7 +116,7 @@ class Build:
             try:
                 with self._logging(snapshot):
                     store.building(snapshot)
-                    digest = self._build(dockerfile, secrets, held)
+                    digest = self._build(dockerfile, files, secrets, held)
                 return self._finish(snapshot, digest, started)
             except ImagebuilderError as error:
                 store.failed(snapshot, error.diagnostics[0].message)
@@ -158,8 +161,13 @@ class Build:
             steps=tuple(self._steps.values()),
         )
 
-    def _build(self, dockerfile: Dockerfile, secrets: Mapping[str, SecretValue], held: int) -> str:
-        with self._staged(dockerfile) as (main, contexts, file):
+    def _files(self) -> StagedFiles:
+        from imagebuilder.staged import StagedFiles
+
+        return StagedFiles(self._plan, self._store.home, self._store.lock_path(self._plan.key).name)
+
+    def _build(self, dockerfile: Dockerfile, files: StagedFiles, secrets: Mapping[str, SecretValue], held: int) -> str:
+        with files.staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(
                 dockerfile=file,
                 context=main,
@@ -178,28 +186,6 @@ class Build:
             except BuildFailed as failure:
                 raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
 
-    @contextmanager
-    def _staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:
-        """The files of the build in a folder that is gone afterwards."""
-        from imagebuilder.backends.dockerfile import FOLDER
-
-        folder = private_folder(self._store.home / "staging") / self._store.lock_path(self._plan.key).name
-        shutil.rmtree(folder, ignore_errors=True)
-        main = private_folder(folder / "main")
-        contexts: dict[str, Path] = {}
-        try:
-            for context in dockerfile.contexts:
-                path = (main if context.main else folder) / context.name
-                path.mkdir(mode=0o755)
-                self._stage(context, path / FOLDER)
-                if not context.main:
-                    contexts[context.name] = path
-            file = folder / "Dockerfile"
-            file.write_text(dockerfile.text, encoding="utf-8", newline="\n")
-            yield main, contexts, file
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
     def _sweep(self) -> None:
         """Remove what builds left that were killed: locks, and staging folders, which belong to the lock of a key."""
         staging = self._store.home / "staging"
@@ -209,18 +195,6 @@ class Build:
                 if free:
                     shutil.rmtree(staging / name, ignore_errors=True)
 
-    def _stage(self, context: Context, target: Path) -> None:
-        from imagebuilder.backends.dockerfile import Text
-
-        try:
-            if isinstance(context.content, Text):
-                target.mkdir(mode=0o755)
-                stage_text(context.content.content, target / context.content.name)
-            else:
-                stage_tree(self._plan.trees[context.content], target)
-        except Invalid as error:
-            raise BuildError(error.at(None)) from None
-
     def _event(self, dockerfile: Dockerfile, event: Event) -> None:
         if isinstance(event, StepEvent):
             known = event.position and not event.name.startswith("[internal]")
@@ -228,10 +202,15 @@ class Build:
             step = instruction.step if instruction else None
             op = (step.intent or step.op) if step else None
             if instruction is not None:
-                id = self._same[event.id] = self._id_of.setdefault(instruction.first, event.id)
+                id = self._same[event.id] = self._id_of.setdefault(dockerfile.whole(instruction).first, event.id)
                 event = replace(event, id=id, name=describe(op) if op is not None else instruction.text)
                 if event.state == "cached" and id in self._steps and not self._steps[id].cached:
                     return
+                if instruction.parts > 1:
+                    merged = self._merged(event, instruction)
+                    if merged is None:
+                        return
+                    event = merged
             if instruction is not None and event.state in ("done", "cached"):
                 verb = getattr(op, "verb", "from")
                 self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")
@@ -243,6 +222,22 @@ class Build:
             event = replace(event, id=self._same.get(event.id, event.id))
             self._write(event.line)
         self._on_event(event)
+
+    def _merged(self, event: StepEvent, instruction: Instruction) -> StepEvent | None:
+        """A step that several instructions carry out is told of once: it starts with the first, ends with the last."""
+        if event.state == "failed":
+            return event
+        if event.state == "started":
+            first = event.id not in self._begun
+            self._begun.setdefault(event.id, time.monotonic())
+            return event if first else None
+        ended = self._ended.setdefault(event.id, {})
+        ended[instruction.first] = ended.get(instruction.first, True) and event.state == "cached"
+        if len(ended) < instruction.parts or event.id in self._steps:
+            return None
+        cached = all(ended.values())
+        seconds = 0.0 if cached else time.monotonic() - self._begun.get(event.id, time.monotonic())
+        return replace(event, state="cached" if cached else "done", seconds=seconds)
 
     @contextmanager
     def _logging(self, snapshot: Snapshot) -> Iterator[None]:

@@ -36,6 +36,8 @@ class Changes:
     def __init__(self, home: Path, kept: KeptParts) -> None:
         self._folder = home / "cuts"
         self._kept = kept
+        self.replaced: list[str] = []
+        """The last parts that were cut before and are of no more use: one comes of every change."""
 
     def cut(self, tree: Tree, source: LocalSource, path: str = ".") -> tuple[Part, ...]:
         """The parts of a folder, what has changed in the last one; and remember them for the next time."""
@@ -46,6 +48,8 @@ class Changes:
             hot = _bounded([*(p for p in hot if p not in changed), *changed], tree)
             parts = cut(tree, path, set(hot))
         self._write(file, [part.digest for part in parts], hot)
+        if before and before[-1] != parts[-1].digest:
+            self.replaced.append(before[-1])
         return parts
 
     def _changed(self, before: list[str], parts: Iterable[Part]) -> list[str]:

@@ -19,15 +19,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from imagebuilder.context.copying import reason
 from imagebuilder.context.cut import Part
-from imagebuilder.context.staging import stage_all
-from imagebuilder.diagnostics import Invalid
+from imagebuilder.context.staging import stage_all, unwritable
 from imagebuilder.home import private_folder
 
 FOLDER = "files"
@@ -35,7 +34,10 @@ _MOST_BYTES = 2 << 30
 _MOST_SECONDS = 14 * 24 * 3600.0
 # What a file costs besides its bytes: an inode and half a block.
 _PER_FILE = 2304
+_PER_FOLDER = 4096
 _DIGITS = 40
+# Never the name of a part that is whole.
+_NEW = ".new-"
 
 
 class KeptParts:
@@ -44,17 +46,42 @@ class KeptParts:
     def __init__(self, home: Path, most_bytes: int = _MOST_BYTES) -> None:
         self._folder = home / "parts"
         self._most = most_bytes
+        self._held: int | None = None
 
     @contextmanager
-    def staged(self, parts: Sequence[Part]) -> Iterator[list[Path]]:
-        """The folders that the builder gets, one for each part, there for as long as the block lasts.
+    def using(self, replaced: Collection[str] = ()) -> Iterator[KeptParts]:
+        """No part goes for as long as the block lasts; then those that are replaced go, and what is too much."""
+        with self._lock() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            self._held = lock
+            try:
+                yield self
+            finally:
+                self._held = None
+        self.prune(self._most, _MOST_SECONDS, replaced)
+
+    def stage(self, parts: Sequence[Part]) -> list[Path]:
+        """The folders that the builder gets, one for each part; inside of :meth:`using`.
 
         Raises:
             Invalid: as :func:`imagebuilder.context.stage_tree`.
         """
-        with self._shared() as lock:
-            yield self._stage(parts, lock)
-        self.prune(self._most, _MOST_SECONDS)
+        found = {part.digest: self._whole(part.digest) for part in parts}
+        missing = {part.digest: part for part in parts if found[part.digest] is None}
+        new: dict[str, Path] = {}
+        try:
+            for digest in missing:
+                new[digest] = Path(tempfile.mkdtemp(prefix=_NEW, dir=self._folder))
+                self._inside(new[digest], digest).mkdir(mode=0o755)
+            jobs = [(p.root, p.entries, self._inside(new[digest], digest) / FOLDER) for digest, p in missing.items()]
+            stage_all(jobs, self._held)
+            found |= {digest: self._keep(new[digest], part) for digest, part in missing.items()}
+        except OSError as error:
+            raise unwritable(self._folder, reason(error)) from None
+        finally:
+            for left in new.values():  # Those that were not renamed.
+                shutil.rmtree(left, ignore_errors=True)
+        return [folder for part in parts if (folder := found[part.digest]) is not None]
 
     def listing(self, digest: str) -> dict[str, tuple[str, str]] | None:
         """Type and content of each path in a part that is kept or was lately; None where it is not known."""
@@ -70,57 +97,40 @@ class KeptParts:
         """About how many bytes all parts take on the disk."""
         return sum(_size(folder) for folder in self._all())
 
-    def prune(self, most_bytes: int = 0, older_than: float = 0.0) -> int:
-        """Remove what was used longest ago, until no more than so many bytes stay, and what was not used for so long.
+    def prune(self, most_bytes: int = 0, older_than: float = 0.0, replaced: Collection[str] = ()) -> int:
+        """Remove what was used longest ago, until no more than so many bytes stay.
 
-        Nothing happens while a build uses parts. Returns how many bytes went.
+        And what was not used for ``older_than`` seconds, what is ``replaced`` (digests), and what was left by a
+        process that was killed. Nothing happens while a build uses parts. Returns how many bytes went.
         """
         gone = 0
         with self._alone() as alone:
             if not alone:
                 return 0
-            ages = []
+            found = []
             for folder in self._all():
                 with suppress(OSError):
-                    ages.append((folder.stat().st_mtime, _size(folder), folder))
-            left = sum(size for _, size, _ in ages)
-            now = time.time()
-            for used, size, folder in sorted(ages):
-                whole = folder.joinpath("seal").exists()
-                if left > most_bytes or now - used > older_than or not whole:
+                    found.append((folder.stat().st_mtime, _size(folder), folder))
+            names = {_short(digest) for digest in replaced}
+            left = sum(size for _, size, _ in found)
+            oldest = time.time() - older_than
+            for used, size, folder in sorted(found):
+                in_the_way = folder.name.startswith(_NEW) or folder.name.partition("-")[0] in names
+                if in_the_way or left > most_bytes or used < oldest:
                     shutil.rmtree(folder, ignore_errors=True)
                     left -= size
                     gone += size
         return gone
 
-    def _stage(self, parts: Sequence[Part], lock: int) -> list[Path]:
-        found = {part.digest: self._whole(part.digest) for part in parts}
-        missing = {part.digest: part for part in parts if found[part.digest] is None}
-        new: dict[str, Path] = {}
-        try:
-            for digest in missing:
-                new[digest] = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
-                self._inside(new[digest], digest).mkdir(mode=0o755)
-            jobs = [(p.root, p.entries, self._inside(new[digest], digest) / FOLDER) for digest, p in missing.items()]
-            stage_all(jobs, lock)
-            found |= {digest: self._keep(new[digest], part) for digest, part in missing.items()}
-        except OSError as error:
-            help = "free some space there, or set IMAGEBUILDER_HOME to a folder on a larger disk"
-            message = f"the copy for the builder cannot be written to {str(self._folder)!r}: {reason(error)}"
-            raise Invalid("IB211", message, help) from None
-        finally:
-            for folder in new.values():  # Those that were not renamed.
-                shutil.rmtree(folder, ignore_errors=True)
-        return [folder for part in parts if (folder := found[part.digest]) is not None]
-
     def _keep(self, folder: Path, part: Part) -> Path:
         inside = self._inside(folder, part.digest)
         listing = [(entry.path, entry.type, entry.content) for entry in part.entries]
         (folder / "listing").write_text(json.dumps(listing), encoding="utf-8")
-        (folder / "size").write_text(str(part.size + _PER_FILE * len(listing)))
+        folders = sum(entry.type == "dir" for entry in part.entries)
+        (folder / "size").write_text(str(part.size + _PER_FILE * len(listing) + _PER_FOLDER * folders))
         (folder / "seal").write_text(seal(str(inside / FOLDER)))
         # A random name each: another process may have made the same part meanwhile, and uses its own.
-        kept = self._folder / (_short(part.digest) + folder.name.removeprefix(".new"))
+        kept = self._folder / (_short(part.digest) + "-" + folder.name.removeprefix(_NEW))
         folder.rename(kept)
         return self._inside(kept, part.digest)
 
@@ -144,12 +154,6 @@ class KeptParts:
     def _inside(folder: Path, digest: str) -> Path:
         # The last name of a context is what some builders tell contexts by.
         return folder / _short(digest)
-
-    @contextmanager
-    def _shared(self) -> Iterator[int]:
-        with self._lock() as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            yield file
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -177,6 +181,7 @@ def seal(folder: str) -> str:
         OSError: the folder is not there or cannot be read.
     """
     total = blake2b(digest_size=16)
+    total.update(b"%o " % os.stat(folder).st_mode)
     waiting = [folder]
     while waiting:
         folder = waiting.pop()

@@ -129,7 +129,7 @@ class _Helper:
             case ["changed", path, how]:
                 raise _changed(copying.as_bytes(path), how)
             case ["unwritable", reason]:
-                raise _unwritable(self._target, reason)
+                raise unwritable(self._target, reason)
         return False
 
     def end(self) -> None:
@@ -155,10 +155,11 @@ def _writing(target: Path) -> Iterator[None]:
     except copying.Changed as change:
         raise _changed(change.path, change.how) from None
     except OSError as error:
-        raise _unwritable(target, copying.reason(error)) from None
+        raise unwritable(target, copying.reason(error)) from None
 
 
-def _unwritable(path: Path, reason: str) -> Invalid:
+def unwritable(path: Path, reason: str) -> Invalid:
+    """The diagnostic for a copy that cannot be made."""
     help = "free some space there, or set IMAGEBUILDER_HOME to a folder on a larger disk"
     return Invalid("IB211", f"the copy for the builder cannot be written to {str(path)!r}: {reason}", help)
 
