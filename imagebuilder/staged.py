@@ -101,7 +101,7 @@ class StagedFiles:
             tree = trees[root, source]
             if times * PARTS <= left and is_large(tree, path):
                 found[copied] = self._changes.cut(tree, source, path)
-                left -= times * PARTS
+                left -= times * (len(found[copied]) - 1)
         return found
 
 

@@ -155,7 +155,7 @@ def test_the_same_file_system_as_a_plain_copy(
 def test_a_change_costs_its_part_and_then_only_the_last(
     client: Client, env: dict[str, str], source: Path, tmp_path: Path, name: str
 ) -> None:
-    def built(count: int) -> list[str]:
+    def built() -> list[str]:
         """The layers, once they hold what a plain copy would."""
         plan = compile(image := base().add_local_dir(source, "/app/src"))
         snapshot = client.build(image, name=name)
@@ -163,25 +163,23 @@ def test_a_change_costs_its_part_and_then_only_the_last(
         assert listing(env, snapshot.image, "/app/src") == listing(env, tag, "/app/src")
         return layers(env, snapshot.image)
 
-    first = built(0)
+    first = built()
     edit(source / "pkg7/sub/f7.py", "9\n9\n9\n")
-    second = built(1)
+    second = built()
     assert len(set(first) - set(second)) == 2 and first[-1] != second[-1]
     edit(source / "pkg7/sub/f7.py", "8\n8\n8\n")
-    third = built(2)
+    third = built()
     assert second[:-1] == third[:-1] and second[-1] != third[-1]
     # Added, removed, and an executable bit: of files whose parts are others.
     write(source / "pkg9/new.py", "new")
     (source / "pkg7/sub/f7.py").unlink()
     (source / "many/5.txt").chmod(0o755)
-    fourth = built(3)
+    fourth = built()
     assert len(set(third) - set(fourth)) <= 3
     assert set(first) - set(fourth)
 
 
-def test_an_edit_that_keeps_size_and_time_is_seen(
-    client: Client, env: dict[str, str], source: Path, name: str
-) -> None:
+def test_an_edit_that_keeps_size_and_time_is_seen(client: Client, env: dict[str, str], source: Path, name: str) -> None:
     for text in ("1\n1\n1\n", "2\n2\n2\n", "1\n1\n1\n", "3\n3\n3\n"):
         edit(source / "pkg1/sub/f1.py", text)
         snapshot = client.build(base().add_local_dir(source, "/app/src"), name=name)
@@ -208,6 +206,7 @@ def test_a_damaged_part_is_not_used(
 ) -> None:
     image = base().add_local_dir(source, "/app/src")
     before = client.build(image, name=name)
+    whole = listing(env, before.image, "/app/src/pkg1/sub")
     path = next(home.glob("parts/*/*/files/pkg1/sub/f1.py"))
     times = path.stat().st_mtime_ns
     match damage:
@@ -223,6 +222,6 @@ def test_a_damaged_part_is_not_used(
         case "a mode":
             path.chmod(0o600)
     edit(source / "many/7.txt", "8")
-    after = client.build(image := base().add_local_dir(source, "/app/src"), name=name, no_cache=True)
+    after = client.build(image, name=name, no_cache=True)
     assert before.key != after.key
-    assert listing(env, after.image, "/app/src/pkg1/sub") == listing(env, before.digest, "/app/src/pkg1/sub")
+    assert listing(env, after.image, "/app/src/pkg1/sub") == whole
