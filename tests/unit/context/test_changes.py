@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from imagebuilder.context.changes import Changes
 from imagebuilder.context.cut import cut
 from imagebuilder.context.kept import KeptParts
 from imagebuilder.ir.ops import LocalSource
-from tests.unit.context.test_kept import fill
+from tests.unit.context.test_kept import content, fill, rewrite, wanted
 
 
 class Machine:
@@ -20,17 +21,17 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
         self.root = fill(folder / "src", 100)
+        self.kept = KeptParts(self.home)
         self.replaced: list[str] = []
 
     def build(self) -> tuple[Part, ...]:
         source = LocalSource(path=self.root.name)
         tree = read_tree(str(self.root.parent), source)
-        kept = KeptParts(self.home)
-        memory = Changes(self.home, kept)
+        memory = Changes(self.home, self.kept)
         parts = memory.cut(tree, source)
         self.replaced = memory.replaced
-        with kept.using(memory.replaced):
-            kept.stage(parts)
+        with self.kept.using(memory.replaced):
+            self.kept.stage(parts)
         return parts
 
 
@@ -134,3 +135,36 @@ def test_few_folders_are_remembered(machine: Machine, tmp_path: Path, monkeypatc
 def test_without_a_memory_it_is_the_plain_cut(machine: Machine) -> None:
     tree = read_tree(str(machine.root.parent), LocalSource(path=machine.root.name))
     assert machine.build() == cut(tree)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_edits_the_parts_hold_the_folder(
+    machine: Machine, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same size and time, new, gone, moved, from file to folder: together the parts are what is there, and no more."""
+    monkeypatch.setattr(changes, "_MOST_FILES", 4)
+    chance = random.Random(seed)
+    for _ in range(12):
+        for _ in range(chance.randrange(4)):
+            path = machine.root / f"d{chance.randrange(20)}/f{chance.randrange(20)}"
+            match chance.randrange(5):
+                case 0 if path.is_file():
+                    rewrite(path, "".join(chance.choices("0123456789", k=path.stat().st_size)))
+                case 1 if path.is_file():
+                    path.unlink()
+                case 2 if path.is_file():
+                    path.unlink()
+                    path.mkdir()
+                case 3 if path.is_file():
+                    path.chmod(0o755)
+                case _ if not path.is_dir():
+                    path.write_text(str(chance.random()))
+        parts = machine.build()
+        with machine.kept.using():
+            folders = machine.kept.stage(parts)
+            assert content(folders) == wanted(machine.root)
+        assert {e.path for e in parts[-1].entries if e.type == "dir"} == {
+            path.relative_to(machine.root).as_posix() for path in machine.root.rglob("*") if path.is_dir()
+        }
+        files = [e.path for part in parts for e in part.entries if e.type != "dir"]
+        assert len(files) == len(set(files))
