@@ -20,7 +20,6 @@ from typing import IO, TYPE_CHECKING
 
 from imagebuilder.cache.history import History
 from imagebuilder.compiler import Plan
-from imagebuilder.context import stage_text, stage_tree
 from imagebuilder.diagnostics import (
     BuildError,
     CompileError,
@@ -44,7 +43,6 @@ from imagebuilder.engine.protocol import (
     WarningEvent,
     WrongBase,
 )
-from imagebuilder.home import private_folder
 from imagebuilder.ir import checks
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import Run
@@ -53,10 +51,11 @@ from imagebuilder.store import Follower, Resources, Snapshot, Step, Store
 
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile, and mostly without a registry.
-    from imagebuilder.backends.dockerfile import Context, Dockerfile
+    from imagebuilder.backends.dockerfile import Dockerfile, Instruction
     from imagebuilder.cache.recorder import Recorder
     from imagebuilder.cache.refresh import Fresh
     from imagebuilder.cache.registry import Found, Registry
+    from imagebuilder.staged import StagedFiles
 
 OnBuildEvent = Callable[[Event], None]
 
@@ -108,6 +107,9 @@ class Build:
         self._id_of: dict[int, str] = {}
         self._same: dict[str, str] = {}
         self._told: set[tuple[str, str]] = set()
+        # Of steps in parts: when each began, and whether each of its parts that has ended was cached.
+        self._begun: dict[str, float] = {}
+        self._ended: dict[str, dict[int, bool]] = {}
         self._log: IO[str] | None = None
         self._kept: Snapshot | None = None
         self._history = History(store.home)
@@ -138,7 +140,8 @@ class Build:
                 self._name_in_registry(there=True)
                 return taken
             self._connect()  # That no engine answers is told before anything is prepared.
-            dockerfile = plan.dockerfile(ca=True)
+            files = self._files()
+            dockerfile = plan.dockerfile(ca=True, cuts=files.cuts)
             secrets = _secrets(plan, self._options)
             if self._options.builder is not None:
                 self._engine.require_builder(self._options.builder)
@@ -147,7 +150,7 @@ class Build:
             try:
                 with self._logging(snapshot), self._recording(snapshot, fresh):
                     store.building(snapshot)
-                    return self._build(snapshot, dockerfile, secrets, held, fresh, started)
+                    return self._build(snapshot, dockerfile, files, secrets, held, fresh, started)
             except BaseException as error:
                 # What ended while it was pushed is built all the same.
                 if self._kept is None:
@@ -252,17 +255,23 @@ class Build:
             for line in lines:
                 self._tell(line)
 
+    def _files(self) -> StagedFiles:
+        from imagebuilder.staged import StagedFiles
+
+        return StagedFiles(self._plan, self._store.home, self._store.lock_path(self._plan.key).name)
+
     def _build(
         self,
         snapshot: Snapshot,
         dockerfile: Dockerfile,
+        files: StagedFiles,
         secrets: Mapping[str, SecretValue],
         held: int,
         fresh: Fresh | None,
         started: float,
     ) -> Snapshot:
         cache = None if self._options.no_cache else self._options.cache
-        with self._staged(dockerfile) as (main, contexts, file):
+        with files.staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(
                 dockerfile=file,
                 context=main,
@@ -303,28 +312,6 @@ class Build:
 
         name(self._options.cache, self._plan.key, self._options.push, there=there, tell=self._tell)
 
-    @contextmanager
-    def _staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:
-        """The files of the build in a folder that is gone afterwards."""
-        from imagebuilder.backends.dockerfile import FOLDER
-
-        folder = private_folder(self._store.home / "staging") / self._store.lock_path(self._plan.key).name
-        shutil.rmtree(folder, ignore_errors=True)
-        main = private_folder(folder / "main")
-        contexts: dict[str, Path] = {}
-        try:
-            for context in dockerfile.contexts:
-                path = (main if context.main else folder) / context.name
-                path.mkdir(mode=0o755)
-                self._stage(context, path / FOLDER)
-                if not context.main:
-                    contexts[context.name] = path
-            file = folder / "Dockerfile"
-            file.write_text(dockerfile.text, encoding="utf-8", newline="\n")
-            yield main, contexts, file
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
     def _sweep(self) -> None:
         """Remove what builds left that were killed: locks, and staging folders, which belong to the lock of a key."""
         staging = self._store.home / "staging"
@@ -333,18 +320,6 @@ class Build:
             with unless_held(self._store.locks / name) as free:
                 if free:
                     shutil.rmtree(staging / name, ignore_errors=True)
-
-    def _stage(self, context: Context, target: Path) -> None:
-        from imagebuilder.backends.dockerfile import Text
-
-        try:
-            if isinstance(context.content, Text):
-                target.mkdir(mode=0o755)
-                stage_text(context.content.content, target / context.content.name)
-            else:
-                stage_tree(self._plan.trees[context.content], target)
-        except Invalid as error:
-            raise BuildError(error.at(None)) from None
 
     def _event(self, dockerfile: Dockerfile, event: Event) -> None:
         self._tell_why()
@@ -356,10 +331,15 @@ class Build:
             step = instruction.step if instruction else None
             op = (step.intent or step.op) if step else None
             if instruction is not None:
-                id = self._same[event.id] = self._id_of.setdefault(instruction.first, event.id)
+                id = self._same[event.id] = self._id_of.setdefault(dockerfile.whole(instruction).first, event.id)
                 event = replace(event, id=id, name=describe(op) if op is not None else instruction.text)
                 if event.state == "cached" and id in self._steps and not self._steps[id].cached:
                     return
+                if instruction.parts > 1:
+                    merged = self._merged(event, instruction)
+                    if merged is None:
+                        return
+                    event = merged
             if step is not None and event.state in ("done", "cached") and self._recorded is not None:
                 self._recorded.ended(step)
             if instruction is not None and event.state in ("done", "cached"):
@@ -373,6 +353,22 @@ class Build:
             event = replace(event, id=self._same.get(event.id, event.id))
             self._write(event.line)
         self._on_event(event)
+
+    def _merged(self, event: StepEvent, instruction: Instruction) -> StepEvent | None:
+        """A step that several instructions carry out is told of once: it starts with the first, ends with the last."""
+        if event.state == "failed":
+            return event
+        if event.state == "started":
+            first = event.id not in self._begun
+            self._begun.setdefault(event.id, time.monotonic())
+            return event if first else None
+        ended = self._ended.setdefault(event.id, {})
+        ended[instruction.first] = ended.get(instruction.first, True) and event.state == "cached"
+        if len(ended) < instruction.parts or event.id in self._steps:
+            return None
+        cached = all(ended.values())
+        seconds = 0.0 if cached else time.monotonic() - self._begun.get(event.id, time.monotonic())
+        return replace(event, state="cached" if cached else "done", seconds=seconds)
 
     @contextmanager
     def _logging(self, snapshot: Snapshot) -> Iterator[None]:

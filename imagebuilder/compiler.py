@@ -27,7 +27,7 @@ from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.passes import PASSES, Options
 
 if TYPE_CHECKING:
-    from imagebuilder.backends.dockerfile import Dockerfile
+    from imagebuilder.backends.dockerfile import Cuts, Dockerfile
 
 
 Trees = MutableMapping[tuple[str, LocalSource], Tree]
@@ -68,15 +68,16 @@ class Plan:
         return found
 
     @collector.paused()
-    def dockerfile(self, *, ca: bool = False) -> Dockerfile:
-        """The Dockerfile of the plan; ``ca`` adds the optional mounts for a CA bundle.
+    def dockerfile(self, *, ca: bool = False, cuts: Cuts | None = None) -> Dockerfile:
+        """The Dockerfile of the plan; ``ca`` adds the optional mounts for a CA bundle, ``cuts`` copies in parts.
 
         Raises:
             CompileError: a value cannot be written in a Dockerfile.
         """
         from imagebuilder.backends.dockerfile import render
 
-        return render(self.stage, {source: tree.digest for source, tree in self.trees.items()}, ca=ca)
+        digests = {source: tree.digest for source, tree in self.trees.items()}
+        return render(self.stage, digests, ca=ca, cuts=cuts or {})
 
 
 @collector.paused()

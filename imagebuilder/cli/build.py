@@ -150,12 +150,11 @@ def _show(snapshot: Snapshot, client: Client) -> None:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from imagebuilder.backends.dockerfile import Text
 
     (plan,) = plans([load_one(arguments)], arguments)
     dockerfile = plan.dockerfile()
     contexts = {
-        context.name: None if isinstance(context.content, Text) else str(plan.trees[context.content].source)
+        context.name: str(plan.trees[context.content].source) if isinstance(context.content, tuple) else None
         for context in dockerfile.contexts
     }
     if arguments.json:

@@ -9,17 +9,23 @@ builder tells changed files by them.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from imagebuilder.context.tree import Entry, Tree, on_disk
+from imagebuilder.context import copying
+from imagebuilder.context.tree import Entry, Tree
 from imagebuilder.diagnostics import Invalid
-from imagebuilder.files import open_regular
 
-_CHUNK = 1 << 20
+Job = tuple[Path, Sequence[Entry], Path]
+"""Entries of a folder, parents before what they hold, and the new folder they are copied into, whose parent exists."""
+
+# With fewer entries, a second process takes longer to start than it saves.
+_FOR_TWO = 8_000
 
 
 def stage_tree(tree: Tree, target: Path) -> None:
@@ -28,82 +34,135 @@ def stage_tree(tree: Tree, target: Path) -> None:
     Raises:
         Invalid: a file is not what it was when the key was computed, or the copy cannot be written.
     """
+    stage_all([(tree.root, tree.entries, target)])
+
+
+def stage_all(jobs: Sequence[Job], lock: int | None = None) -> None:
+    """Copy several, the last of them by a second process where there are very many files.
+
+    Args:
+        lock: the descriptor of a lock that the second process holds as well, until it ends.
+
+    Raises:
+        Invalid: as :func:`stage_tree`.
+    """
+    ours, theirs = _shared_out(jobs)
+    helper = _Helper(theirs, lock) if theirs else None
     try:
-        _make_folder(target)
-        for entry in tree.entries:
-            path = on_disk(entry.path)
-            _copy(entry, tree.root / path, target / path)
-        for entry in reversed(tree.entries):
-            if entry.type == "dir":
-                path = on_disk(entry.path)
-                _keep_time(tree.root / path, target / path)
-    except OSError as error:
-        raise _unwritable(target, error) from None
+        _copy(ours)
+        if helper is not None and not helper.wait():
+            # Whatever ended it, what it left is in the way.
+            for _, _, target in theirs:
+                shutil.rmtree(target, ignore_errors=True)
+            _copy(theirs)
+    finally:
+        if helper is not None:
+            helper.end()
 
 
 def stage_text(content: str, target: Path) -> None:
     """Write the text as a file, byte for byte."""
-    try:
+    with _writing(target):
         target.write_bytes(content.encode())
         target.chmod(0o644)
-    except OSError as error:
-        raise _unwritable(target, error) from None
 
 
-def _copy(entry: Entry, source: Path, copy: Path) -> None:
-    if entry.type == "dir":
-        _make_folder(copy)
-    elif entry.type == "link":
-        with _reading(source):
-            found = os.fsencode(os.readlink(source))
-        if found != entry.content.encode():
-            raise _changed(source, "its target is another one")
-        copy.symlink_to(on_disk(entry.content))
-        _keep_time(source, copy)
-    else:
-        digest, size = hashlib.sha256(), 0
-        with _reading(source):
-            file = open_regular(source)
-        with file, copy.open("xb") as out:
-            status = os.fstat(file.fileno())
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                if size > entry.size:
-                    break
-                out.write(chunk)
-        if digest.hexdigest() != entry.content:
-            raise _changed(source, "its content is another one")
-        copy.chmod(0o755 if entry.type == "program" else 0o644)
-        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+def _copy(jobs: Sequence[Job]) -> None:
+    for root, entries, target in jobs:
+        with _writing(target):
+            copying.copy_all(os.fsencode(root), _items(entries), os.fsencode(target))
+
+
+def _shared_out(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
+    count = sum(len(entries) for _, entries, _ in jobs)
+    if count < _FOR_TWO or len(jobs) < 2 or not _can_help():
+        return jobs, []
+    ours = 0
+    for number, (_, entries, _) in enumerate(jobs):
+        if ours >= count // 2:
+            return jobs[:number], jobs[number:]
+        ours += len(entries)
+    return jobs, []
+
+
+def _items(entries: Sequence[Entry]) -> list[copying.Item]:
+    return [(entry.path, entry.type, entry.content, entry.size) for entry in entries]
+
+
+class _Helper:
+    """A second process that copies; one that cannot be started, or is ended, has done nothing."""
+
+    def __init__(self, jobs: Sequence[Job], lock: int | None) -> None:
+        self._target = jobs[0][2].parent
+        self._process: subprocess.Popen[bytes] | None = None
+        # Isolated and without site: nothing of the environment or the current folder is imported.
+        argv = [sys.executable, "-I", "-S", copying.__file__]
+        inherited = () if lock is None else (lock,)
+        pipe = subprocess.PIPE
+        with suppress(OSError):
+            self._process = subprocess.Popen(
+                argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, pass_fds=inherited, start_new_session=True
+            )
+            assert self._process.stdin is not None
+            text = [copying.as_json(os.fsencode(root)) for root, _, _ in jobs]
+            work = [
+                (root, _items(entries), copying.as_json(os.fsencode(target)))
+                for root, (_, entries, target) in zip(text, jobs, strict=True)
+            ]
+            copying.send(self._process.stdin, work)
+
+    def wait(self) -> bool:
+        """Whether it has copied everything.
+
+        Raises:
+            Invalid: as :func:`stage_tree`.
+        """
+        if self._process is None or self._process.stdout is None:
+            return False
+        try:
+            answer = copying.receive(self._process.stdout)
+        except (OSError, ValueError):
+            return False
+        match answer:
+            case []:
+                return True
+            case ["changed", path, how]:
+                raise _changed(copying.as_bytes(path), how)
+            case ["unwritable", reason]:
+                raise unwritable(self._target, reason)
+        return False
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process.wait()
+
+
+def _can_help() -> bool:
+    # What embeds Python, or was frozen into one file, is no interpreter.
+    if getattr(sys, "frozen", False) or not Path(sys.executable or "").name.startswith("python"):
+        return False
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cpus > 1 and Path(copying.__file__).is_file()
 
 
 @contextmanager
-def _reading(source: Path) -> Iterator[None]:
-    """What was there when the key was computed and cannot be read now has changed."""
+def _writing(target: Path) -> Iterator[None]:
     try:
         yield
+    except copying.Changed as change:
+        raise _changed(change.path, change.how) from None
     except OSError as error:
-        raise _changed(source, (error.strerror or str(error)).lower()) from None
+        raise unwritable(target, copying.reason(error)) from None
 
 
-def _make_folder(path: Path) -> None:
-    """With the mode that the builder is to see, whatever the umask."""
-    path.mkdir()
-    path.chmod(0o755)
-
-
-def _keep_time(source: Path, copy: Path) -> None:
-    with _reading(source):
-        status = source.lstat()
-    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
-
-
-def _unwritable(path: Path, error: OSError) -> Invalid:
-    reason = (error.strerror or str(error)).lower()
+def unwritable(path: Path, reason: str) -> Invalid:
+    """The diagnostic for a copy that cannot be made."""
     help = "free some space there, or set IMAGEBUILDER_HOME to a folder on a larger disk"
     return Invalid("IB211", f"the copy for the builder cannot be written to {str(path)!r}: {reason}", help)
 
 
-def _changed(path: Path, how: str) -> Invalid:
-    return Invalid("IB210", f"{str(path)!r} changed while the image was being built: {how}", "build again")
+def _changed(path: bytes, how: str) -> Invalid:
+    return Invalid("IB210", f"{os.fsdecode(path)!r} changed while the image was being built: {how}", "build again")

@@ -12,9 +12,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from edit_loop import edit_loop
+from measure import in_turn, run, show
 
 from imagebuilder.backends.dockerfile import FOLDER, ca
 from imagebuilder.client import Client
@@ -25,8 +26,6 @@ from imagebuilder.frontends.image import Image
 from imagebuilder.frontends.snap import grammar as snap_grammar
 from imagebuilder.frontends.snap import load
 from imagebuilder.home import home
-
-Command = Callable[[int], object]
 
 
 def main() -> None:
@@ -41,6 +40,7 @@ def main() -> None:
         compile_time(connect(home()))
         snap_file(connect(home()))
         grammar()
+        edit_loop(connect(home()))
         # A program of its own, since it needs what the tests on real engines have.
         subprocess.run([sys.executable, "-m", "tests.bench.fresh_runner"], check=True)
         subprocess.run([sys.executable, str(Path(__file__).with_name("fingerprints.py"))], check=True)
@@ -191,31 +191,6 @@ def grammar() -> None:
     text = (Path(__file__).parents[2] / "grammars" / "snap.lark").read_text()
     tables, built = in_turn(8, lambda _: snap_grammar._parser.__wrapped__(), lambda _: snap_grammar.table(text))
     show("the .snap grammar", "from its tables", tables, "from grammars/snap.lark", built)
-
-
-def in_turn(runs: int, ours: Command, theirs: Command) -> tuple[list[float], list[float]]:
-    """Seconds of each, run A B A B … after one round that is not counted."""
-    found: tuple[list[float], list[float]] = ([], [])
-    for number in range(runs):
-        for command, times in zip((ours, theirs), found, strict=True):
-            began = time.perf_counter()
-            command(number)
-            times.append(time.perf_counter() - began)
-    return found[0][1:], found[1][1:]
-
-
-def run(*argv: str, env: dict[str, str] | None = None, any_code: bool = False) -> object:
-    done = subprocess.run(argv, env=env, capture_output=True, check=False)
-    assert any_code or done.returncode == 0, done.stderr.decode()
-    return done
-
-
-def show(what: str, our_name: str, ours: list[float], their_name: str, theirs: list[float]) -> None:
-    print(f"{what}")
-    for name, times in ((our_name, ours), (their_name, theirs)):
-        middle = statistics.median(times)
-        print(f"  {name:<36} {middle * 1000:8.1f} ms   ({min(times) * 1000:.1f} to {max(times) * 1000:.1f})")
-    print(f"  {'ratio':<36} {statistics.median(ours) / statistics.median(theirs):8.2f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,20 @@
 """The IR written as a Dockerfile, with a map from its lines back to the author's."""
 
+from imagebuilder.backends.dockerfile.parts import all_copied, layers_left
 from imagebuilder.backends.dockerfile.render import Dockerfile, Instruction, render
-from imagebuilder.backends.dockerfile.sources import FOLDER, Context, Text
+from imagebuilder.backends.dockerfile.sources import FOLDER, Content, Context, Copied, Cuts, Piece, Text
 
-__all__ = ["FOLDER", "Context", "Dockerfile", "Instruction", "Text", "render"]
+__all__ = [
+    "FOLDER",
+    "Content",
+    "Context",
+    "Copied",
+    "Cuts",
+    "Dockerfile",
+    "Instruction",
+    "Piece",
+    "Text",
+    "all_copied",
+    "layers_left",
+    "render",
+]

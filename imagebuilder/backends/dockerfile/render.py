@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,17 +18,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from imagebuilder.backends.dockerfile import lint, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
 from imagebuilder.backends.dockerfile.naming import StageNames
-from imagebuilder.backends.dockerfile.sources import Context, Sources
+from imagebuilder.backends.dockerfile.parts import copied
+from imagebuilder.backends.dockerfile.sources import Context, Cuts, Sources
 from imagebuilder.backends.dockerfile.step_names import names
 from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
-from imagebuilder.ir.ops import BaseImage, Cmd, Entrypoint, Healthcheck, LocalSource, Op, Scratch
+from imagebuilder.ir.ops import BaseImage, Cmd, Copy, Entrypoint, Healthcheck, LocalSource, Op, Scratch
 from imagebuilder.ir.stage import Stage, Step, ordered
 
 # BuildKit counts these, as "[name 2/5]", when it reports progress.
 _COUNTED = frozenset({"run", "copy", "add", "write_files", "workdir"})
 # Linux takes two megabytes of arguments and environment together (ARG_MAX).
 _MOST_ARGUMENTS = 1_000_000
+_WHOLE: Cuts = MappingProxyType({})
 # Only the last of each counts in a stage.
 _SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
 
@@ -37,6 +40,7 @@ class Instruction:
     """Lines ``first`` to ``last`` (1-based, inclusive), who asked for them, and for which step (a FROM is none).
 
     ``stage`` and ``position`` are those of BuildKit's progress ("[stage position/…]"); 0 where it counts nothing.
+    ``parts`` is how many instructions carry out the step, where they are more than one: a folder copied in parts.
     """
 
     first: int
@@ -46,6 +50,7 @@ class Instruction:
     place: Place | None
     step: Step | None
     text: str
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,12 @@ class Dockerfile:
     def at_line(self, line: int) -> Instruction | None:
         """The instruction that a line belongs to."""
         return next((i for i in self.instructions if i.first <= line <= i.last), None)
+
+    def whole(self, instruction: Instruction) -> Instruction:
+        """The first of those that carry out its step."""
+        if instruction.parts == 1:
+            return instruction
+        return next(i for i in self.instructions if i.step is instruction.step and i.parts > 1)
 
     def at_name(self, name: str) -> Instruction | None:
         """The instruction of a step that BuildKit names ``[stage 2/5] ADD …``, or by the URL that one fetches."""
@@ -90,22 +101,26 @@ class Dockerfile:
         return next((i for i in self.instructions if i.stage == stage and i.position == position), None)
 
 
-def render(target: Stage, digests: Mapping[tuple[str, LocalSource], str], *, ca: bool = False) -> Dockerfile:
+def render(
+    target: Stage, digests: Mapping[tuple[str, LocalSource], str], *, ca: bool = False, cuts: Cuts = _WHOLE
+) -> Dockerfile:
     """Write the Dockerfile of a stage and all it needs.
 
     Args:
         target: a stage of core operations only.
         digests: the digest of every local source.
         ca: give every RUN with a network the optional mounts for a CA bundle.
+        cuts: the folders that are copied in parts.
 
     Raises:
         CompileError: a value cannot be written.
     """
-    return _Renderer(target, digests, ca).render()
+    return _Renderer(target, digests, ca, cuts).render()
 
 
 class _Renderer:
-    def __init__(self, target: Stage, digests: Mapping[tuple[str, LocalSource], str], ca: bool) -> None:
+    def __init__(self, target: Stage, digests: Mapping[tuple[str, LocalSource], str], ca: bool, cuts: Cuts) -> None:
+        self._cuts = cuts
         self._stages = {stage: _effective(stage) for stage in ordered(target)}
         self._names = StageNames(tuple(self._stages))
         self._sources = Sources(digests, self._names)
@@ -159,8 +174,7 @@ class _Renderer:
         declared: set[str] = set()
         for step in steps:
             try:
-                view = self._views.view(step, rule)
-                text = _bounded(getattr(self._macros, step.op.verb)(view))
+                texts = [_bounded(getattr(self._macros, step.op.verb)(view)) for view in self._seen(step, rule)]
             except Invalid as error:
                 self._errors.append(error.at(step.place))
                 continue
@@ -169,15 +183,28 @@ class _Renderer:
                     declared.add(argument)
                     self._emit(self._macros.value_argument(argument), shown, 0, step.place, step)
             counted = step.op.verb in _COUNTED
-            position += counted
-            self._emit(text, shown, position if counted else 0, step.place, step)
+            for text in texts:
+                position += counted
+                self._emit(text, shown, position if counted else 0, step.place, step, len(texts))
             rule.note(step.op)
 
-    def _emit(self, text: str, stage: str, position: int, place: Place | None, step: Step | None = None) -> None:
+    def _seen(self, step: Step, rule: LinkRule) -> list[Any]:
+        """What the templates are given: for a folder that is copied in parts, once for each."""
+        folder = copied(step)
+        if folder is None or folder not in self._cuts:
+            return [self._views.view(step, rule)]
+        assert isinstance(step.op, Copy)
+        contexts = [self._sources.piece(folder, number, digest) for number, digest in enumerate(self._cuts[folder])]
+        return [self._views.piece(step, step.op, context, rule) for context in contexts]
+
+    def _emit(
+        self, text: str, stage: str, position: int, place: Place | None, step: Step | None = None, parts: int = 1
+    ) -> None:
         lines = text.split("\n")
         first = len(self._lines) + 1
         self._lines += lines
-        self._instructions.append(Instruction(first, first + len(lines) - 1, stage, position, place, step, lines[0]))
+        last = first + len(lines) - 1
+        self._instructions.append(Instruction(first, last, stage, position, place, step, lines[0], parts))
 
 
 def _effective(stage: Stage) -> tuple[Step, ...]:

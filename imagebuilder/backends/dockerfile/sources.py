@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -28,6 +28,12 @@ _PLAIN_NAME = re.compile(r"[\w.+@=,~-]+")
 
 Digests = Mapping[tuple[str, LocalSource], str]
 
+Copied = tuple[str, LocalSource, str]
+"""A folder that a COPY takes: the step's root, the source, and the folder in it, ``.`` for all."""
+
+Cuts = Mapping[Copied, Sequence[str]]
+"""The digests of the parts into which a folder is cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -38,16 +44,27 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """One of the parts that a copied folder was cut into."""
+
+    copied: Copied
+    number: int
+
+
+Content = tuple[str, LocalSource] | Text | Piece
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """A build context: ``content`` lies in its folder ``files``.
 
-    ``content`` is a step's root and a local source, or a text. ADD reads local
-    files from the main context alone: a ``main`` context is a folder of its name
-    in that one.
+    ``content`` is a step's root and a local source, a part of such a one, or a
+    text. ADD reads local files from the main context alone: a ``main`` context
+    is a folder of its name in that one.
     """
 
     name: str
-    content: tuple[str, LocalSource] | Text
+    content: Content
     main: bool = False
 
 
@@ -61,9 +78,11 @@ class Sources:
         self._contents: dict[str, str] = {}
 
     def local(self, step: Step, source: LocalSource, *, main: bool = False) -> Context:
-        # Of the path as the author wrote it: where it lies on this machine must not show.
-        file = posixpath.basename(posixpath.normpath(source.path))
-        return self._context(file, self._digests[step.root, source], (step.root, source), main)
+        return self._context(_base(source), self._digests[step.root, source], (step.root, source), main)
+
+    def piece(self, copied: Copied, number: int, digest: str) -> Context:
+        """The context of one of the parts that a folder is cut into."""
+        return self._context(_base(copied[1]), digest, Piece(copied, number), False)
 
     def text(self, name: str, content: str) -> Context:
         plain = name if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", name) else "text"
@@ -94,8 +113,7 @@ class Sources:
         """The sources of COPY or ADD as paths; those of a local origin lie in the context's folder."""
         if not isinstance(origin, LocalSource):
             return sources
-        context = self.local(step, origin, main=main)
-        prefix = f"{context.name}/{FOLDER}" if main else FOLDER
+        prefix = f"{self.local(step, origin, main=True).name}/{FOLDER}" if main else FOLDER
         if origin.kind == "file":
             name = posixpath.basename(origin.path)
             # The folder holds nothing else, and not every name survives the patterns by which BuildKit asks for it.
@@ -107,10 +125,15 @@ class Sources:
             for source in sources
         )
 
-    def _context(self, name: str, digest: str, content: tuple[str, LocalSource] | Text, main: bool = False) -> Context:
+    def _context(self, name: str, digest: str, content: Content, main: bool = False) -> Context:
         digest = digest.removeprefix("sha256:")
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "context"
         short = f"{slug}-{digest[:12]}"
         # Two contents whose digests begin alike, which somebody can look for, get whole ones.
         unique = short if self._contents.setdefault(short, digest) == digest else f"{slug}-{digest}"
         return self.contexts.setdefault((unique, main), Context(unique, content, main))
+
+
+def _base(source: LocalSource) -> str:
+    # Of the path as the author wrote it: where it lies on this machine must not show.
+    return posixpath.basename(posixpath.normpath(source.path))

@@ -166,8 +166,12 @@ class Views:
                 fields.append(f"{name}={quote.field(value)}")
         return "--mount=" + ",".join(fields)
 
-    def _copy(self, step: Step, op: Copy, rule: LinkRule | None) -> SimpleNamespace:
-        name = self._sources.name(op.origin, step)
+    def piece(self, step: Step, op: Copy, context: Context, rule: LinkRule) -> Any:
+        """The template's ``op`` for one part of a folder that is copied in parts."""
+        return self._copy(step, op, rule, context.name)
+
+    def _copy(self, step: Step, op: Copy, rule: LinkRule | None, name: str = "") -> SimpleNamespace:
+        name = name or self._sources.name(op.origin, step)
         flags = [f"--from={name}"] if name else []
         if op.link if rule is None else rule.allows(op):
             flags.append("--link")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from imagebuilder.context import read_tree, stage_text, stage_tree
+from imagebuilder.context import read_tree, stage_text, stage_tree, staging
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir.ops import LocalSource
 
@@ -129,3 +131,83 @@ def test_a_file_replaced_by_a_link_to_the_same_bytes_stays_a_file(root: Path) ->
 def test_times_to_the_nanosecond(root: Path) -> None:
     """BuildKit tells a changed file by size and time; a rounded time would make every build send every file."""
     assert (staged(root) / "sub/file").stat().st_mtime_ns == MTIME
+
+
+# By two processes -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jobs(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[staging.Job]:
+    """Two copies of one tree, the second of which the second process makes."""
+    monkeypatch.setattr(staging, "_FOR_TWO", 2)
+    monkeypatch.setattr(staging, "_can_help", lambda: True)
+    entries = read_tree(str(root.parent), LocalSource(path=root.name)).entries
+    return [(root, entries, root.parent / name) for name in ("first", "second ü")]
+
+
+def seen(folder: Path) -> dict[str, tuple[int, int, str]]:
+    return {
+        path.relative_to(folder).as_posix(): (
+            path.lstat().st_mode,
+            path.lstat().st_mtime_ns,
+            os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else "",
+        )
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.usefixtures("umask")
+def test_the_second_process_copies_alike(jobs: list[staging.Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    staging.stage_all(jobs)
+    assert seen(jobs[0][2]) == seen(jobs[1][2]) and len(seen(jobs[0][2])) == 6
+    monkeypatch.setattr(staging, "_can_help", lambda: False)
+    alone = [(root, entries, target.with_name(f"{target.name} alone")) for root, entries, target in jobs]
+    staging.stage_all(alone)
+    assert seen(alone[1][2]) == seen(jobs[1][2])
+
+
+def test_the_second_process_refuses_what_changed(jobs: list[staging.Job]) -> None:
+    root, entries, target = jobs[1]
+    other = root.parent / "other ü"
+    shutil.copytree(root, other, symlinks=True)
+    (other / "sub/file").write_bytes(b"CONTENT\r\n\0")
+    with pytest.raises(
+        Invalid, match=r"'[^']*other ü/sub/file' changed while .*: its content is another one"
+    ) as caught:
+        staging.stage_all([jobs[0], (other, entries, target)])
+    assert caught.value.code == "IB210"
+
+
+def test_the_second_process_says_what_cannot_be_written(jobs: list[staging.Job]) -> None:
+    root, entries, target = jobs[1]
+    with pytest.raises(Invalid, match="no such file or directory") as caught:
+        staging.stage_all([jobs[0], (root, entries, target / "below/nothing")])
+    assert caught.value.code == "IB211"
+
+
+FAILING = {
+    "ends at once": "raise SystemExit(1)",
+    "says nonsense": "print('[1')",
+    "is killed": "import os; os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.mark.parametrize("text", FAILING.values(), ids=FAILING)
+def test_a_second_process_that_fails_is_done_without(
+    jobs: list[staging.Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    program = tmp_path / "copying.py"
+    program.write_text(text)
+    (tmp_path / "second ü").mkdir()
+    (tmp_path / "second ü/half").touch()
+    monkeypatch.setattr(staging.copying, "__file__", str(program))
+    staging.stage_all(jobs)
+    assert seen(jobs[0][2]) == seen(jobs[1][2])
+
+
+def test_a_second_process_that_cannot_be_started_is_done_without(
+    jobs: list[staging.Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/python3")
+    staging.stage_all(jobs)
+    assert seen(jobs[0][2]) == seen(jobs[1][2])
