@@ -9,7 +9,6 @@ the next one would trip over.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,13 +21,10 @@ from imagebuilder.cache.history import History
 from imagebuilder.compiler import Plan
 from imagebuilder.diagnostics import (
     BuildError,
-    CompileError,
     Diagnostic,
     EngineError,
     ImagebuilderError,
     Interrupted,
-    Invalid,
-    Note,
 )
 from imagebuilder.engine.protocol import (
     BuildFailed,
@@ -41,12 +37,12 @@ from imagebuilder.engine.protocol import (
     SecretValue,
     StepEvent,
     WarningEvent,
-    WrongBase,
 )
+from imagebuilder.failure import explain_failure
 from imagebuilder.ir import checks
 from imagebuilder.ir.describe import describe
-from imagebuilder.ir.ops import Run
 from imagebuilder.locks import lock, unless_held
+from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Follower, Resources, Snapshot, Step, Store
 
 if TYPE_CHECKING:
@@ -58,9 +54,6 @@ if TYPE_CHECKING:
     from imagebuilder.staged import StagedFiles
 
 OnBuildEvent = Callable[[Event], None]
-
-# How BuildKit says that a COPY source is missing, with the name of a cache record.
-_CHECKSUM = re.compile(r"^failed to compute cache key: failed to calculate checksum of ref \S+: (?=\")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +135,7 @@ class Build:
             self._connect()  # That no engine answers is told before anything is prepared.
             files = self._files()
             dockerfile = plan.dockerfile(ca=True, cuts=files.cuts)
-            secrets = _secrets(plan, self._options)
+            secrets = secret_values(plan, self._options.secrets, self._options.ca)
             if self._options.builder is not None:
                 self._engine.require_builder(self._options.builder)
             self._sweep()
@@ -418,107 +411,6 @@ def _reason(error: BaseException) -> str:
 def image_ref(name: str) -> str:
     """The reference of a snapshot's image: ``imagebuilder/<name>:<tag>``, with ``latest`` for no tag."""
     return f"imagebuilder/{name}" if ":" in name else f"imagebuilder/{name}:latest"
-
-
-def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> Diagnostic:
-    """The builder's failure, at the author's line."""
-    instruction = dockerfile.at_line(failure.line) or dockerfile.at_name(failure.step)
-    step = instruction.step if instruction else None
-    place = instruction.place if instruction else None
-    op = step.op if step else None
-    verb = getattr((step.intent or step.op) if step else None, "verb", "")
-    if op is not None and failure.exit_code is not None and isinstance(op, Run):
-        command = op.command if isinstance(op.command, str) else " ".join(op.command)
-        notes = [Note(f"the command was:\n{command}")]
-        if failure.log:
-            notes.append(Note("the last lines of its log:\n" + "\n".join(failure.log)))
-        return Diagnostic(
-            "IB600",
-            f"{verb} failed with exit code {failure.exit_code}",
-            place,
-            tuple(notes),
-            f"`imagebuilder snapshot logs {name}` shows the whole log",
-        )
-    if isinstance(failure, WrongBase):
-        return Diagnostic(
-            "IB603",
-            f"the image {failure.ref} is for {failure.has}, and the build is for {failure.wanted}",
-            place,
-            help=f"build for {failure.has}, or where a registry has the image for {failure.wanted}",
-        )
-    hint, message = "", _CHECKSUM.sub("", failure.message)
-    if message != failure.message:
-        hint = "is the path right? it is looked up where the call copies from"
-    if "failed to resolve source metadata" in failure.message or "pull access denied" in failure.message:
-        base = step is None and instruction is not None
-        hint = _about_base(instruction.text) if base and instruction else "is the name right?"
-    notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []
-    return Diagnostic("IB602", f"the builder failed: {message}", place, tuple(notes), hint)
-
-
-def _about_base(text: str) -> str:
-    """What may help where the base of ``FROM …`` is not to be had."""
-    from imagebuilder.engine.embedded.recipes import parse
-
-    ref = next((word for word in text.split()[1:] if not word.startswith("--")), "")
-    try:
-        honest = parse(ref, stand_in=True).honest
-    except CompileError:
-        return "is the name right, and can its registry be reached?"
-    if honest:
-        return f"is the name right? where no registry can be reached, `imagebuilder base build {ref}` makes it"
-    return (
-        "is the name right? where no registry can be reached, "
-        f"`imagebuilder base build --stand-in {ref}` puts another Python of Debian's under that name, to try things"
-    )
-
-
-def _secrets(plan: Plan, options: BuildOptions) -> dict[str, SecretValue]:
-    """The values of the plan's secrets, and the CA bundle where there is one."""
-    from imagebuilder.backends.dockerfile import ca
-
-    found: dict[str, SecretValue] = {}
-    missing = []
-    for name, value in options.secrets.items():
-        try:
-            checks.identifier(name)
-            if not isinstance(value, str | Path):
-                raise Invalid("IB100", f"the secret {name!r} is neither a text nor the Path of a file", "give a str")
-            if isinstance(value, str) and "\0" in value:
-                raise Invalid(
-                    "IB101", f"a NUL character in the secret {name!r}", "no variable can hold one; use a file"
-                )
-        except Invalid as error:
-            raise CompileError(error.at(None)) from None
-    for name, place in plan.secrets.items():
-        given = {**os.environ, **options.secrets}.get(name)
-        if given is None:
-            help = f"set the environment variable {name}, or give --secret id={name},src=FILE"
-            missing.append(Diagnostic("IB150", f"the build secret {name!r} has no value", place, help=help))
-        else:
-            found[name] = SecretValue(file=given) if isinstance(given, Path) else SecretValue(given)
-    for name, value in options.secrets.items():
-        if isinstance(value, Path) and not value.is_file():
-            help = f"--secret id={name},src=FILE starts at the current folder"
-            missing.append(
-                Diagnostic("IB151", f"the file of the secret {name!r} does not exist: {str(value)!r}", help=help)
-            )
-        found.setdefault(name, SecretValue(file=value) if isinstance(value, Path) else SecretValue(value))
-    if missing:
-        raise CompileError(missing)
-    bundle = options.ca or (Path(path) if (path := os.environ.get("SSL_CERT_FILE")) else None)
-    if bundle is not None:
-        if not bundle.is_file():
-            raise CompileError(
-                Diagnostic(
-                    "IB152",
-                    f"the CA bundle does not exist: {str(bundle)!r}",
-                    help="it comes from --ca or SSL_CERT_FILE",
-                )
-            )
-        found[ca.SECRET] = SecretValue(file=bundle.absolute(), hidden=False)
-        found[ca.PATH_SECRET] = SecretValue(ca.PATH, hidden=False)
-    return found
 
 
 def _proxies(build_args: Mapping[str, str]) -> dict[str, str]:

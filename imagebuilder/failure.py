@@ -1,0 +1,69 @@
+"""A failure of the builder, told at the author's line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, Note
+from imagebuilder.engine.protocol import BuildFailed, WrongBase
+from imagebuilder.ir.ops import Run
+
+if TYPE_CHECKING:
+    from imagebuilder.backends.dockerfile import Dockerfile
+
+# How BuildKit says that a COPY source is missing, with the name of a cache record.
+_CHECKSUM = re.compile(r"^failed to compute cache key: failed to calculate checksum of ref \S+: (?=\")")
+
+
+def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> Diagnostic:
+    """The builder's failure, at the author's line."""
+    instruction = dockerfile.at_line(failure.line) or dockerfile.at_name(failure.step)
+    step = instruction.step if instruction else None
+    place = instruction.place if instruction else None
+    op = step.op if step else None
+    verb = getattr((step.intent or step.op) if step else None, "verb", "")
+    if op is not None and failure.exit_code is not None and isinstance(op, Run):
+        command = op.command if isinstance(op.command, str) else " ".join(op.command)
+        notes = [Note(f"the command was:\n{command}")]
+        if failure.log:
+            notes.append(Note("the last lines of its log:\n" + "\n".join(failure.log)))
+        return Diagnostic(
+            "IB600",
+            f"{verb} failed with exit code {failure.exit_code}",
+            place,
+            tuple(notes),
+            f"`imagebuilder snapshot logs {name}` shows the whole log",
+        )
+    if isinstance(failure, WrongBase):
+        return Diagnostic(
+            "IB603",
+            f"the image {failure.ref} is for {failure.has}, and the build is for {failure.wanted}",
+            place,
+            help=f"build for {failure.has}, or where a registry has the image for {failure.wanted}",
+        )
+    hint, message = "", _CHECKSUM.sub("", failure.message)
+    if message != failure.message:
+        hint = "is the path right? it is looked up where the call copies from"
+    if "failed to resolve source metadata" in failure.message or "pull access denied" in failure.message:
+        base = step is None and instruction is not None
+        hint = _about_base(instruction.text) if base and instruction else "is the name right?"
+    notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []
+    return Diagnostic("IB602", f"the builder failed: {message}", place, tuple(notes), hint)
+
+
+def _about_base(text: str) -> str:
+    """What may help where the base of ``FROM …`` is not to be had."""
+    from imagebuilder.engine.embedded.recipes import parse
+
+    ref = next((word for word in text.split()[1:] if not word.startswith("--")), "")
+    try:
+        honest = parse(ref, stand_in=True).honest
+    except CompileError:
+        return "is the name right, and can its registry be reached?"
+    if honest:
+        return f"is the name right? where no registry can be reached, `imagebuilder base build {ref}` makes it"
+    return (
+        "is the name right? where no registry can be reached, "
+        f"`imagebuilder base build --stand-in {ref}` puts another Python of Debian's under that name, to try things"
+    )
