@@ -31,7 +31,8 @@ def differences(before: StepRecord, after: StepRecord) -> Iterator[Difference]:
         old, new = before.packages.get(path), after.packages.get(path)
         if old is not None and new is not None:
             yield from _packages(old, new, f" in {path}")
-    same_files = before.trees == after.trees
+    # Where files lie is of no account, but what they are.
+    same_files = bool(after.trees) and before.trees == after.trees
     old_data, new_data = _flat(before.data), _flat(after.data)
     for name in dict.fromkeys([*new_data, *old_data]):
         was, now = old_data.get(name), new_data.get(name)

@@ -116,8 +116,7 @@ def explain_plan(plan: Plan, name: str, history: History, before: Record | None 
     before = before or history.last(name)
     if before is None:
         return None
-    layers, _ = history.made()
-    return explain(before, record(plan, name), listing(history, plan), layers | before.layers)
+    return explain(before, record(plan, name), listing(history, plan), history.made() | before.layers)
 
 
 def explain_records(before: Record, after: Record, history: History) -> Explanation:

@@ -38,8 +38,8 @@ _HEAD = b"imagebuilder tree 1\0"
 _DIGITS = 16
 # No field is empty, so two zeros stand only here.
 _PARTED = "\0\0"
-# Of a build whose image was there already.
-_REUSED = "reused"
+# How a build has ended; the last one's image was there already.
+_BUILT, _FAILED, _REUSED = "built", "failed", "reused"
 
 Listing = frozenset[str]
 """The entries of a tree, packed: two listings are compared as sets, and only what differs is looked at."""
@@ -122,20 +122,12 @@ class History:
         """Bytes of the listings of trees, which go when no record refers to them any more."""
         return sum(map(_size, _listed(self._trees)))
 
-    def made(self) -> tuple[set[str], set[str]]:
+    def made(self) -> set[str]:
         """The layers that builds on record have made, and the keys of the steps that they carried out."""
-        layers: set[str] = set()
-        keys: set[str] = set()
+        found: set[str] = set()
         for kept in self.all():
-            done = _read(kept.done)
-            if not done or done == _REUSED or (record := kept.load()) is None:
-                continue
-            made = record.layers if done == "all" else set(done.split())
-            layers |= made
-            for stage in record.stages:
-                for step in stage.steps:
-                    keys.update(part.key for part in step.parts if done == "all" or part.layer in made)
-        return layers, keys
+            found.update(_read(kept.done).split()[1:])
+        return found
 
     def listing(self, digest: str) -> Listing | None:
         """What the tree of that digest held; None where it is not on record."""
@@ -182,10 +174,10 @@ class History:
             return None
         return Kept(path, record.built, record.key.removeprefix("sha256:")[:16], record.id)
 
-    def ended(self, kept: Kept, layers: Iterable[str] | None) -> None:
-        """The build has ended: with an image where ``layers`` is None, else with these alone."""
+    def ended(self, kept: Kept, made: Iterable[str], *, well: bool) -> None:
+        """The build has ended, with an image or without one; ``made`` is what :meth:`made` is to have of it."""
         with suppress(OSError):
-            _write(kept.done, ("all" if layers is None else "\n".join(layers)).encode())
+            _write(kept.done, "\n".join([_BUILT if well else _FAILED, *made]).encode())
 
     def reused(self, kept: Kept) -> None:
         """The image was there already."""
@@ -262,7 +254,7 @@ class History:
         return found
 
     def _ended_well(self, kept: Kept) -> bool:
-        return _read(kept.done) in ("all", _REUSED)
+        return _read(kept.done).partition("\n")[0] in (_BUILT, _REUSED)
 
     def _base(self, key: str) -> Path:
         return self._bases / key.removeprefix("sha256:")[:16]

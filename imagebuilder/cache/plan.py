@@ -15,7 +15,7 @@ from typing import Any
 from imagebuilder.cache.advice import Ignorable, Suspect, ignorable, largest, suspects
 from imagebuilder.cache.explain import Explanation, explain_plan, runs
 from imagebuilder.cache.history import History
-from imagebuilder.cache.record import At, Part, Record, StepRecord, record, source_name
+from imagebuilder.cache.record import At, Record, StepRecord, record, source_name
 from imagebuilder.compiler import Plan
 from imagebuilder.context import Tree
 from imagebuilder.ir.ops import Add, AddLocalDir, AddLocalPythonSource, LocalSource
@@ -131,15 +131,15 @@ def _rows(planned: Planned) -> Iterator[dict[str, Any]]:
 def foretell(plan: Plan, name: str, history: History, store: Store) -> Report:
     """What a build of the plan under that name would do."""
     wanted = record(plan, name)
-    made, keys = history.made()
+    made = history.made()
     there = next(iter(store.built(plan.key, plan.platform)), None)
-    steps = tuple(_steps(plan, wanted, made, keys, whole=there is not None))
+    steps = tuple(_steps(plan, wanted, made, whole=there is not None))
     built = (there.name, there.created_at) if there is not None else None
     why = explain_plan(plan, name, history) if there is None else None
     return Report(name, plan.key, plan.platform, built, steps, tuple(_local(plan)), why)
 
 
-def _steps(plan: Plan, wanted: Record, made: set[str], keys: set[str], *, whole: bool) -> Iterator[Planned]:
+def _steps(plan: Plan, wanted: Record, made: set[str], *, whole: bool) -> Iterator[Planned]:
     for number, (stage, recorded) in enumerate(zip(ordered(plan.stage), wanted.stages, strict=True)):
         ops = iter(stage.steps)
         for step in recorded.steps:
@@ -149,12 +149,8 @@ def _steps(plan: Plan, wanted: Record, made: set[str], keys: set[str], *, whole:
             downloads = any(
                 isinstance(each.op, Add) and each.op.origin is None and not each.op.checksum for each in core
             )
-            hits = tuple(whole or _is_there(part, made, keys) for part in step.parts)
+            hits = tuple(whole or (part.layer if part.works else part.key) in made for part in step.parts)
             yield Planned(recorded.name, number, state, sum(sizes), downloads, step, hits, sizes)
-
-
-def _is_there(part: Part, made: set[str], keys: set[str]) -> bool:
-    return part.layer in made if part.works else part.key in keys
 
 
 def _local(plan: Plan) -> Iterator[Local]:

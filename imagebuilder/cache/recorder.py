@@ -46,9 +46,7 @@ class Recorder:
             return []
         if before.key == self._plan.key:
             return ["nothing changed; the engine does not have the image any more"]
-        found = explain(
-            before, self._record, listing(self._history, self._plan), self._history.made()[0] | before.layers
-        )
+        found = explain(before, self._record, listing(self._history, self._plan), self._history.made() | before.layers)
         lines = [cause.said for cause in found.causes]
         if len(lines) > _MOST_LINES:
             more = f"{len(lines) - _MOST_LINES + 1} more causes: `imagebuilder explain {self._snapshot.name}` has them"
@@ -80,17 +78,18 @@ class Recorder:
         except BaseException:
             thread.join()
             if kept and kept[0]:
-                self._history.ended(kept[0], self._layers())
+                self._history.ended(kept[0], self._made(whole=False), well=False)
             raise
         thread.join()
         if kept and kept[0]:
-            self._history.ended(kept[0], None)
+            self._history.ended(kept[0], self._made(whole=True), well=True)
 
-    def _layers(self) -> list[str]:
-        """The layers of the steps that ended; what stands before such a step has ended as well."""
+    def _made(self, *, whole: bool) -> list[str]:
+        """The layers and keys of the steps that ended; what stands before such a step has ended as well."""
         found: list[str] = []
         for stage, recorded in zip(ordered(self._plan.stage), self._record.stages, strict=True):
             parts = [part for step in recorded.steps for part in step.parts]
             last = max((n for n, step in enumerate(stage.steps) if id(step) in self._ended), default=-1)
-            found += [part.layer for part in parts[: last + 1] if part.works]
+            for part in parts if whole else parts[: last + 1]:
+                found += (part.layer, part.key)
         return found

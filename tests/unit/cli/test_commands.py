@@ -14,13 +14,29 @@ from imagebuilder.engine.protocol import BuildFailed
 from tests.unit.cli.conftest import Machine, Run
 
 COMMANDS = {
-    (): ["build", "render", "hash", "check", "fmt", "convert", "snapshot", "engine", "base", "doctor", "lsp"],
+    (): [
+        "build",
+        "render",
+        "hash",
+        "plan",
+        "explain",
+        "check",
+        "fmt",
+        "convert",
+        "snapshot",
+        "cache",
+        "engine",
+        "base",
+        "doctor",
+        "lsp",
+    ],
     ("snapshot",): ["list", "info", "logs", "delete"],
+    ("cache",): ["du", "prune"],
     ("engine",): ["start", "stop", "status"],
     ("base",): ["build"],
 }
 LEAVES = [
-    ("build",), ("render",), ("hash",), ("check",), ("fmt",), ("convert",), ("doctor",),
+    ("build",), ("render",), ("hash",), ("plan",), ("explain",), ("check",), ("fmt",), ("convert",), ("doctor",),
     *((group[0], verb) for group, verbs in COMMANDS.items() if group for verb in verbs),
 ]  # fmt: skip
 
