@@ -31,10 +31,14 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What changed in one step, and the steps that run again because of it, its own included."""
+    """What changed in one step, and the steps that run again because of it, its own included.
+
+    ``known`` says that none does since what it leads to was built before.
+    """
 
     changes: tuple[Change, ...]
     again: tuple[Again, ...]
+    known: bool = False
 
     @property
     def at(self) -> At | None:
@@ -54,7 +58,7 @@ class Cause:
                 f"{rest:,} more {what}s{' changed' if what == 'file' else ''}".replace("1 more files", "1 more file")
             )
         told = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-        return f"{told}, so {_consequence(first, self.again)}"
+        return f"{told}, so {_consequence(first, self.again, self.known)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,14 @@ def explain(
         everything = same[0].kind in ("platform", "imagebuilder") and step is None
         reach = _reach(after, stage, step or 0)
         because = [each for each in again if everything or reach.get(each.stage, each.step + 1) <= each.step]
-        causes.append(Cause(same, tuple(because)))
+        others = (
+            layer
+            for number, start in reach.items()
+            for recorded in after.stages[number].steps[start:]
+            for layer in recorded.layers
+        )
+        known = not because and any(layer not in before.layers for layer in others)
+        causes.append(Cause(same, tuple(because), known))
     return Explanation(before, after, tuple(causes), again)
 
 
@@ -171,21 +182,20 @@ def _reach(record: Record, stage: int, step: int) -> Mapping[int, int]:
     return found
 
 
-def _consequence(change: Change, again: tuple[Again, ...]) -> str:
+def _consequence(change: Change, again: tuple[Again, ...], known: bool) -> str:
     """The steps that run again, in words."""
     own = change.step is not None and not change.removed
     itself = own and any((each.stage, each.step) == (change.stage, change.step) for each in again)
     others = len(again) - itself
     place = f"{change.verb} at {change.at}" if change.at else change.verb
+    anew = "" if change.kind == "step" and change.before is None and change.what != "order" else " again"
     where = "the base" if change.kind == "base" else "it" if own or change.removed else ""
     if not again:
-        if own and change.verb in ("label", "cmd", "entrypoint", "expose", "volume", "healthcheck", "stop_signal"):
-            return "no step runs again; it is written into the image anew"
-        return "nothing runs again: what it leads to has been built before"
+        return "no step runs: what it leads to has been built before" if known else "no step runs again"
     if itself and not others:
-        return f"{place} runs again"
+        return f"{place} runs{anew}"
     if itself:
-        return f"{place} and {_steps(others)} after it run again"
+        return f"{place} and {_steps(others)} after it run{anew}"
     if not where:
         return f"{'every step runs' if others > 1 else 'the one step runs'} again"
     after = f" at {change.at}" if change.removed and change.at else ""

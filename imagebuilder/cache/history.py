@@ -298,6 +298,7 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
+    private_folder(path.parent.parent)
     private_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:

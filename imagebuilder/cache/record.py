@@ -10,6 +10,7 @@ that look like secrets are in no record.
 from __future__ import annotations
 
 import json
+import linecache
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -168,6 +169,10 @@ class Record:
 def record(plan: Plan, name: str, *, id: str = "", built: float = 0.0) -> Record:
     """The record of a plan, under the name of a snapshot."""
     stages = ordered(plan.stage)
+    # A program that builds several times may have read its files' lines before they were edited.
+    places = [place for stage in stages for place in (stage.place, *(step.place for step in stage.steps))]
+    for file in {place.resolve().file for place in places if place}:
+        linecache.checkcache(file)
     writer = _Writer(plan, {stage: number for number, stage in enumerate(stages)})
     found = layers(plan)
     recorded = []

@@ -137,7 +137,8 @@ def _show(found: Explanation) -> None:
         print()
         print(visible(cause.said))
         if cause.at is not None:
-            print(visible("\n".join(_drawn(cause.at))))
+            place, *text = _drawn(cause.at)
+            print(visible("\n".join([place + (" (as it was)" if cause.changes[0].removed else ""), *text])))
     if found.again:
         print("\nrun again:")
         _list(found.again)

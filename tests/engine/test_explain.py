@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,11 +176,16 @@ def test_a_build_that_failed_has_made_what_came_before(cli: Cli, project: Path) 
 
 
 def test_an_image_that_is_gone_is_built_again_and_says_so(cli: Cli, project: Path, env: dict[str, str]) -> None:
-    import subprocess
-
     check(cli, "app.snap")
     subprocess.run(
         [env["TEST_DOCKER"], "rmi", "-f", "imagebuilder/app:latest"], env=env, check=True, capture_output=True
     )
     built = cli("build", "app.snap")
     assert "nothing changed; the engine does not have the image any more" in built.err
+
+
+def test_the_builders_layers_are_counted(cli: Cli, project: Path) -> None:
+    check(cli, "app.snap")
+    assert cli("cache", "du", "--builder-cache", "--json").json["builder_cache_bytes"] > 0
+    dry = cli("cache", "prune", "--builder-cache", "--dry-run", "--older-than", "1w", "--json").json
+    assert dry["items"] == [] and dry["builder_cache_bytes"] >= 0
