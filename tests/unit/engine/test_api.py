@@ -97,13 +97,28 @@ def test_info(server: Server, engine: DockerEngine) -> None:
 
 def test_an_image(server: Server, engine: DockerEngine) -> None:
     server.answers["GET /images/team/app:1.0/json"] = 200, {"Id": "sha256:1", "Size": 7, "RepoTags": ["team/app:1.0"]}
-    assert engine.image("team/app:1.0") == ImageInfo("sha256:1", 7, ("team/app:1.0",))
+    assert engine.image("team/app:1.0") == ImageInfo("sha256:1", 7, ("team/app:1.0",), ("sha256:1",))
     assert engine.image("gone") is None
+
+
+def test_what_registries_call_an_image(server: Server, engine: DockerEngine) -> None:
+    found = {"Id": "sha256:1", "RepoDigests": ["e.org/app@sha256:2", "e.org/other@sha256:2"]}
+    server.answers["GET /images/app/json"] = 200, found
+    assert engine.image("app") == ImageInfo("sha256:1", 0, (), ("sha256:2", "sha256:1"))
+
+
+def test_the_builders_layers(server: Server, engine: DockerEngine) -> None:
+    layers = [{"Size": 5, "InUse": True}, {"Size": 7, "InUse": False}]
+    server.answers["GET /system/df"] = 200, {"BuildCache": layers}
+    assert (engine.builder_cache(), engine.builder_cache(unused=True)) == (12, 7)
+    server.answers["POST /build/prune"] = 200, {"SpaceReclaimed": 9}
+    assert engine.prune_builder_cache(90.0) == 9
+    assert server.asked[-1][1] == {"all": "1", "filters": '{"until": {"90s": true}}'}
 
 
 def test_an_image_without_tags(server: Server, engine: DockerEngine) -> None:
     server.answers["GET /images/sha256:1/json"] = 200, {"Id": "sha256:1", "RepoTags": None}
-    assert engine.image("sha256:1") == ImageInfo("sha256:1", 0, ())
+    assert engine.image("sha256:1") == ImageInfo("sha256:1", 0, (), ("sha256:1",))
 
 
 def test_tagging(server: Server, engine: DockerEngine) -> None:

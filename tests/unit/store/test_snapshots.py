@@ -108,11 +108,11 @@ def test_the_list_has_the_newest_first(store: Store) -> None:
     assert [s.name for s in store.list()] == ["b", "a", "c"]
 
 
-def test_what_is_built_is_found_by_key_and_platform(store: Store) -> None:
+def test_what_is_built_is_found_by_key_and_platform_the_newest_first(store: Store) -> None:
     build(store, "a")
     build(store, "b")
     build(store, "c", OTHER)
-    assert [s.name for s in store.built(KEY, "linux/amd64")] == ["a", "b"]
+    assert [s.name for s in store.built(KEY, "linux/amd64")] == ["b", "a"]
     assert store.built(KEY, "linux/arm64") == []
 
 
