@@ -10,7 +10,7 @@ from imagebuilder import Image
 from imagebuilder.cache.history import History
 from imagebuilder.cache.refresh import Ask, refreshed, tags
 from imagebuilder.engine.imagetools import RegistryError
-from imagebuilder.engine.protocol import LogEvent
+from imagebuilder.engine.protocol import LogEvent, WarningEvent
 from tests.unit.building import Bench
 from tests.unit.cache.recorded import planned
 
@@ -83,7 +83,7 @@ def test_a_registry_that_is_down_is_one_warning(bench: Bench, registry: Registry
     image = IMAGE.copy_from("busybox:1", "/a", "/b")
     assert bench.build(IMAGE, refresh=True).reused
     assert bench.build(image, refresh=True).state == "active" and "debian:12" not in bench.request.contexts
-    (first, second) = [event.line for event in bench.events if isinstance(event, LogEvent) and "IB660" in event.line]
+    (first, second) = [e.diagnostic.render() for e in bench.events if isinstance(e, WarningEvent)]
     assert "whether debian:12 has moved could not be asked: no answer within 15 s" in first
     assert "debian:12 and 1 more" in second
 
