@@ -179,6 +179,7 @@ class Build:
         snapshot = self._begin(found.ref)
         with self._logging(snapshot):
             self._write(f"# found in the cache, nothing was built: {found.ref}")
+        self._record_reuse(snapshot)
         kept = self._store.active(snapshot, digest=found.digest, size=found.size, seconds=0.0, steps=())
         if before is not None and before.image == self._ref:
             # The name in the engine would go on to say what the snapshot was before.
@@ -197,8 +198,7 @@ class Build:
         snapshot = self._begin()
         with self._logging(snapshot):
             self._write(text.rstrip("\n"))
-        if not self._history.is_last(self._name, self._plan.key):
-            self._recorder(snapshot).reused()
+        self._record_reuse(snapshot)
         kept = self._store.active(snapshot, digest=image.id, size=image.size, seconds=other.seconds, steps=other.steps)
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
@@ -228,6 +228,10 @@ class Build:
         for line in fresh.said:
             self._on_event(LogEvent("", line))
         return fresh
+
+    def _record_reuse(self, snapshot: Snapshot) -> None:
+        if not self._history.is_last(self._name, self._plan.key):
+            self._recorder(snapshot).reused()
 
     def _recorder(self, snapshot: Snapshot) -> Recorder:
         from imagebuilder.cache.recorder import Recorder
