@@ -40,14 +40,14 @@ from imagebuilder.engine.protocol import (
 )
 from imagebuilder.failure import explain_failure
 from imagebuilder.ir import checks
-from imagebuilder.ir.describe import describe
 from imagebuilder.locks import lock, unless_held
 from imagebuilder.secret_values import secret_values
-from imagebuilder.store import Follower, Resources, Snapshot, Step, Store
+from imagebuilder.steps import Steps
+from imagebuilder.store import Follower, Resources, Snapshot, Store
 
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile, and mostly without a registry.
-    from imagebuilder.backends.dockerfile import Dockerfile, Instruction
+    from imagebuilder.backends.dockerfile import Dockerfile
     from imagebuilder.cache.recorder import Recorder
     from imagebuilder.cache.refresh import Fresh
     from imagebuilder.cache.registry import Found, Registry
@@ -95,14 +95,6 @@ class Build:
         self._on_event = on_event
         self._name = name
         self._ref = image_ref(name)
-        self._steps: dict[str, Step] = {}
-        # What two builds share is told of under the names of both: one instruction, several ids.
-        self._id_of: dict[int, str] = {}
-        self._same: dict[str, str] = {}
-        self._told: set[tuple[str, str]] = set()
-        # Of steps in parts: when each began, and whether each of its parts that has ended was cached.
-        self._begun: dict[str, float] = {}
-        self._ended: dict[str, dict[int, bool]] = {}
         self._log: IO[str] | None = None
         self._kept: Snapshot | None = None
         self._history = History(store.home)
@@ -202,14 +194,14 @@ class Build:
         kept = self._store.active(snapshot, digest=image.id, size=image.size, seconds=other.seconds, steps=other.steps)
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
-    def _finish(self, snapshot: Snapshot, digest: str, started: float) -> Snapshot:
+    def _finish(self, snapshot: Snapshot, digest: str, steps: Steps, started: float) -> Snapshot:
         image = self._engine.image(self._ref)
         return self._store.active(
             snapshot,
             digest=digest,
             size=image.size if image else 0,
             seconds=time.monotonic() - started,
-            steps=tuple(self._steps.values()),
+            steps=steps.ended,
         )
 
     def _refreshed(self) -> Fresh | None:
@@ -283,11 +275,12 @@ class Build:
                 cancel=self._options.cancel,
                 lock=held,
             )
+            steps = Steps(dockerfile)
             try:
-                digest = self._engine.build(request, lambda event: self._event(dockerfile, event))
+                digest = self._engine.build(request, lambda event: self._event(steps, event))
             except BuildFailed as failure:
                 raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
-            self._kept = self._finish(snapshot, digest, started)
+            self._kept = self._finish(snapshot, digest, steps, started)
             if fresh is not None:
                 self._history.started_from(self._plan.key, fresh.digests)
             pushed = self._publish(request, self._kept)
@@ -318,54 +311,24 @@ class Build:
                 if free:
                     shutil.rmtree(staging / name, ignore_errors=True)
 
-    def _event(self, dockerfile: Dockerfile, event: Event) -> None:
+    def _event(self, steps: Steps, event: Event) -> None:
         self._tell_why()
         if isinstance(event, WarningEvent):
             self._write(event.diagnostic.render())
         elif isinstance(event, StepEvent):
-            known = event.position and not event.name.startswith("[internal]")
-            instruction = dockerfile.at_event(event.name, event.stage, event.position) if known else None
-            step = instruction.step if instruction else None
-            op = (step.intent or step.op) if step else None
-            if instruction is not None:
-                id = self._same[event.id] = self._id_of.setdefault(dockerfile.whole(instruction).first, event.id)
-                event = replace(event, id=id, name=describe(op) if op is not None else instruction.text)
-                if event.state == "cached" and id in self._steps and not self._steps[id].cached:
-                    return
-                if instruction.parts > 1:
-                    merged = self._merged(event, instruction)
-                    if merged is None:
-                        return
-                    event = merged
+            told = steps.told(event)
+            if told is None:
+                return
+            event, step = told
             if step is not None and event.state in ("done", "cached") and self._recorded is not None:
                 self._recorded.ended(step)
-            if instruction is not None and event.state in ("done", "cached"):
-                verb = getattr(op, "verb", "from")
-                self._steps[event.id] = Step(verb, event.name, event.seconds, event.state == "cached")
-            if not event.is_chore and (event.id, event.state) not in self._told:
-                self._told.add((event.id, event.state))
+            if steps.is_new(event):
                 end = "" if event.state == "started" else f" after {event.seconds:.1f} s"
                 self._write(f"# {event.name}: {event.state}{end}")
         else:
-            event = replace(event, id=self._same.get(event.id, event.id))
+            event = steps.of(event)
             self._write(event.line)
         self._on_event(event)
-
-    def _merged(self, event: StepEvent, instruction: Instruction) -> StepEvent | None:
-        """A step that several instructions carry out is told of once: it starts with the first, ends with the last."""
-        if event.state == "failed":
-            return event
-        if event.state == "started":
-            first = event.id not in self._begun
-            self._begun.setdefault(event.id, time.monotonic())
-            return event if first else None
-        ended = self._ended.setdefault(event.id, {})
-        ended[instruction.first] = ended.get(instruction.first, True) and event.state == "cached"
-        if len(ended) < instruction.parts or event.id in self._steps:
-            return None
-        cached = all(ended.values())
-        seconds = 0.0 if cached else time.monotonic() - self._begun.get(event.id, time.monotonic())
-        return replace(event, state="cached" if cached else "done", seconds=seconds)
 
     @contextmanager
     def _logging(self, snapshot: Snapshot) -> Iterator[None]:

@@ -80,6 +80,26 @@ def unless_held(path: Path) -> Iterator[bool]:
         os.close(file)
 
 
+@contextmanager
+def shared(path: Path) -> Iterator[int]:
+    """Hold the lock together with all who share it, waiting for one who has it :func:`alone`; its file stays."""
+    with _file(path) as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Hold the lock unless somebody shares it; whether it is held now. Never waits; its file stays."""
+    with _file(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def held(path: Path) -> bool:
     """Whether a living process holds the lock.
 
@@ -96,6 +116,16 @@ def held(path: Path) -> bool:
     finally:
         os.close(file)
     return False
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[int]:
+    private_folder(path.parent)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def _is(path: Path, file: int) -> bool:

@@ -8,26 +8,27 @@ names are the person's: neither is touched.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imagebuilder.cache.history import History
-from imagebuilder.locks import held, unless_held
+from imagebuilder.locks import alone, held, unless_held
 from imagebuilder.store import Store
 
 Kind = Literal["fingerprints", "staged files", "records", "logs"]
 KINDS: tuple[Kind, ...] = ("fingerprints", "staged files", "records", "logs")
+# Builds share these under a lock.
+_PARTS = "parts"
 # Folders of which each member is one item; what they are for stands with those who fill them.
 _FOLDERS: tuple[tuple[Kind, str], ...] = (
     ("fingerprints", "stats"),
-    ("staged files", "parts"),
+    ("staged files", _PARTS),
     ("staged files", "cuts"),
 )
 _LOCK = "lock"
@@ -96,10 +97,12 @@ class Disk:
                 with unless_held(self._store.locks / item.path.name) as free:
                     if free:
                         freed += _remove(item)
-            else:
-                with _alone(item.path.parent / _LOCK) as alone:
-                    if alone:
+            elif item.path.parent.name == _PARTS:
+                with alone(item.path.parent / _LOCK) as free:
+                    if free:
                         freed += _remove(item)
+            else:
+                freed += _remove(item)
         if records:
             freed += self._history.sweep(keep=lambda kept: kept.path not in records)
         return freed
@@ -172,21 +175,3 @@ def _remove(item: Item) -> int:
             item.path.unlink()
         return item.bytes
     return 0
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[bool]:
-    """Whether nobody else has the lock of a folder, which then nobody gets; where it has none, nobody needs one."""
-    try:
-        file = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        yield True
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(file)

@@ -275,7 +275,7 @@ def unpacked(listing: Iterable[str]) -> dict[str, Entry]:
     found = {}
     for line in listing:
         type, content, size, path = line.split("\0")
-        found[path] = Entry(path, type, "" if content == "-" else content, int(size))  # type: ignore[arg-type]
+        found[path] = Entry(path, type, "" if content == "-" else content, int(size))  # type: ignore[arg-type] # as packed() wrote it
     return found
 
 

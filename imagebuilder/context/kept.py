@@ -13,7 +13,6 @@ what is to go goes only while nobody holds it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -27,7 +26,7 @@ from pathlib import Path
 from imagebuilder.context.copying import reason
 from imagebuilder.context.cut import Part
 from imagebuilder.context.staging import stage_all, unwritable
-from imagebuilder.home import private_folder
+from imagebuilder.locks import alone, shared
 
 FOLDER = "files"
 _MOST_BYTES = 2 << 30
@@ -45,15 +44,15 @@ class KeptParts:
 
     def __init__(self, home: Path, most_bytes: int = _MOST_BYTES) -> None:
         self._folder = home / "parts"
+        self._lock = self._folder / "lock"
         self._most = most_bytes
         self._held: int | None = None
 
     @contextmanager
     def using(self, replaced: Collection[str] = ()) -> Iterator[KeptParts]:
         """No part goes for as long as the block lasts; then those that are replaced go, and what is too much."""
-        with self._lock() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            self._held = lock
+        with shared(self._lock) as held:
+            self._held = held
             try:
                 yield self
             finally:
@@ -104,8 +103,8 @@ class KeptParts:
         process that was killed. Nothing happens while a build uses parts. Returns how many bytes went.
         """
         gone = 0
-        with self._alone() as alone:
-            if not alone:
+        with alone(self._lock) as free:
+            if not free:
                 return 0
             found = []
             for folder in self._all():
@@ -154,24 +153,6 @@ class KeptParts:
     def _inside(folder: Path, digest: str) -> Path:
         # The last name of a context is what some builders tell contexts by.
         return folder / _short(digest)
-
-    @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        with self._lock() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-
-    @contextmanager
-    def _lock(self) -> Iterator[int]:
-        file = os.open(private_folder(self._folder) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            yield file
-        finally:
-            os.close(file)
 
 
 def seal(folder: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -28,3 +30,11 @@ def client(env: dict[str, str]) -> Client:
 def cli(env: dict[str, str]) -> Cli:
     """The command line with an empty home and the real engine."""
     return lambda *words, **options: imagebuilder(*words, **{"env": env, **options})
+
+
+@pytest.fixture
+def name(cli: Cli, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A name that nobody else builds; what the test's home has goes with the test."""
+    yield f"{request.path.stem.replace('_', '-')}-{uuid4().hex[:12]}"
+    for snapshot in cli("snapshot", "list", "--json").json:
+        cli("snapshot", "delete", snapshot["name"])

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
-
-import pytest
 
 from tests.conftest import Cli
 
@@ -16,14 +13,6 @@ BUNDLE = """\
 {body}
 -----END CERTIFICATE-----
 """
-
-
-@pytest.fixture
-def name(cli: Cli) -> Iterator[str]:
-    made = f"test-ca-{uuid4().hex[:12]}"
-    yield made
-    for snapshot in cli("snapshot", "list", "--json").json:
-        cli("snapshot", "delete", snapshot["name"])
 
 
 def docker(env: dict[str, str], *words: str) -> str:

@@ -7,28 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from imagebuilder.locks import held
-from tests.conftest import Cli
 
 SPEC = """
 from imagebuilder import Image
 
 image = Image.debian_slim("3.13").env({"ID": "{id}"}).run_commands("echo it runs; sleep 2; date +%N >/stamp")
 """
-
-
-@pytest.fixture
-def name(cli: Cli) -> Iterator[str]:
-    made = f"test-concurrency-{uuid4().hex[:12]}"
-    yield made
-    for snapshot in cli("snapshot", "list", "--json").json:
-        cli("snapshot", "delete", snapshot["name"])
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -21,13 +20,6 @@ from imagebuilder import Image
 
 image = Image.debian_slim("3.13").env({"ID": "{id}"}).add_text("x", "/x").run_commands("echo it runs; sleep {seconds}")
 """
-
-
-@pytest.fixture
-def name(cli: Cli) -> Iterator[str]:
-    made = f"test-interrupt-{uuid4().hex[:12]}"
-    yield made
-    cli("snapshot", "delete", made)
 
 
 class Building:

@@ -11,11 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
-
-import pytest
 
 from imagebuilder.client import Client
 from imagebuilder.locks import held
@@ -35,13 +31,6 @@ image = (
     .run_commands("cat /src/* | sha256sum >/sum; sleep 0.2")
 )
 """
-
-
-@pytest.fixture
-def name(cli: Cli) -> Iterator[str]:
-    made = f"test-kill-{uuid4().hex[:12]}"
-    yield made
-    cli("snapshot", "delete", made)
 
 
 def test_killed_at_any_moment(

@@ -32,13 +32,6 @@ image = (
 
 
 @pytest.fixture
-def name(cli: Cli) -> Iterator[str]:
-    made = f"test-secrets-{uuid4().hex[:12]}"
-    yield made
-    cli("snapshot", "delete", made)
-
-
-@pytest.fixture
 def calls(env: dict[str, str], tmp_path: Path) -> Path:
     """What a wrapped buildx was called with."""
     plugin = Path(env["DOCKER_CONFIG"]) / "cli-plugins/docker-buildx"

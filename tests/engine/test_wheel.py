@@ -6,9 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -49,13 +47,6 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def outside(env: dict[str, str]) -> dict[str, str]:
     """An environment from which the source tree cannot be imported."""
     return {name: value for name, value in env.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-
-
-@pytest.fixture
-def name(cli: Cli) -> Iterator[str]:
-    made = f"test-wheel-{uuid4().hex[:12]}"
-    yield made
-    cli("snapshot", "delete", made)
 
 
 def test_what_is_in_it(wheel: Path) -> None:

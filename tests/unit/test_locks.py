@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.locks import held, lock, unless_held
+from imagebuilder.locks import alone, held, lock, shared, unless_held
 
 HOLDER = """
 import sys, time
@@ -201,3 +201,11 @@ def test_a_patient_wait(path: Path) -> None:
         process.kill()
         assert done.wait(5)
         thread.join()
+
+
+def test_who_shares_a_lock_keeps_others_from_having_it_alone(path: Path) -> None:
+    with shared(path), shared(path), alone(path) as free:
+        assert not free
+    with alone(path) as free, alone(path) as again:
+        assert free and not again
+    assert path.exists(), "its file stays: who waits for it has it open"

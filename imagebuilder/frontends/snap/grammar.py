@@ -35,7 +35,7 @@ def _parser() -> Lark:
     lalr["tokens"] = _numbered(lalr["tokens"])
     lalr["states"] = {int(state): _numbered(actions) for state, actions in lalr["states"].items()}
     # The way in that Lark's own stand-alone parsers take.
-    parser: Lark = Lark._load_from_dict(data, _numbered(memo), transformer=Build())  # type: ignore[no-untyped-call]
+    parser: Lark = Lark._load_from_dict(data, _numbered(memo), transformer=Build())  # type: ignore[no-untyped-call] # Lark's own is untyped
     return parser
 
 
@@ -60,7 +60,7 @@ def parse(
     part = TextSlice(text, begin, len(text) if end is None else end)
     if line is None:
         return _parser().parse(part, start)
-    counter = LineCounter("\n")  # type: ignore[no-untyped-call]
+    counter = LineCounter("\n")  # type: ignore[no-untyped-call] # Lark's own is untyped
     counter.char_pos = begin
     counter.line, counter.line_start_pos = line
     counter.column = begin - counter.line_start_pos + 1
@@ -76,7 +76,7 @@ def read(text: str) -> tuple[list[Token], Any]:
     """
     interactive = _parser().parse_interactive(text, "start")
     found = list(interactive.iter_parse())
-    return found, interactive.feed_eof(*found[-1:])  # type: ignore[no-untyped-call]
+    return found, interactive.feed_eof(*found[-1:])  # type: ignore[no-untyped-call] # Lark's own is untyped
 
 
 def tokens(text: str) -> list[Token]:
