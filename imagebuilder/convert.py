@@ -11,19 +11,21 @@ import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from imagebuilder.backends import json_document, python, snap
 from imagebuilder.backends.calls import LOCAL
 from imagebuilder.backends.dockerfile import plain
 from imagebuilder.compiler import Described, Plan, compile
-from imagebuilder.diagnostics import CompileError, Diagnostic, Note
+from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Place
 from imagebuilder.frontends import dockerfile, python_source
 from imagebuilder.frontends import json_document as json_frontend
 from imagebuilder.frontends import snap as snap_frontend
 from imagebuilder.frontends.snap.format import format_text
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.ops import AddLocalPythonSource, LocalSource, Op, reads_local
+from imagebuilder.ir.resources import Resources
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.passes import Options
 from imagebuilder.passes.bind_arguments import bind_arguments
@@ -38,8 +40,8 @@ class Form:
     read: Callable[[str, Path], Stage]
 
 
-def _write_snap(stage: Stage, folder: str) -> str:
-    return format_text(snap.write(stage, folder), f"{folder}/image.snap")
+def _write_snap(stage: Stage, folder: str, resources: Resources | None = None) -> str:
+    return format_text(snap.write(stage, folder, resources), f"{folder}/image.snap")
 
 
 def _read_snap(text: str, folder: Path) -> Stage:
@@ -62,17 +64,31 @@ def form_of(path: Path) -> str | None:
     return {".py": "python", ".json": "json", ".snap": "snap"}.get(path.suffix.lower())
 
 
-def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, str] | None = None) -> str:
+def convert(
+    image: Described,
+    to: str,
+    file: Path,
+    *,
+    build_args: Mapping[str, str] | None = None,
+    resources: Resources | None = None,
+    place: Place | None = None,
+) -> str:
     """The image as the text of a file.
 
     Args:
         to: one of ``FORMS``.
         file: absolute; it need not exist. Local paths are written so that they start at its folder.
         build_args: values for the image's ``arg`` operations.
+        resources: of the snapshot; a .snap file alone can say them.
+        place: of the snapshot, for what is told of it.
 
     Raises:
         CompileError: a step has no equal in that form, with its place.
     """
+    if resources not in (None, Resources()) and to != "snap":
+        title = _EXACT[to].title if to in _EXACT else "a Dockerfile"
+        help = "take them out, and give them to the build: Client.build(…, resources=Resources(…))"
+        raise CompileError(replace(_no_equal(title, None, "the resources of a snapshot"), place=place, help=help))
     stage = bind_arguments(image.stage, Options(build_args or {}))
     if to == "dockerfile":
         return _dockerfile(stage, file)
@@ -80,6 +96,8 @@ def convert(image: Described, to: str, file: Path, *, build_args: Mapping[str, s
         # The form may name what it describes.
         stage = replace(stage, name=file.stem)
     form, folder = _EXACT[to], file.parent
+    if to == "snap":
+        form = replace(form, write=partial(_write_snap, resources=resources))
     text = form.write(stage, str(folder))
     try:
         found = form.read(text, folder)

@@ -16,6 +16,7 @@ from imagebuilder.backends.calls import Call, Value, base, begins_with, calls, s
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir import checks
 from imagebuilder.ir.ops import Secret
+from imagebuilder.ir.resources import Resources
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.ir.words import Expansion, Var, template
 
@@ -36,12 +37,13 @@ _LINE_ENDS = frozenset({"run_commands", "dockerfile_commands"})
 _CODE = frozenset({"run_commands", "dockerfile_commands", "add_text"})
 
 
-def write(target: Stage, folder: str) -> str:
+def write(target: Stage, folder: str, resources: Resources | None = None) -> str:
     """The text of a file in ``folder`` whose one snapshot is the target, under the target's name.
 
     Args:
         target: as a front end makes it, not lowered.
         folder: absolute; relative local paths start there.
+        resources: of the snapshot; None is the default, and what is as by default is not written.
 
     Raises:
         CompileError: a step that no call says.
@@ -52,7 +54,7 @@ def write(target: Stage, folder: str) -> str:
     blocks = []
     for number, stage in enumerate(stages):
         start, said = _start(stage, stages[:number], names)
-        statements = []
+        statements = list(_resources(resources)) if resources is not None and stage is target else []
         for call in calls(stage, folder, names, first=said):
             secrets |= dict.fromkeys(_secrets(call))
             statements.append(_statement(call, names))
@@ -91,6 +93,27 @@ def _secrets(call: Call) -> Iterator[str]:
     found = call.options.get("secrets", ())
     for each in found if isinstance(found, tuple) else (found,):
         yield each.name if isinstance(each, Secret) else str(each)
+
+
+def _resources(resources: Resources) -> Iterator[str]:
+    usual = Resources()
+    values = {name: getattr(resources, name) for name in ("cpu", "memory", "disk", "gpu")}
+    words = [
+        f"{name}={_gibibytes(value) if name in ('memory', 'disk') else value}"
+        for name, value in values.items()
+        if value != getattr(usual, name)
+    ]
+    if words:
+        yield f"resources {' '.join(words)}"
+
+
+def _gibibytes(value: float) -> str:
+    """In the largest unit that needs no fraction."""
+    size = round(value * 1024**3)
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size % 1024**power == 0:
+            return f"{size // 1024**power}{unit}"
+    return f"{size}B"
 
 
 # Statements -------------------------------------------------------------------------------------------

@@ -89,10 +89,10 @@ def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
 
     level: Level = "strict" if arguments.strict else "default"
     try:
-        images = _images(target, arguments)
+        images, more = _images(target, arguments)
     except CompileError as error:
         return list(error.diagnostics)
-    more = list(_of_language(target, arguments, level))
+    more += _of_dockerfile(target, arguments, level)
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
     known: Trees = {}
@@ -100,14 +100,17 @@ def _findings(target: str, arguments: argparse.Namespace) -> list[Diagnostic]:
     for image, build_args in images:
         errors += _errors(image, build_args, known)
         warnings += lint(image.stage, level=level, more=more, answers=answers)
-    return masked([*errors, *warnings])
+    return masked([*errors, *warnings], answers.silenced)
 
 
-def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Mapping[str, str]]]:
-    """Every image that the target describes, with the build arguments that are left for it.
+def _images(
+    target: str, arguments: argparse.Namespace
+) -> tuple[list[tuple[Image, Mapping[str, str]]], list[Diagnostic]]:
+    """Every image that the target describes, with the build arguments that are left for it; what nothing uses.
 
     Of a ``.snap`` file these are its images too: a file for others to use has no snapshot.
     """
+    from imagebuilder.compiler import host_platform
     from imagebuilder.frontends import snap
     from imagebuilder.frontends.image import Image
     from imagebuilder.frontends.target import load_targets, parted
@@ -119,14 +122,14 @@ def _images(target: str, arguments: argparse.Namespace) -> list[tuple[Image, Map
     if target.endswith(".snap") and Path(target).is_file():
         found = snap.load(target, params=params, project=arguments.project)
         images = [*found.images.values(), *(each.image for each in found.snapshots)]
-        return [(Image(stage), build_args) for stage in outermost(image.stage for image in images)]
+        return [(Image(stage), build_args) for stage in outermost(image.stage for image in images)], [*found.unused]
     file, _ = parted(target)
     if file.endswith(".snap"):
         given |= {"params": params, "project": arguments.project}
     elif not file.endswith(".py"):
         context = arguments.context.absolute() if arguments.context else None
-        given |= {"context_dir": context, "stage": arguments.stage}
-    return [(each.image, each.build_args) for each in load_targets(target, build_args=build_args, **given)]
+        given |= {"context_dir": context, "stage": arguments.stage, "platform": host_platform()}
+    return [(each.image, each.build_args) for each in load_targets(target, build_args=build_args, **given)], []
 
 
 def _errors(image: Image, build_args: Mapping[str, str], known: Trees) -> list[Diagnostic]:
@@ -139,20 +142,16 @@ def _errors(image: Image, build_args: Mapping[str, str], known: Trees) -> list[D
     return []
 
 
-def _of_language(target: str, arguments: argparse.Namespace, level: Level) -> Iterator[Diagnostic]:
-    """What only the text shows: each language finds it by itself."""
-    if target.endswith(".snap") and Path(target).is_file():
-        from imagebuilder.frontends import snap
-
-        params = pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE")
-        yield from snap.load(target, params=params, project=arguments.project).unused
+def _of_dockerfile(target: str, arguments: argparse.Namespace, level: Level) -> Iterator[Diagnostic]:
+    """What only its text shows."""
     path = Path(target)
     path = path / "Dockerfile" if path.is_dir() else path
     if path.suffix not in (".py", ".snap", ".json") and path.is_file() and arguments.stage is None:
+        from imagebuilder.compiler import host_platform
         from imagebuilder.frontends.dockerfile import warnings
 
         build_args = pairs(arguments.build_arg, "IB705", "build argument", "--build-arg NAME=VALUE")
-        yield from warnings(path.absolute(), build_args=build_args, strict=level == "strict")
+        yield from warnings(path.absolute(), build_args=build_args, strict=level == "strict", platform=host_platform())
 
 
 def _count(number: int, what: str) -> str:

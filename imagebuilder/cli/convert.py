@@ -40,8 +40,10 @@ def _convert(arguments: argparse.Namespace) -> int:
         raise CompileError(Diagnostic("IB415", f"no form to convert to: {what}", help=f"--to {', '.join(FORMS)}"))
     if not to_stream and out.exists() and not arguments.force:
         raise _exists(arguments.out)
-    target = load_one(arguments)
-    text = convert(target.image, form, out, build_args=target.build_args)
+    target = load_one(arguments, any_platform=True)
+    text = convert(
+        target.image, form, out, build_args=target.build_args, resources=target.resources, place=target.place
+    )
     if not to_stream:
         try:
             write_text(out, text, force=arguments.force)

@@ -44,8 +44,13 @@ def reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", dest="stage", metavar="STAGE", help="a Dockerfile's stage (default: the last)")
 
 
-def load(arguments: argparse.Namespace) -> list[Target]:
-    """All that the target names."""
+def load(arguments: argparse.Namespace, *, any_platform: bool = False) -> list[Target]:
+    """All that the target names.
+
+    Args:
+        any_platform: it is not for one platform alone unless one is given; a file that chooses by it is refused then.
+    """
+    from imagebuilder.compiler import host_platform
     from imagebuilder.frontends.target import load_targets
 
     return load_targets(
@@ -55,12 +60,13 @@ def load(arguments: argparse.Namespace) -> list[Target]:
         stage=arguments.stage,
         params=pairs(arguments.param, "IB711", "parameter", "--param NAME=VALUE"),
         project=arguments.project,
+        platform=arguments.platform or (None if any_platform else host_platform()),
     )
 
 
-def load_one(arguments: argparse.Namespace) -> Target:
-    """The one image that it names; several are refused."""
-    found = load(arguments)
+def load_one(arguments: argparse.Namespace, *, any_platform: bool = False) -> Target:
+    """The one image that it names; several are refused. See :func:`load`."""
+    found = load(arguments, any_platform=any_platform)
     if len(found) > 1:
         names = ", ".join(each.name for each in found)
         help = f"name one: {arguments.target}:{found[0].name}"

@@ -53,6 +53,8 @@ def _cut(line: str, at: int) -> tuple[str, int]:
 
 def source_line(file: str, line: int) -> str | None:
     """The text of a line of a file; None where there is no such line."""
+    # A program that runs for long may read a file that has changed since.
+    linecache.checkcache(file)
     if text := linecache.getline(file, line):
         return text.rstrip("\r\n")
     try:

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagebuilder.diagnostics import (
     CallSite,
@@ -32,16 +32,23 @@ from imagebuilder.frontends.image import Image
 from imagebuilder.ir.checks import PROXIES
 from imagebuilder.ir.resources import Resources
 
+if TYPE_CHECKING:
+    from imagebuilder.frontends.snap import SnapshotSpec
+
 _MODULE = "__target__"
 
 
 class Target(NamedTuple):
-    """What a target names: the image, a name for its snapshot, and the build arguments that are left for the build."""
+    """What a target names: the image, a name for its snapshot, and the build arguments that are left for the build.
+
+    ``place`` is that of the snapshot, where a ``.snap`` file has one.
+    """
 
     image: Image
     name: str
     build_args: Mapping[str, str]
     resources: Resources = Resources()
+    place: Place | None = None
 
 
 _FORMS = "a target is file.snap, file.snap:name, file.py, file.py:attribute, a Dockerfile, or file.json"
@@ -55,12 +62,14 @@ def load_targets(
     stage: str | None = None,
     params: Mapping[str, str] | None = None,
     project: Path | None = None,
+    platform: str | None = None,
 ) -> list[Target]:
     """All that a target names: each snapshot of a ``.snap`` file, and one image of any other.
 
     Args:
         context_dir, stage: for a Dockerfile; see :meth:`Image.from_dockerfile`.
         build_args: a Dockerfile takes them while it is read; those for others are handed back.
+        platform: what a Dockerfile is built for; see :func:`imagebuilder.frontends.dockerfile.load`.
         params, project: for a ``.snap`` file; see :func:`imagebuilder.frontends.snap.load`.
 
     Raises:
@@ -72,7 +81,7 @@ def load_targets(
             raise CompileError(
                 Diagnostic("IB404", "--param and --project belong to a .snap file", help=f"{target!r} is none")
             )
-        return [load_target(target, context_dir=context_dir, build_args=build_args, stage=stage)]
+        return [load_target(target, context_dir=context_dir, build_args=build_args, stage=stage, platform=platform)]
     if context_dir is not None or stage is not None:
         raise CompileError(
             Diagnostic("IB404", "--context and --target belong to a Dockerfile", help=f"{target!r} is a .snap file")
@@ -103,7 +112,7 @@ def _from_snap(
             images = ", ".join(found.images)
             help = f"name an image: {file}:{next(iter(found.images))}" if images else 'snapshot "NAME:TAG" from …'
             raise CompileError(Diagnostic("IB403", f"{Path(file).name} has no snapshot", place, help=help))
-        return [Target(each.image, each.name, build_args, each.resources) for each in found.snapshots]
+        return [_of_snapshot(each, build_args) for each in found.snapshots]
     named = [each for each in found.snapshots if name in (each.name, each.name.partition(":")[0])]
     if exact := [each for each in named if each.name == name]:
         named = exact
@@ -113,7 +122,7 @@ def _from_snap(
             Diagnostic("IB403", f"{Path(file).name} has several snapshots {name!r}", place, help=f"name one: {names}")
         )
     if named:
-        return [Target(named[0].image, named[0].name, build_args, named[0].resources)]
+        return [_of_snapshot(named[0], build_args)]
     if name in found.images:
         return [Target(found.images[name], _name(name), build_args)]
     known = [*(each.name for each in found.snapshots), *found.images]
@@ -123,12 +132,17 @@ def _from_snap(
     )
 
 
+def _of_snapshot(found: SnapshotSpec, build_args: Mapping[str, str]) -> Target:
+    return Target(found.image, found.name, build_args, found.resources, found.place)
+
+
 def load_target(
     target: str,
     *,
     context_dir: Path | None = None,
     build_args: Mapping[str, str] | None = None,
     stage: str | None = None,
+    platform: str | None = None,
 ) -> Target:
     """The image of a target that is Python or a Dockerfile; see :func:`load_targets`."""
     file, colon, attribute = target.rpartition(":")
@@ -165,7 +179,7 @@ def load_target(
         )
     from imagebuilder.frontends.dockerfile import load
 
-    stage_found = load(path.absolute(), context_dir=context_dir, build_args=build_args, target=stage)
+    stage_found = load(path.absolute(), context_dir=context_dir, build_args=build_args, target=stage, platform=platform)
     left = {name: value for name, value in (build_args or {}).items() if name in PROXIES}
     return Target(Image(stage_found), _name(path.absolute().parent.name), left)
 

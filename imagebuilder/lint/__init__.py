@@ -45,6 +45,7 @@ CODES: dict[str, str] = {
     "IB913": "a secret that nothing uses",
     "IB914": "an imported file that nothing uses",
     "IB915": "a variable that gets its own name as its value",
+    "IB916": "a stage's name that is given again",
 }
 
 Level = Literal["default", "strict"]
@@ -85,7 +86,7 @@ def lint(
     answers = comments() if answers is None else answers
     kept = [each for each in found if not answers.silence(each)]
     kept += answers.unknown(files(target, found))
-    return masked(sorted(_once(kept), key=_position))
+    return masked(sorted(_once(kept), key=_position), answers.silenced)
 
 
 def secrets_pushed(target: Stage) -> Diagnostic | None:

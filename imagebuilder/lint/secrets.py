@@ -7,7 +7,7 @@ masks it (``Diagnostic.hidden``).
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -111,21 +111,28 @@ def _plain(word: Word) -> str | None:
 _FOUND_HERE = ("IB902", "IB903")
 
 
-def masked(found: list[Diagnostic]) -> list[Diagnostic]:
+def masked(found: list[Diagnostic], silenced: Sequence[Diagnostic] = ()) -> list[Diagnostic]:
     """The same, each secret at the place where it is written, and neither text nor excerpt that shows one.
 
     Another diagnostic of the same line, or one that quotes a command, would show it otherwise.
+
+    Args:
+        silenced: what is not told of; a secret is none the less one.
     """
     # What was masked before hides its neighbours' secrets too, and stands where it stands.
-    placed = [_narrowed(each) if each.hidden and each.code in _FOUND_HERE else each for each in found]
+    placed, more = (
+        [_narrowed(each) if each.hidden and each.code in _FOUND_HERE else each for each in part]
+        for part in (found, silenced)
+    )
+    known = (*placed, *more)
     lines: dict[tuple[str, int], tuple[str, ...]] = {}
-    for each in placed:
+    for each in known:
         if each.hidden and isinstance(each.place, Span):
             at = each.place.file, each.place.line
             lines[at] = lines.get(at, ()) + each.hidden
     if not lines:
         return placed
-    values = sorted({value for each in placed for value in each.hidden if len(value) >= _QUOTED}, key=len, reverse=True)
+    values = sorted({value for each in known for value in each.hidden if len(value) >= _QUOTED}, key=len, reverse=True)
     return [_covered(replace(each, hidden=_hidden(each, lines)), values) for each in placed]
 
 

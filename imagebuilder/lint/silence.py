@@ -35,12 +35,13 @@ class _Ignore(NamedTuple):
 class Comments:
     """The comments of the files that diagnostics are about, each read once.
 
-    ``known`` are the codes of the lints; an error cannot be silenced.
+    ``known`` are the codes of the lints; an error cannot be silenced. ``silenced`` are those that were.
     """
 
     def __init__(self, known: frozenset[str]) -> None:
         self.known = known
         self._files: dict[str, dict[int, _Ignore]] = {}
+        self.silenced: list[Diagnostic] = []
 
     def silence(self, found: Diagnostic) -> bool:
         """Whether a comment answers the diagnostic."""
@@ -48,9 +49,12 @@ class Comments:
             return False
         span = found.place.resolve()
         ignores = self._of(span.file)
-        return bool(ignores) and any(
+        if not ignores or not any(
             ignores[line].answers(found.code) for line in _lines(span, _text(span.file)) if line in ignores
-        )
+        ):
+            return False
+        self.silenced.append(found)
+        return True
 
     def unknown(self, files: Iterable[str]) -> Iterator[Diagnostic]:
         """A warning for each code in a comment that no lint has."""

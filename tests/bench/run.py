@@ -164,8 +164,9 @@ def snap_file(engine: DockerEngine) -> None:
     """A .snap file of 1,000 statements, beside one of 10,000 and beside BuildKit's check of the Dockerfile it renders."""
 
     def text(statements: int) -> str:
+        # Each number is as long as the others, so that ten times the statements are ten times the text.
         lines = [
-            f'run_commands "echo {number}"\nenv V{number}="x y"\nlabel l{number}=z\nworkdir /w{number}\n'
+            f'run_commands "echo {number:04}"\nenv V{number:04}="x y"\nlabel l{number:04}=z\nworkdir /w{number:04}\n'
             for number in range(statements // 4)
         ]
         return f"snap 1\nimage it from debian_slim 3.13 {{\n{''.join(lines)}}}\n"
@@ -177,6 +178,15 @@ def snap_file(engine: DockerEngine) -> None:
     rendered(text(8))
     ten, one = in_turn(6, lambda _: rendered(large), lambda _: rendered(small))
     show("a .snap file: parse, compile, render", "10,000 statements", ten, "1,000 statements", one)
+    # What a matrix says in a few words is measured beside all that it says.
+    names = [f"a{number:03}" for number in range(256)]
+    body = "".join(f"env V{number:02}=x\n" for number in range(32))
+    cells = f'matrix v=[{", ".join(names)}] {{\nsnapshot "s-{{v}}" from debian_slim 3.13 {{\n{body}}}\n}}\n'
+    each = "".join(f'snapshot "s-{name}" from debian_slim 3.13 {{\n{body}}}\n' for name in names)
+    short, whole = in_turn(
+        6, lambda _: load("a.snap", source="snap 1\n" + cells), lambda _: load("a.snap", source="snap 1\n" + each)
+    )
+    show("a .snap file: 256 images of 32 statements", "one matrix", short, "written out", whole)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "Dockerfile"
         file.write_text(rendered(small))

@@ -10,14 +10,16 @@ to BuildKit, or is refused with a reason.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Place, Span
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Note, Place, Span
 from imagebuilder.frontends.dockerfile.commands import steps_of
 from imagebuilder.frontends.dockerfile.lexer import lex, normalised
 from imagebuilder.frontends.dockerfile.stages import Stages
+from imagebuilder.ir import checks
 from imagebuilder.ir.stage import Stage, Step
 
 CODES = {
@@ -65,6 +67,8 @@ CODES = {
 
 MAX_SIZE = 1024 * 1024
 
+_Read = TypeVar("_Read")
+
 
 def load(
     path: Path,
@@ -72,6 +76,7 @@ def load(
     context_dir: Path | None = None,
     build_args: Mapping[str, str] | None = None,
     target: str | None = None,
+    platform: str | None = None,
 ) -> Stage:
     """The stage that a Dockerfile describes.
 
@@ -83,11 +88,47 @@ def load(
         build_args: values for its ARG instructions. The predefined proxy
             arguments are accepted and left to the engine.
         target: the name of the stage to build, in any case; None is the last.
+        platform: what it is built for, such as ``linux/arm64``, where files or bases are chosen by that; None refuses
+            a file that chooses so.
 
     Raises:
         CompileError: one diagnostic for each mistake in the file.
     """
-    return read(_read(path), path, context_dir=context_dir, build_args=build_args, target=target)
+    text = _read(path)
+    return for_platform(
+        platform,
+        build_args or {},
+        lambda given: read(text, path, context_dir=context_dir, build_args=given, target=target),
+    )
+
+
+def for_platform(
+    platform: str | None, build_args: Mapping[str, str], reading: Callable[[Mapping[str, str]], _Read]
+) -> _Read:
+    """What ``reading`` makes with the build arguments, and with those of the platform where it cannot do without.
+
+    A file that can is the same for all platforms, and keeps the key that it has.
+    """
+    try:
+        return reading(build_args)
+    except CompileError as error:
+        if platform is None or all(each.code != "IB325" for each in error.diagnostics):
+            raise
+    return reading({**_platform_arguments(platform), **build_args})
+
+
+def _platform_arguments(platform: str) -> Mapping[str, str]:
+    """The arguments of a platform that the builder sets; those of its own machine only the builder knows."""
+    try:
+        system, architecture, *variant = checks.platform(platform).split("/")
+    except Invalid as error:
+        raise CompileError(error.at(None)) from None
+    return {
+        "TARGETPLATFORM": platform,
+        "TARGETOS": system,
+        "TARGETARCH": architecture,
+        "TARGETVARIANT": "".join(variant),
+    }
 
 
 def read(
@@ -105,7 +146,9 @@ def read(
     return stages.run(lex(text, str(path)), target)
 
 
-def warnings(path: Path, *, build_args: Mapping[str, str] | None = None, strict: bool = False) -> Sequence[Diagnostic]:
+def warnings(
+    path: Path, *, build_args: Mapping[str, str] | None = None, strict: bool = False, platform: str | None = None
+) -> Sequence[Diagnostic]:
     """What a Dockerfile declares and nothing uses; see :func:`unused.unused`.
 
     Raises:
@@ -114,9 +157,13 @@ def warnings(path: Path, *, build_args: Mapping[str, str] | None = None, strict:
     from imagebuilder.frontends.dockerfile.unused import unused
 
     lexed = lex(_read(path), str(path))
-    stages = Stages(str(path), str(_absolute(path.parent)), "", build_args or {})
-    stages.run(lexed, None)
-    return tuple(unused(lexed, stages, strict=strict))
+
+    def reading(given: Mapping[str, str]) -> Stages:
+        stages = Stages(str(path), str(_absolute(path.parent)), "", given)
+        stages.run(lexed, None)
+        return stages
+
+    return tuple(unused(lexed, for_platform(platform, build_args or {}, reading), strict=strict))
 
 
 def parse_commands(

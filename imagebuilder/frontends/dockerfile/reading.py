@@ -65,7 +65,7 @@ class Reading:
             return automatic(token, *others)
         if name in self.scope.declared:
             message = f"${name} has no value where files are chosen"
-            help = f"pass {given(name)}, or give a default: ARG {name}=…"
+            help = f"{given(name)}, or give a default: ARG {name}=…"
         elif name in self.globals.declared:
             message = f"${name} is not visible in this stage"
             help = f"an ARG before the first FROM must be repeated: ARG {name}"
@@ -83,14 +83,16 @@ def automatic(token: Token, name: str, *more: str) -> Problem:
         "IB325",
         f"this depends on ${name}, which each platform of a build sets",
         token.span,
-        f"pass {given(name, *more)} to choose one while the Dockerfile is read",
+        f"{given(name, *more)}, to choose one while the Dockerfile is read",
         only_if_needed=True,
     )
 
 
 def given(*names: str) -> str:
-    """How build arguments are passed, for a hint."""
-    return f"build_args={{{', '.join(f'{each!r}: …' for each in dict.fromkeys(names))}}}"
+    """How build arguments are passed, on the command line and in Python, for a hint."""
+    each = list(dict.fromkeys(names))
+    options = " ".join(f"--build-arg {name}=…" for name in each)
+    return f"pass {options}, or build_args={{{', '.join(f'{name!r}: …' for name in each)}}}"
 
 
 def refused(error: Refused, token: Token) -> Problem:

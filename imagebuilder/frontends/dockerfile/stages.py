@@ -73,7 +73,8 @@ class Stages:
         self.globals.values |= {name: build_args.get(name, unknown(name)) for name in AUTOMATIC}
         self.drafts: list[_Draft] = []
         self.done: list[Stage] = []
-        self.names: dict[str, tuple[int, Token]] = {}
+        # A name may be given again: FROM means its last stage so far, `from=` and the target the last of the file.
+        self.names: dict[str, list[tuple[int, Token]]] = {}
         self.found: list[tuple[int | None, Problem | CompileError]] = []
         self.early = False
         self.wrong = 0
@@ -156,19 +157,13 @@ class Stages:
             words = blank_separated(instruction.rest)
             if len(words) != 3 or words[1].text.lower() != "as":
                 continue
-            name = words[2].text.lower()
-            if name in self.names:
-                note = Note("the first is here", self.names[name][1].span)
-                hint = "each stage has a name of its own"
-                self.found.append((None, Problem("IB320", f"a second stage {name!r}", words[2].span, hint, note=note)))
-            else:
-                self.names[name] = (index, words[2])
+            self.names.setdefault(words[2].text.lower(), []).append((index, words[2]))
 
     def target(self, target: str | None, place: Span) -> int | None:
         if target is None:
             return len(self.drafts) - 1
         if target.lower() in self.names:
-            return self.names[target.lower()][0]
+            return self.names[target.lower()][-1][0]
         known = sorted(self.names)
         hint = did_you_mean(target.lower(), known) or (
             f"there are: {', '.join(known)}" if known else "no stage has a name"
@@ -243,11 +238,11 @@ class Stages:
             raise reading.automatic(token, *sorted(variables(name)))
         if not name:
             raise Problem("IB318", "FROM without an image", token.span, "write FROM IMAGE, or FROM scratch")
-        earlier = self.names.get(name.lower())
-        if earlier is not None and earlier[0] < draft.index:
-            draft.needs.add(earlier[0])
-            draft.reading.scope = self.drafts[earlier[0]].reading.scope.copy()
-            return self.without_triggers(earlier[0])
+        earlier = [index for index, _ in self.names.get(name.lower(), ()) if index < draft.index]
+        if earlier:
+            draft.needs.add(earlier[-1])
+            draft.reading.scope = self.drafts[earlier[-1]].reading.scope.copy()
+            return self.without_triggers(earlier[-1])
         if name == "scratch":
             draft.reading.scope = Scope({"PATH": unknown("PATH")}, complete=True, work=self.globals.work)
             return Scratch()
@@ -277,7 +272,7 @@ class Stages:
                 and self.globals(part.name) is None
             ):
                 if part.name in self.globals.declared:
-                    hint = f"pass build_args={{{part.name!r}: …}}, or give a default: ARG {part.name}=…"
+                    hint = f"{reading.given(part.name)}, or give a default: ARG {part.name}=…"
                 else:
                     hint = near(part.name, self.globals.declared)
                     hint = hint or f"only an ARG before the first FROM is visible here: ARG {part.name}=…"
@@ -314,7 +309,7 @@ class Stages:
             if index >= current:
                 raise Problem("IB322", f"stage {index} is not before this one", token.span, "stages count from 0")
         elif name.lower() in self.names:
-            index, place = self.names[name.lower()]
+            index, place = self.names[name.lower()][-1]
             if index >= current:
                 what = "this stage itself" if index == current else "a stage that comes later"
                 note = Note("it is named here", place.span)

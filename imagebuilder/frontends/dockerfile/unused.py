@@ -1,4 +1,4 @@
-"""What a Dockerfile declares and nothing uses: warnings for ``imagebuilder check``.
+"""What a Dockerfile declares and nothing uses, or hides: warnings for ``imagebuilder check``.
 
 The IR cannot show it: a stage that the target does not need is not in it.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from imagebuilder.diagnostics import Diagnostic
+from imagebuilder.diagnostics import Diagnostic, Note
 from imagebuilder.frontends.dockerfile.arguments import quoted_words
 from imagebuilder.frontends.dockerfile.lexer import Instruction, Lexed
 from imagebuilder.frontends.dockerfile.stages import Stages
@@ -21,7 +22,7 @@ _REFERENCE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 def unused(lexed: Lexed, stages: Stages, *, strict: bool) -> Iterator[Diagnostic]:
-    """Stages and build arguments that nothing uses.
+    """Stages and build arguments that nothing uses, and stages whose names are given again.
 
     A stage with a name may be there to be built by itself; it counts at the
     strict level alone. An argument is a variable of every command behind it,
@@ -34,6 +35,7 @@ def unused(lexed: Lexed, stages: Stages, *, strict: bool) -> Iterator[Diagnostic
     above, below = lexed.instructions[:first], lexed.instructions[first:]
     yield from _globals(above, below)
     yield from _stages(stages, below, strict=strict)
+    yield from _named_again(stages)
     yield from _arguments(stages, below)
 
 
@@ -61,6 +63,14 @@ def _stages(stages: Stages, below: Sequence[Instruction], *, strict: bool) -> It
                 f"remove it, unless --target {draft.name} builds it" if draft.name else "remove it, or give it a name"
             )
             yield Diagnostic("IB908", f"nothing uses {shown}", draft.place, help=help, severity="warning")
+
+
+def _named_again(stages: Stages) -> Iterator[Diagnostic]:
+    for name, places in stages.names.items():
+        for (_, first), (_, again) in pairwise(places):
+            note = Note("the one before is here", first.span)
+            help = "give it a name of its own: --from and --target mean the last stage of a name"
+            yield Diagnostic("IB916", f"another stage {name!r}", again.span, (note,), help, severity="warning")
 
 
 def _arguments(stages: Stages, below: Sequence[Instruction]) -> Iterator[Diagnostic]:

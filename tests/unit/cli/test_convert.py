@@ -129,3 +129,28 @@ def test_json_targets(cli: Run, project: Path) -> None:
     assert done.code == 2 and "bad.json:1:1" in done.err
     assert cli("convert", "spec.py", "good.json").code == 0
     assert cli("hash", "good.json", "--target", "x").code == 2
+
+
+RESOURCES = """\
+snap 1
+
+snapshot a from base alpine:3 {
+    resources cpu=2.5 memory=1536MiB disk=8GiB gpu=1
+}
+snapshot b from base alpine:3
+"""
+
+
+def test_resources_stay_in_a_snap_file(cli: Run, project: Path) -> None:
+    (project / "in.snap").write_text(RESOURCES)
+    assert cli("convert", "in.snap:a", "out.snap").code == 0
+    assert "    resources cpu=2.5 memory=1536MiB disk=8GiB gpu=1\n" in (project / "out.snap").read_text()
+
+
+@pytest.mark.parametrize("out", ["out.py", "out.json", "Containerfile"])
+def test_resources_have_no_equal_in_another_form(cli: Run, project: Path, out: str) -> None:
+    (project / "in.snap").write_text(RESOURCES)
+    done = cli("convert", "in.snap:a", out)
+    assert done.code == 2 and "IB410" in done.err and "in.snap:3" in done.err and "resources of a snapshot" in done.err
+    assert not (project / out).exists()
+    assert cli("convert", "in.snap:b", out).code == 0

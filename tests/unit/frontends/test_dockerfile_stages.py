@@ -179,3 +179,32 @@ def test_line_ends_do_not_move_the_value(tmp_path):
     """A checkout with CRLF is the same image, here-documents included."""
     text = "FROM a\nRUN <<E\nx\ny\nE\nCOPY <<E /f\nz $X\nE\nRUN a \\\n b\n"
     assert read(tmp_path, text) == read(tmp_path, text.replace("\n", "\r\n")) == read(tmp_path, "\ufeff" + text)
+
+
+TWICE = "FROM a:1 AS x\nFROM b:1 AS X\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "base"),
+    [
+        (f"{TWICE}FROM x", None, "b:1"),
+        ("FROM a:1 AS x\nFROM x AS y\nFROM b:1 AS x\nFROM y", None, "a:1"),
+        ("FROM a:1 AS x\nFROM x AS x", None, "a:1"),
+        (f"{TWICE}FROM c:1", "x", "b:1"),
+    ],
+)
+def test_a_name_that_is_given_again(tmp_path: Path, text: str, target: str | None, base: str) -> None:
+    """FROM means the last stage of the name so far, the target the last of the file, as BuildKit reads them."""
+    stage = read(tmp_path, text, target=target)
+    while isinstance(stage.base, Stage):
+        stage = stage.base
+    assert stage.base == BaseImage(ref=base)
+
+
+def test_what_is_copied_from_a_name_that_is_given_again(tmp_path: Path) -> None:
+    """It is the last stage of the file, which must be an earlier one."""
+    (copy,) = read(tmp_path, f"{TWICE}FROM c:1\nCOPY --from=x /a /a").steps
+    (origin,) = copy.op.stages()
+    assert origin.base == BaseImage(ref="b:1")
+    assert codes(tmp_path, "FROM a:1 AS x\nFROM c:1 AS y\nCOPY --from=x /a /a\nFROM b:1 AS x\nFROM y") == ["IB322"]
+    assert codes(tmp_path, "FROM a:1 AS x\nFROM b:1 AS x\nCOPY --from=x /a /a") == ["IB322"]

@@ -98,3 +98,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("FORM x\n")
     with pytest.raises(CompileError):
         warnings(path)
+
+
+def test_a_name_that_is_given_again(tmp_path: Path) -> None:
+    assert found(tmp_path, "FROM a AS x\nFROM x AS X\nFROM X\n") == ["2 another stage 'x'"]

@@ -306,3 +306,20 @@ def test_a_target_cannot_break_what_comes_after_it() -> None:
     before = sys.path[:], sys.argv
     load_target("spec.py")
     assert (sys.path, sys.argv) == before
+
+
+CHOOSES = "FROM a:1 AS base-linux\nFROM base-$TARGETOS\nARG TARGETARCH\nCOPY bin/$TARGETARCH /x\nRUN true\n"
+
+
+def test_a_dockerfile_that_chooses_by_the_platform(here: Path) -> None:
+    """It is read for the platform of the build; what can do without is the same for all of them."""
+    Path("Dockerfile").write_text(CHOOSES)
+    (bound, same) = (load_target("Dockerfile", platform=each).image for each in ("linux/arm64", "linux/amd64"))
+    arguments = {"TARGETPLATFORM": "linux/arm64", "TARGETOS": "linux", "TARGETARCH": "arm64", "TARGETVARIANT": ""}
+    assert bound == load_target("Dockerfile", build_args=arguments).image
+    assert bound != same
+    with pytest.raises(CompileError) as caught:
+        load_target("Dockerfile")
+    assert {each.code for each in caught.value.diagnostics} == {"IB325"}
+    Path("Dockerfile").write_text("FROM a:1\nARG TARGETARCH\nRUN echo $TARGETARCH\n")
+    assert load_target("Dockerfile", platform="linux/arm64").image == load_target("Dockerfile").image

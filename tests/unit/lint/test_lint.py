@@ -81,7 +81,7 @@ ONLY_SNAP = {"IB911", "IB912", "IB913", "IB914"}
 def test_every_warning_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "Dockerfile"
     path.write_text(
-        "ARG A\nFROM debian\nFROM debian:12\nCOPY . .\nRUN npm ci\nRUN apt-get install -y git\nRUN cd /x\n"
+        "ARG A\nFROM debian\nFROM debian AS a\nFROM debian:12 AS a\nCOPY . .\nRUN npm ci\nRUN apt-get install -y git\nRUN cd /x\n"
         "ENV API_KEY=abc1234\nENV B='/b:$B'\n# check: ignore IB9X9\nCMD x\n"
     )
     told = found(path, "strict")

@@ -12,7 +12,7 @@ from imagebuilder.diagnostics import Diagnostic, Span
 from imagebuilder.ir.ops import Scratch
 from imagebuilder.ir.stage import Stage
 from imagebuilder.lint import lint
-from tests.unit.lint.linting import codes, dockerfile, found
+from tests.unit.lint.linting import TOKENS, codes, dockerfile, found
 
 
 def spec(folder: Path, text: str) -> Image:
@@ -135,3 +135,11 @@ def test_odd_line_ends(tmp_path: Path, text: str) -> None:
     path = tmp_path / "Dockerfile"
     path.write_bytes(text.encode())
     assert codes(path) == []
+
+
+def test_a_silenced_secret_is_none_the_less_one(tmp_path: Path) -> None:
+    """Another warning about the same line does not show it."""
+    token = TOKENS["a GitHub token"]
+    path = dockerfile(tmp_path, f"FROM x:1\n# check: ignore IB902\nRUN curl -H {token} x && cd /a\n")
+    (warning,) = found(path)
+    assert warning.code == "IB905" and token not in warning.render()
