@@ -88,6 +88,7 @@ CODES: dict[str, str] = {
     "IB507": "the builder did not name its image",
     "IB508": "the engine did not answer in time",
     "IB509": "no such builder",
+    "IB540": "a command whose end the engine does not tell",
     # Builds.
     "IB600": "a command failed",
     "IB601": "interrupted",
@@ -120,4 +121,15 @@ CODES: dict[str, str] = {
     "IB712": "not an age or a size",
     # Editors.
     "IB720": "the language server is not installed",
+    # Sandboxes.
+    "IB750": "no such sandbox",
+    "IB751": "a sandbox's name that is taken, or none",
+    "IB752": "a sandbox that does not run",
+    "IB753": "a command in a sandbox that did not end",
+    "IB754": "a command in a sandbox that printed too much",
+    "IB755": "not a command or a path for a sandbox",
+    "IB756": "a session that is not there, or is already",
+    "IB757": "a session that has ended",
+    "IB758": "a file in a sandbox that cannot be had or written",
+    "IB759": "a sandbox that does not start",
 }
