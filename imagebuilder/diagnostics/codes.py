@@ -132,4 +132,9 @@ CODES: dict[str, str] = {
     "IB757": "a session that has ended",
     "IB758": "a file in a sandbox that cannot be had or written",
     "IB759": "a sandbox that does not start",
+    # Snapshots of images.
+    "IB760": "an image that the engine does not have",
+    "IB761": "an image without a version",
+    "IB762": "a snapshot that sandboxes use",
+    "IB763": "a snapshot's name that is taken",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
+from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
@@ -30,6 +31,8 @@ class FakeEngine:
         self.layers = 5000
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
+        self.containers = FakeContainers()
+        self.containers = FakeContainers()
         self.during: Callable[[BuildRequest], None] = lambda request: None
 
     def info(self) -> EngineInfo:
@@ -59,6 +62,8 @@ class FakeEngine:
 
     def fetch(self, ref: str) -> None:
         self.fetched.append(ref)
+        self.images.setdefault(ref, "sha256:" + sha256(ref.encode()).hexdigest())
+        self.images.setdefault(ref, "sha256:" + sha256(ref.encode()).hexdigest())
 
     def tag(self, image: str, ref: str) -> None:
         found = self.image(image)

@@ -176,6 +176,14 @@ class FileSystem:
             )
         return sorted(found, key=lambda each: each.name)
 
+    def is_folder(self, path: str) -> bool:
+        """Whether a path is a folder, or a link to one.
+
+        Raises:
+            SandboxError: nothing is there.
+        """
+        return self._stat(path).type == "dir"
+
     def get_file_info(self, path: str) -> FileInfo:
         """What is at a path; a link is told of itself.
 

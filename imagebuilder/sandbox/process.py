@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import IO
 from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
@@ -17,6 +18,7 @@ from imagebuilder.sandbox.session import Shell
 OnOutput = Callable[[int, bytes], None]
 
 MAX_OUTPUT = 256 << 20
+_CHUNK = 1 << 16
 _MARK = "IMAGEBUILDER_COMMAND"
 # Each process that still has the mark of a command, except one.
 _KILL = """\
@@ -40,7 +42,7 @@ class Process:
         timeout: float | None = None,
         *,
         user: str | None = None,
-        input: bytes | str | None = None,
+        input: bytes | str | IO[bytes] | None = None,
         on_output: OnOutput | None = None,
     ) -> ExecuteResponse:
         """Run a command and wait for its end.
@@ -51,7 +53,7 @@ class Process:
             env: variables, besides those of the sandbox.
             timeout: seconds, after which the command and all it started are killed; None and 0 wait for ever.
             user: a name or number; None is the sandbox's.
-            input: for its standard input; None leaves that closed.
+            input: for its standard input, or a file to read that from; None leaves it closed.
             on_output: called with 1 (output) or 2 (errors) and each piece as it comes.
 
         Raises:
@@ -63,6 +65,17 @@ class Process:
             raise CompileError(Diagnostic("IB755", f"not a command: {command!r}", help=help))
         data = input.encode() if isinstance(input, str) else input
         return self._run(words, cwd, env, timeout or None, user, data, on_output)
+
+    def attach(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> Running:
+        """Start a command on a terminal of its own, for whoever passes keys and output on."""
+        return self._box.run(list(command), cwd=cwd, env=env, user=user, terminal=True, input=True)
 
     def code_run(
         self,
@@ -147,7 +160,7 @@ class Process:
         env: Mapping[str, str] | None,
         timeout: float | None,
         user: str | None,
-        input: bytes | None,
+        input: bytes | IO[bytes] | None,
         on_output: OnOutput | None,
     ) -> ExecuteResponse:
         mark = uuid4().hex
@@ -198,10 +211,16 @@ class Process:
                     pass
 
 
-def _feed(running: Running, data: bytes) -> None:
+def _feed(running: Running, data: bytes | IO[bytes]) -> None:
     # It need not read all of it.
-    with suppress(OSError):
-        running.write(data)
+    with suppress(OSError, ValueError):
+        if isinstance(data, bytes):
+            running.write(data)
+        else:
+            # What there is, as soon as it is there.
+            read = getattr(data, "read1", data.read)
+            while piece := read(_CHUNK):
+                running.write(piece)
     running.close_input()
 
 

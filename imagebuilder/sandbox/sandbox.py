@@ -56,6 +56,11 @@ class Sandbox:
         return self._found.labels.get("imagebuilder.snapshot", "")
 
     @property
+    def image(self) -> str:
+        """The image, as the engine calls it: its digest."""
+        return self._found.image
+
+    @property
     def labels(self) -> Mapping[str, str]:
         return self._owner.kept(self.id).labels
 
@@ -149,7 +154,7 @@ class Sandbox:
             "state": self.state,
             "reason": self.error_reason,
             "snapshot": self.snapshot,
-            "image": self._found.image,
+            "image": self.image,
             "labels": dict(kept.labels),
             "created_at": self.created_at.isoformat(),
             "last_used_at": self.last_used_at.isoformat(),

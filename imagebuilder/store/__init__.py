@@ -2,6 +2,6 @@
 
 from imagebuilder.ir.resources import Resources
 from imagebuilder.store.follow import Follower
-from imagebuilder.store.snapshots import Snapshot, State, Step, Store, check_name
+from imagebuilder.store.snapshots import UNUSED, Snapshot, State, Step, Store, check_name
 
-__all__ = ["Follower", "Resources", "Snapshot", "State", "Step", "Store", "check_name"]
+__all__ = ["UNUSED", "Follower", "Resources", "Snapshot", "State", "Step", "Store", "check_name"]

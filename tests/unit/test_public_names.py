@@ -18,6 +18,8 @@ PUBLIC = [
     "BuildError",
     "Client",
     "CompileError",
+    "CreateSandboxFromImageParams",
+    "CreateSandboxFromSnapshotParams",
     "CreateSnapshotParams",
     "Diagnostic",
     "EngineError",
@@ -25,7 +27,10 @@ PUBLIC = [
     "ImagebuilderError",
     "Interrupted",
     "Resources",
+    "Sandbox",
+    "SandboxError",
     "Secret",
+    "SessionExecuteRequest",
     "Snapshot",
     "__version__",
     "build",
@@ -75,7 +80,7 @@ def test_an_unknown_name() -> None:
 
 def test_errors() -> None:
     """One base, and an exit code each."""
-    codes = {"CompileError": 2, "BuildError": 1, "EngineError": 3, "Interrupted": 130}
+    codes = {"CompileError": 2, "BuildError": 1, "SandboxError": 1, "EngineError": 3, "Interrupted": 130}
     for name, code in codes.items():
         kind = getattr(imagebuilder, name)
         assert issubclass(kind, imagebuilder.ImagebuilderError) and kind.exit_code == code
