@@ -60,7 +60,7 @@ class FileSystem:
         if posixpath.basename(dst) in ("", ".", ".."):
             raise _not_a_file(dst)
         with _opened(src) as (file, size, program):
-            before = self._box.containers.file(self._box.id, path)
+            before = self._look(path)
             if before is not None and before.type == "dir":
                 raise _not_a_file(dst)
             if before is not None and before.type == "link":
@@ -190,7 +190,7 @@ class FileSystem:
         Raises:
             SandboxError: nothing is there.
         """
-        found = self._box.containers.file(self._box.id, self._absolute(path))
+        found = self._look(self._absolute(path))
         if found is None:
             raise self._missing(path)
         self._box.used()
@@ -232,7 +232,7 @@ class FileSystem:
         Args:
             mode: in octal, such as ``"755"``.
         """
-        found = self._box.containers.file(self._box.id, self._absolute(path))
+        found = self._look(self._absolute(path))
         if found is not None and found.type == "dir":
             return
         octal = mode if isinstance(mode, str) else f"{mode:o}"
@@ -240,7 +240,7 @@ class FileSystem:
 
     def delete_file(self, path: str, recursive: bool = False) -> None:
         """Remove a file, an empty folder, or with ``recursive`` a folder and all below it."""
-        found = self._box.containers.file(self._box.id, self._absolute(path))
+        found = self._look(self._absolute(path))
         if found is None:
             raise self._missing(path)
         word = ["rm", "-rf"] if recursive else ["rmdir"] if found.type == "dir" else ["rm", "-f"]
@@ -284,15 +284,25 @@ class FileSystem:
         return posixpath.normpath(posixpath.join(self._workdir, path))
 
     def _stat(self, path: str) -> FileStat:
-        found = self._box.containers.file(self._box.id, self._followed(self._absolute(path)))
+        found = self._look(self._followed(self._absolute(path)))
         if found is None:
             raise self._missing(path)
         return found
 
+    def _look(self, path: str) -> FileStat | None:
+        """What is at an absolute path."""
+        try:
+            return self._box.containers.file(self._box.id, path)
+        except EngineError:
+            if self._box.info() is None:
+                raise self._box.gone() from None
+            help = "is there a circle of links on the way to it?"
+            raise SandboxError(Diagnostic("IB758", f"the engine cannot look at {path!r}", help=help)) from None
+
     def _followed(self, path: str) -> str:
         """The path that a link leads to at last."""
         for _ in range(_LINKS):
-            found = self._box.containers.file(self._box.id, path)
+            found = self._look(path)
             if found is None or found.type != "link":
                 return path
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), found.target))
