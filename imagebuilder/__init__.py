@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from imagebuilder.version import __version__
 
 _HOMES = {
+    "AsyncClient": "imagebuilder.aio",
     "BuildError": "imagebuilder.diagnostics",
     "Client": "imagebuilder.client",
     "CompileError": "imagebuilder.diagnostics",
@@ -33,6 +34,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from imagebuilder.aio import AsyncClient
     from imagebuilder.client import Client, Resources, Snapshot, build
     from imagebuilder.diagnostics import (
         BuildError,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from imagebuilder.snapshots import CreateSnapshotParams
 
 __all__ = [
+    "AsyncClient",
     "BuildError",
     "Client",
     "CompileError",

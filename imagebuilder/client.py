@@ -10,17 +10,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Trees, compile
-from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
+from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
 from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Cancel, Engine, Event, Output
 from imagebuilder.home import home as default_home
@@ -106,6 +107,7 @@ class Client:
         push: str | None = None,
         refresh: bool = False,
         resources: Resources | None = None,
+        timeout: float | None = None,
         on_event: OnBuildEvent | None = None,
     ) -> Snapshot:
         """Build an image, unless it is there already, and keep it as a snapshot.
@@ -125,13 +127,14 @@ class Client:
             push: a name in a registry, such as ``ghcr.io/team/app:1.0``, that the image gets besides; it goes there
                 by way of the cache, which has to be given.
             refresh: ask whether the tags of its bases have moved, and where one has, build with what it is now.
+            timeout: seconds, after which the build is given up; None and 0 wait for ever.
             on_event: called for each change of a step and each line it prints.
 
         Raises:
             CompileError: the description or an argument is wrong; nothing was built.
             EngineError: no engine answers.
-            BuildError: a step failed, and the snapshot says ``build_failed``; or the image was not given
-                the name ``push``.
+            BuildError: a step failed, or it was given up, and the snapshot says ``build_failed``; or the image was
+                not given the name ``push``.
             Interrupted: Ctrl-C.
         """
         name = check_name(name)
@@ -150,8 +153,11 @@ class Client:
             push=push,
             refresh=refresh,
             resources=resources or Resources(),
+            cancel=Cancel() if timeout else None,
         )
-        return Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None)).run()
+        build = Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None))
+        with _given_up(options.cancel, timeout, name):
+            return build.run()
 
     def _cache(self, given: str | None, builder: str | None, push: str | None = None) -> Registry | None:
         ref = self.cache if given is None else given
@@ -252,15 +258,17 @@ class Client:
 
     def create(
         self,
-        params: CreateSandboxFromSnapshotParams | CreateSandboxFromImageParams,
+        params: CreateSandboxFromSnapshotParams | CreateSandboxFromImageParams | None = None,
         *,
+        timeout: float | None = None,
         on_snapshot_create_logs: OnLogs | None = None,
     ) -> Sandbox:
         """Make and start a sandbox.
 
         Args:
             params: of a snapshot, or of an image; the latter is built or pulled where that was not done before, and
-                kept as a snapshot under a name of its own.
+                kept as a snapshot under a name of its own. None is the snapshot ``default``.
+            timeout: seconds, after which a build that it needs is given up; None and 0 wait for ever.
             on_snapshot_create_logs: called with each line that the build prints.
 
         Raises:
@@ -269,10 +277,11 @@ class Client:
             BuildError: the image cannot be built.
             EngineError: the engine does not answer.
         """
-        from imagebuilder.sandbox import CreateSandboxFromImageParams
+        from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 
+        params = params or CreateSandboxFromSnapshotParams()
         if isinstance(params, CreateSandboxFromImageParams):
-            snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs)
+            snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs, timeout or None)
             shown = params.image if isinstance(params.image, str) else snapshot.name
         else:
             snapshot = self.snapshot.usable(params.snapshot or DEFAULT)
@@ -325,6 +334,26 @@ class Client:
         return output
 
 
+@contextmanager
+def _given_up(cancel: Cancel | None, timeout: float | None, name: str) -> Iterator[None]:
+    """Cancel what the block does after so many seconds."""
+    if cancel is None or not timeout:
+        yield
+        return
+    timer = Timer(timeout, cancel.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Interrupted:
+        if not cancel.is_set:
+            raise
+        help = "give a longer timeout; what was built of it by then is in the builder's cache"
+        raise BuildError(Diagnostic("IB604", f"{name!r} was not built within {timeout:g} s", help=help)) from None
+    finally:
+        timer.cancel()
+
+
 class BuildKeywords(TypedDict, total=False):
     """The keywords of :meth:`Client.build` but the name."""
 
@@ -338,6 +367,7 @@ class BuildKeywords(TypedDict, total=False):
     push: str | None
     refresh: bool
     resources: Resources | None
+    timeout: float | None
     on_event: OnBuildEvent | None
 
 

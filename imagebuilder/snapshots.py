@@ -74,6 +74,7 @@ class Snapshots:
         params: CreateSnapshotParams,
         *,
         on_logs: OnLogs | None = None,
+        timeout: float | None = None,
         build_args: Mapping[str, str] | None = None,
         resolve: bool = False,
         local: bool = False,
@@ -85,6 +86,7 @@ class Snapshots:
 
         Args:
             on_logs: called with each line that the build prints, and with warnings.
+            timeout: seconds, after which the build of an ``Image`` is given up; None and 0 wait for ever.
             build_args: for an ``Image``; see :meth:`Client.build`.
             resolve: of an image by its name, take what a tag that moves is now, by its digest.
             local: the engine has the image; no registry is asked.
@@ -111,14 +113,25 @@ class Snapshots:
                 name=params.name,
                 build_args=build_args,
                 resources=params.resources,
+                timeout=timeout,
                 on_event=lambda event: _line(event, tell),
             )
             made = self._tried(made, params.entrypoint, tell)
         return made
 
-    def push(self, image: str, *, name: str, on_logs: OnLogs | None = None, **options: object) -> Snapshot:
+    def push(
+        self,
+        image: str,
+        *,
+        name: str,
+        resources: Resources | None = None,
+        entrypoint: Sequence[str] | None = None,
+        replace: bool = False,
+        on_logs: OnLogs | None = None,
+    ) -> Snapshot:
         """An image that the engine has already as a snapshot; as :meth:`create` with ``local``."""
-        return self.create(CreateSnapshotParams(name, image, **options), on_logs=on_logs, local=True)  # type: ignore[arg-type] # those of the parameters
+        params = CreateSnapshotParams(name, image, resources, entrypoint)
+        return self.create(params, on_logs=on_logs, local=True, replace=replace)
 
     def list(self) -> Sequence[Snapshot]:
         """All snapshots, the newest first."""
@@ -192,7 +205,13 @@ class Snapshots:
             raise _unusable(found)
         return found
 
-    def of_image(self, image: str | Image, resources: Resources | None, on_logs: OnLogs | None = None) -> Snapshot:
+    def of_image(
+        self,
+        image: str | Image,
+        resources: Resources | None,
+        on_logs: OnLogs | None = None,
+        timeout: float | None = None,
+    ) -> Snapshot:
         """The snapshot of an image that a sandbox was asked of, made where it is not there; errors as :meth:`create`.
 
         Its name says nothing but which image and resources it is of.
@@ -207,7 +226,7 @@ class Snapshots:
         usable = found is not None and found.tried and found.state in ("active", "inactive")
         if found is not None and usable and self._connect().image(found.digest) is not None:
             return self.usable(name)
-        return self.create(CreateSnapshotParams(name, image, resources), on_logs=on_logs)
+        return self.create(CreateSnapshotParams(name, image, resources), on_logs=on_logs, timeout=timeout)
 
     def started(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot, of which it is known what keeps its containers up."""

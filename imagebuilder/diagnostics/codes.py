@@ -94,6 +94,7 @@ CODES: dict[str, str] = {
     "IB601": "interrupted",
     "IB602": "the builder failed",
     "IB603": "a base for another platform",
+    "IB604": "a build that was given up",
     # The cache in a registry.
     "IB640": "not a repository for a cache",
     "IB641": "a cache that cannot be used",

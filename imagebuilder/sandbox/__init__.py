@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from imagebuilder.sandbox.fs import FileSystem
 from imagebuilder.sandbox.lifecycle import AUTO_STOP, Sandboxes
 from imagebuilder.sandbox.params import (
     CreateSandboxFromImageParams,
@@ -18,6 +19,7 @@ from imagebuilder.sandbox.params import (
     SessionExecuteRequest,
 )
 from imagebuilder.sandbox.preview import Preview
+from imagebuilder.sandbox.process import Process
 from imagebuilder.sandbox.sandbox import Sandbox
 
 __all__ = [
@@ -26,8 +28,10 @@ __all__ = [
     "CreateSandboxFromSnapshotParams",
     "ExecuteResponse",
     "FileInfo",
+    "FileSystem",
     "Match",
     "Preview",
+    "Process",
     "Sandbox",
     "Sandboxes",
     "Session",

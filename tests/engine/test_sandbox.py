@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import posixpath
@@ -22,6 +23,8 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import (
+    AsyncClient,
+    BuildError,
     Client,
     CompileError,
     CreateSandboxFromImageParams,
@@ -296,6 +299,34 @@ def test_without_a_network_there_is_loopback_alone(client: Client, snapshot: str
         with pytest.raises(SandboxError) as caught:
             sandbox.preview(8000)
         assert code(caught) == "IB758"
+
+
+def test_a_build_that_takes_too_long_is_given_up(client: Client) -> None:
+    image = Image.debian_slim("3.13").run_commands(f"echo {time.time()}; sleep 60")
+    began = time.monotonic()
+    with pytest.raises(BuildError) as caught:
+        client.create(CreateSandboxFromImageParams(image=image), timeout=4)
+    assert caught.value.diagnostics[0].code == "IB604" and time.monotonic() - began < 30
+    (snapshot,) = client.snapshot.list()
+    assert snapshot.state == "build_failed"
+    client.snapshot.delete(snapshot.name)
+
+
+def test_with_an_event_loop(client: Client, snapshot: str) -> None:
+    """Ten at a time, and nothing is left."""
+
+    async def use(number: int) -> str:
+        params = CreateSandboxFromSnapshotParams(snapshot=snapshot)
+        async with await asynchronous.create(params) as sandbox:
+            await sandbox.fs.upload_file(str(number).encode(), "/tmp/n")
+            return (await sandbox.process.exec("cat /tmp/n")).result
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.gather(*map(use, range(10)))
+
+    asynchronous = AsyncClient(home=client.home, engine=client.engine)
+    assert asyncio.run(all_of_them()) == [str(number) for number in range(10)]
+    assert asyncio.run(asynchronous.list()) == []
 
 
 # Life -------------------------------------------------------------------------------------------------

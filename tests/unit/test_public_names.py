@@ -15,6 +15,7 @@ from imagebuilder.client import BuildKeywords
 from imagebuilder.store import Resources
 
 PUBLIC = [
+    "AsyncClient",
     "BuildError",
     "Client",
     "CompileError",
@@ -96,7 +97,7 @@ def test_signatures() -> None:
     build = inspect.signature(imagebuilder.Client.build)
     assert list(build.parameters) == [
         "self", "image", "name", "platform", "build_args", "secrets", "ca", "builder", "no_cache", "cache",
-        "push", "refresh", "resources", "on_event",
+        "push", "refresh", "resources", "timeout", "on_event",
     ]  # fmt: skip
     assert [n for n, p in build.parameters.items() if p.default is p.empty] == ["self", "image", "name"]
     assert ["self", "image", "name", *BuildKeywords.__annotations__] == list(build.parameters)
