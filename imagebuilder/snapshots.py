@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from imagebuilder.builder import image_ref
-from imagebuilder.compiler import compile
+from imagebuilder.compiler import Plan, compile
 from imagebuilder.diagnostics import (
     BuildError,
     CompileError,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 UNUSED_AFTER = 14 * 86400.0
 """Seconds after which a snapshot that nobody used is inactive."""
+
+_LOOK = 0.2
 
 OnLogs = Callable[[str], None]
 
@@ -101,23 +104,26 @@ class Snapshots:
         """
         tell = on_logs or (lambda line: None)
         if isinstance(params.image, str):
-            made = self._pulled(params, params.image, tell, resolve=resolve, local=local, replace=replace)
+            ref = params.image
+            _check_reference(ref, moving=resolve)
+            image = Image.base(ref)
         else:
+            ref = ""
             image = params.image if params.entrypoint is None else params.image.entrypoint(params.entrypoint)
-            if not replace:
-                self._refuse_taken(
-                    params.name, lambda: compile(image, build_args=build_args, state=self._store.home).key
-                )
+        name = check_name(params.name)
+        plan = compile(image, build_args=build_args, state=self._store.home)
+        with self._replacing(name, plan.key, replace=replace):
+            if ref:
+                return self._pulled(params, ref, plan, tell, resolve=resolve, local=local)
             made = self._build(
                 image,
-                name=params.name,
+                name=name,
                 build_args=build_args,
                 resources=params.resources,
                 timeout=timeout,
                 on_event=lambda event: _line(event, tell),
             )
-            made = self._tried(made, params.entrypoint, tell)
-        return made
+            return self._tried(made, params.entrypoint, tell)
 
     def push(
         self,
@@ -136,6 +142,10 @@ class Snapshots:
     def list(self) -> Sequence[Snapshot]:
         """All snapshots, the newest first."""
         self._store.deactivate_unused(UNUSED_AFTER)
+        for each in self._store.expired():
+            # One that a sandbox was made of stays until that has gone.
+            with suppress(SandboxError):
+                self.delete(each.name)
         return self._store.list()
 
     def get(self, name: str) -> Snapshot:
@@ -146,6 +156,57 @@ class Snapshots:
         """What the snapshot's build printed; empty where it was not built here."""
         path = self._store.log_path(self.get(name).id)
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def follow(self, name: str) -> Iterator[str]:
+        """The lines that its build prints, those that it has printed first, until it has ended."""
+        found = self.get(name)
+        path, at = self._store.log_path(found.id), 0
+        while True:
+            # Looked at first, so that what came before the end is read after it.
+            ended = self._store.get(found.id).state not in ("pending", "building", "pulling")
+            with suppress(FileNotFoundError), path.open("rb") as log:
+                log.seek(at)
+                whole, end, _ = log.read().rpartition(b"\n")
+                at += len(whole) + len(end)
+                if end:
+                    yield from whole.decode(errors="replace").split("\n")
+            if ended:
+                return
+            time.sleep(_LOOK)
+
+    def rollback(self, name: str) -> Snapshot:
+        """Go back to the snapshot that this one replaced; a second call goes forward again.
+
+        Raises:
+            CompileError: nothing was replaced with ``replace``, or it is locked.
+        """
+        found = self.get(name)
+        with lock(self._store.name_lock_path(found.name)):
+            back = self._store.put_back(self.get(name))
+            self._connect().tag(back.digest, back.image)
+            if found.state == "active":
+                self._connect().tag(found.digest, _kept_ref(found.name))
+            return back
+
+    def lock(self, name: str) -> Snapshot:
+        """Let it neither be replaced nor deleted, by whomever."""
+        return self._store.lock(name, True)
+
+    def unlock(self, name: str) -> Snapshot:
+        """Undo :meth:`lock`."""
+        return self._store.lock(name, False)
+
+    def expire(self, name: str, seconds: float | None) -> Snapshot:
+        """Have it deleted when so many seconds have gone by, by the next look at the list; None keeps it."""
+        return self._store.expire(self.get(name), seconds)
+
+    def alias(self, alias: str, name: str) -> None:
+        """Give a snapshot a second name, which another snapshot may have had before.
+
+        Raises:
+            CompileError: there is no such snapshot, or the alias is the name of one.
+        """
+        self._store.alias(check_name(alias), name)
 
     def activate(self, name: str) -> Snapshot:
         """Let it be used again.
@@ -189,7 +250,10 @@ class Snapshots:
                 if in_use:
                     help = f"`imagebuilder sandbox delete {in_use[0]}` first"
                     raise SandboxError(Diagnostic("IB762", f"sandboxes use it: {', '.join(in_use)}", help=help))
+                if found.locked:
+                    return store.delete(found.name)  # Which refuses.
                 engine.untag(found.image)
+            engine.untag(_kept_ref(found.name))
             return store.delete(found.name)
 
     def usable(self, name: str) -> Snapshot:
@@ -199,6 +263,9 @@ class Snapshots:
             CompileError: there is none, or it cannot be used.
         """
         found = self.get(name)
+        if found.previous is not None and found.state not in ("active", "inactive"):
+            # It is being replaced, or whoever replaced it was killed.
+            found = found.previous
         if found.state == "inactive" and found.reason.startswith(UNUSED):
             found = self._store.set_state(found.name, "active")
         if found.state != "active":
@@ -244,14 +311,10 @@ class Snapshots:
     # ---------------------------------------------------------------------------------------------------
 
     def _pulled(
-        self, params: CreateSnapshotParams, ref: str, tell: OnLogs, *, resolve: bool, local: bool, replace: bool
+        self, params: CreateSnapshotParams, ref: str, plan: Plan, tell: OnLogs, *, resolve: bool, local: bool
     ) -> Snapshot:
         name = check_name(params.name)
-        _check_reference(ref, moving=resolve)
         store, engine = self._store, self._connect()
-        plan = compile(Image.base(ref), state=self._store.home)
-        if not replace:
-            self._refuse_taken(name, lambda: plan.key)
         started = time.monotonic()
         with lock(store.name_lock_path(name)):
             snapshot = store.begin(name, plan.key, plan.platform, image_ref(name), params.resources or Resources())
@@ -299,15 +362,47 @@ class Snapshots:
         kept = self._store.stays_up(snapshot, found)
         return changed(kept, reused=snapshot.reused, seconds=snapshot.seconds)
 
-    def _refuse_taken(self, name: str, key: Callable[[], str]) -> None:
-        found = self._store.named(check_name(name))
-        if found is None or found.state not in ("active", "inactive") or found.key == key():
+    @contextmanager
+    def _replacing(self, name: str, key: str, *, replace: bool) -> Iterator[None]:
+        """Whatever has the name serves until the block has ended, and goes on to where that fails.
+
+        Raises:
+            CompileError: the name is taken by something else, and not to be replaced.
+        """
+        found = self._store.named(name)
+        if found is None or found.state not in ("active", "inactive") or not found.digest:
+            yield
             return
-        help = "take another name, or replace it: --replace, or replace=True"
-        raise CompileError(Diagnostic("IB763", f"there is a snapshot {found.name!r} of something else", help=help))
+        if found.key != key and not replace:
+            help = "take another name, or replace it: --replace, or replace=True"
+            raise CompileError(Diagnostic("IB763", f"there is a snapshot {name!r} of something else", help=help))
+        engine = self._connect()
+        if found.key == key or engine.image(found.digest) is None:
+            yield
+            return
+        # An engine may drop an image that has no name left.
+        engine.tag(found.digest, _kept_ref(name))
+        self._store.serve(found)
+        try:
+            yield
+        except BaseException as error:
+            with suppress(CompileError):
+                now = self._store.get(name)
+                if now.id != found.id:
+                    back = self._store.put_back(now, f"the one that was to replace it failed: {_reason(error)}")
+                    self._store.log_path(now.id).unlink(missing_ok=True)
+                    with suppress(EngineError):
+                        engine.tag(back.digest, back.image)
+                        engine.untag(_kept_ref(name))
+            raise
 
     def _users(self, snapshot: Snapshot) -> Sequence[str]:
         return sorted(each.name for each in self._sandboxes().list() if each.image == snapshot.digest)
+
+
+def _kept_ref(name: str) -> str:
+    """What the image of a snapshot is called that was replaced."""
+    return image_ref(name).replace("imagebuilder/", "imagebuilder-before/", 1)
 
 
 def _check_reference(ref: str, *, moving: bool) -> None:

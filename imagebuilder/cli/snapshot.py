@@ -1,4 +1,4 @@
-"""``snapshot create | push | list | info | logs | activate | deactivate | delete``."""
+"""``snapshot create | push | list | info | logs | rollback | lock | alias | activate | deactivate | delete``."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ def register(commands: Any) -> None:
         ("list", _list, "all snapshots, the newest first"),
         ("info", _info, "one snapshot, with the steps of its build"),
         ("logs", _logs, "what its build printed"),
+        ("rollback", _rollback, "go back to what --replace replaced; again goes forward"),
+        ("lock", _lock, "let it neither be replaced nor deleted"),
+        ("unlock", _unlock, "undo lock"),
         ("activate", _activate, "let it be used again"),
         ("deactivate", _deactivate, "let nobody use it until it is activated"),
         ("delete", _delete, "forget it, and remove its image"),
@@ -58,8 +61,15 @@ def register(commands: Any) -> None:
         verb = verbs.add_parser(name, help=help)
         if name != "list":
             verb.add_argument("name", metavar="NAME")
+        if name == "logs":
+            verb.add_argument("-f", "--follow", action="store_true", help="go on until it is built")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=function)
+    alias = verbs.add_parser("alias", help="give a snapshot a second name, or move one to another snapshot")
+    alias.add_argument("alias", metavar="ALIAS")
+    alias.add_argument("name", metavar="NAME")
+    alias.add_argument("--json", action="store_true", help="print JSON")
+    alias.set_defaults(command=_alias)
 
 
 def _resource_options(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +120,48 @@ def _made(made: Snapshot, arguments: argparse.Namespace) -> int:
         print_json(made.as_json())
     else:
         print(f"✓ Use {made.name!r} to create a new sandbox: imagebuilder sandbox create {made.name}")
+    return 0
+
+
+def _alias(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    Client().snapshot.alias(arguments.alias, arguments.name)
+    if arguments.json:
+        print_json({"alias": arguments.alias, "name": arguments.name})
+    else:
+        print(f"{arguments.alias} is {arguments.name}")
+    return 0
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    found = Client().snapshot.rollback(arguments.name)
+    if arguments.json:
+        print_json(found.as_json())
+    else:
+        print(f"{found.name} is {found.digest} again")
+    return 0
+
+
+def _lock(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    return _locked(Client().snapshot.lock(arguments.name), arguments)
+
+
+def _unlock(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    return _locked(Client().snapshot.unlock(arguments.name), arguments)
+
+
+def _locked(found: Snapshot, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json(found.as_json())
+    else:
+        print(f"{found.name} is {'locked' if found.locked else 'unlocked'}")
     return 0
 
 
@@ -198,9 +250,14 @@ def _info(arguments: argparse.Namespace) -> int:
         else "not tried",
         "created": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC ({ago(found.created_at)})" if found.created_at else "",
         "last used": ago(found.last_used_at),
+        "before it": found.previous.digest if found.previous else "",
+        "locked": "neither replaced nor deleted" if found.locked else "",
+        "goes": f"{found.expires_at:%Y-%m-%d %H:%M:%S} UTC" if found.expires_at else "",
     }
+    optional = ("before it", "locked", "goes")
     for name, value in rows.items():
-        print(f"{name:<10} {value}".rstrip())
+        if value or name not in optional:
+            print(f"{name:<10} {value}".rstrip())
     for step in found.steps:
         print(f"  {'CACHED' if step.cached else f'{step.seconds:.1f} s':>8}  {step.name}")
     return 0
@@ -209,6 +266,10 @@ def _info(arguments: argparse.Namespace) -> int:
 def _logs(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
 
+    if arguments.follow:
+        for line in Client().snapshot.follow(arguments.name):
+            print(line, flush=True)
+        return 0
     text = Client().snapshot.logs(arguments.name)
     if arguments.json:
         print_json({"name": arguments.name, "lines": text.splitlines()})

@@ -138,4 +138,6 @@ CODES: dict[str, str] = {
     "IB761": "an image without a version",
     "IB762": "a snapshot that sandboxes use",
     "IB763": "a snapshot's name that is taken",
+    "IB764": "a snapshot that nothing came before",
+    "IB765": "a snapshot that is locked",
 }

@@ -55,6 +55,11 @@ CREATE INDEX IF NOT EXISTS snapshots_by_key ON snapshots (key);
 """,
     """
 ALTER TABLE snapshots ADD COLUMN entrypoint TEXT NOT NULL DEFAULT '';
+ALTER TABLE snapshots ADD COLUMN previous TEXT NOT NULL DEFAULT '';
+ALTER TABLE snapshots ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE snapshots ADD COLUMN expires REAL;
+ALTER TABLE snapshots ADD COLUMN serves INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, name TEXT NOT NULL);
 """,
 )
 
@@ -78,6 +83,8 @@ class Snapshot:
     ``reused`` says that the call which returned this did not have to build,
     ``seconds`` is that call's. ``reason`` tells why ``state`` is ``build_failed``, ``error`` or ``inactive``.
     ``entrypoint`` is what keeps its containers up; None is the image's own, or was not tried yet, which ``tried`` says.
+    ``previous`` is the one that it took the place of, where that was kept: it serves until this one is active. One
+    that is ``locked`` is neither replaced nor deleted; ``expires_at`` is when it may go.
     """
 
     name: str
@@ -98,6 +105,9 @@ class Snapshot:
     steps: tuple[Step, ...] = ()
     entrypoint: tuple[str, ...] | None = None
     tried: bool = False
+    previous: Snapshot | None = None
+    locked: bool = False
+    expires_at: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
         """All fields; times in ISO 8601, UTC."""
@@ -120,6 +130,9 @@ class Snapshot:
             "created_at": self.created_at.isoformat() if self.created_at else None,
             "updated_at": self.updated_at.isoformat() if self.updated_at else None,
             "last_used_at": self.last_used_at.isoformat() if self.last_used_at else None,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "locked": self.locked,
+            "previous": self.previous.digest if self.previous else None,
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "reused": self.reused,
             "seconds": round(self.seconds, 3),
@@ -178,11 +191,18 @@ class Store:
     def begin(self, name: str, key: str, platform: str, image: str, resources: Resources) -> Snapshot:
         """A snapshot in the state ``pending``; it takes the place of the name's last one.
 
-        The last one's image and digest are kept until the new build has succeeded.
+        The last one's image and digest are kept until the new build has succeeded; all of it where it is to serve
+        until then (:meth:`serve`).
+
+        Raises:
+            CompileError: the name's last one is locked.
         """
         now = time.time()
         with self._transaction() as db:
             before = self._row(db, name)
+            if before is not None and before.name == name and before.locked:
+                raise _locked(before)
+            kept = db.execute("SELECT * FROM snapshots WHERE name = ? AND serves", (name,)).fetchone()
             values = {
                 "name": name,
                 "id": uuid.uuid4().hex,
@@ -199,11 +219,12 @@ class Store:
                 "gpu": resources.gpu,
                 "created": now,
                 "updated": now,
+                "previous": _written(kept),
             }
             columns = ", ".join(values)
             marks = ", ".join("?" * len(values))
             db.execute(f"INSERT OR REPLACE INTO snapshots ({columns}) VALUES ({marks})", list(values.values()))
-            if before:
+            if before and kept is None:
                 self.log_path(before.id).unlink(missing_ok=True)
             found = self._row(db, name)
         assert found is not None
@@ -228,6 +249,68 @@ class Store:
 
     def failed(self, snapshot: Snapshot, reason: str, state: State = "build_failed") -> None:
         self._update(snapshot, state=state, reason=reason)
+
+    def serve(self, snapshot: Snapshot) -> None:
+        """Have it serve until whatever takes its place is active, and be there to be gone back to."""
+        self._update(snapshot, serves=1)
+
+    def put_back(self, snapshot: Snapshot, reason: str = "") -> Snapshot:
+        """Have the one that it took the place of under the name again; it can be gone back to in its turn.
+
+        Raises:
+            CompileError: there is none.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT * FROM snapshots WHERE name = ? AND previous != ''", (snapshot.name,)).fetchone()
+            if row is None:
+                help = "only what was replaced with --replace is kept"
+                raise CompileError(Diagnostic("IB764", f"nothing came before {snapshot.name!r}", help=help))
+            values = json.loads(row["previous"])
+            values |= {"reason": reason, "updated": time.time(), "locked": row["locked"], "state": "active"}
+            values["previous"] = _written(row) if row["state"] == "active" else ""
+            columns, marks = ", ".join(values), ", ".join("?" * len(values))
+            db.execute(f"INSERT OR REPLACE INTO snapshots ({columns}) VALUES ({marks})", list(values.values()))
+        return self.get(snapshot.name)
+
+    def lock(self, name: str, locked: bool) -> Snapshot:
+        """Let it neither be replaced nor deleted, or let it again."""
+        found = self.get(name)
+        self._update(found, locked=int(locked))
+        return self.get(name)
+
+    def expire(self, snapshot: Snapshot, seconds: float | None) -> Snapshot:
+        """Let it go after so long, counted from now; None keeps it."""
+        self._update(snapshot, expires=None if seconds is None else time.time() + seconds)
+        return self._found(snapshot)
+
+    def expired(self) -> Sequence[Snapshot]:
+        """Those whose time is over, and which are not locked."""
+        with self._transaction(reading=True) as db:
+            rows = db.execute("SELECT * FROM snapshots WHERE expires < ? AND NOT locked", (time.time(),))
+            return [self._snapshot(row) for row in rows]
+
+    def alias(self, alias: str, name: str) -> None:
+        """Have a second name lead to a snapshot, in place of what it led to before.
+
+        Raises:
+            CompileError: there is no such snapshot, or the alias is one's name.
+        """
+        target = self.get(name)
+        with self._transaction() as db:
+            if db.execute("SELECT 1 FROM snapshots WHERE name = ?", (alias,)).fetchone():
+                help = "take another alias"
+                raise CompileError(Diagnostic("IB763", f"there is a snapshot {alias!r}", help=help))
+            db.execute("INSERT OR REPLACE INTO aliases VALUES (?, ?)", (alias, target.name))
+
+    def unalias(self, alias: str) -> bool:
+        """Whether there was one."""
+        with self._transaction() as db:
+            return db.execute("DELETE FROM aliases WHERE alias = ?", (alias,)).rowcount > 0
+
+    def aliases(self) -> dict[str, str]:
+        """The name that each leads to."""
+        with self._transaction(reading=True) as db:
+            return dict(db.execute("SELECT alias, name FROM aliases ORDER BY alias").fetchall())
 
     def set_state(self, name: str, state: State, reason: str = "") -> Snapshot:
         """
@@ -301,8 +384,11 @@ class Store:
             CompileError: there is none of that name.
         """
         found = self.get(name)
+        if found.locked:
+            raise _locked(found)
         with self._transaction() as db:
             db.execute("DELETE FROM snapshots WHERE name = ?", (found.name,))
+            db.execute("DELETE FROM aliases WHERE name = ?", (found.name,))
         self.log_path(found.id).unlink(missing_ok=True)
         return found
 
@@ -368,7 +454,9 @@ class Store:
 
     def _row(self, db: sqlite3.Connection, name: str) -> Snapshot | None:
         row = db.execute(
-            "SELECT * FROM snapshots WHERE name = ? OR id = ? ORDER BY name = ? DESC", (name, name, name)
+            "SELECT * FROM snapshots WHERE name = ?1 OR id = ?1 OR name = (SELECT name FROM aliases WHERE alias = ?1)"
+            " ORDER BY name = ?1 DESC",
+            (name,),
         ).fetchone()
         return None if row is None else self._snapshot(row)
 
@@ -378,7 +466,8 @@ class Store:
         except (ValueError, TypeError, OverflowError) as error:
             raise sqlite3.DatabaseError(f"the row of {row['name']!r} is damaged: {error}") from error
 
-    def _read(self, row: sqlite3.Row) -> Snapshot:
+    def _read(self, row: sqlite3.Row | dict[str, Any]) -> Snapshot:
+        previous = _previous(row["previous"])
         state, reason = row["state"], row["reason"]
         if state in ("pending", "building") and not held(self.name_lock_path(row["name"])):
             state, reason = "build_failed", "the build was cut off; build again"
@@ -402,7 +491,24 @@ class Store:
             steps=tuple(Step(*step) for step in json.loads(row["steps"])),
             entrypoint=_words(row["entrypoint"]),
             tried=row["entrypoint"] != "",
+            previous=None if previous is None else self._read(previous),
+            locked=bool(row["locked"]),
+            expires_at=_time(row["expires"]),
         )
+
+
+def _written(row: sqlite3.Row | None) -> str:
+    """A row as text, without the one before it."""
+    return "" if row is None else json.dumps({**dict(row), "previous": "", "serves": 0})
+
+
+def _previous(written: str) -> dict[str, Any] | None:
+    return json.loads(written) if written else None
+
+
+def _locked(found: Snapshot) -> CompileError:
+    help = f"`imagebuilder snapshot unlock {found.name}` first"
+    return CompileError(Diagnostic("IB765", f"the snapshot {found.name!r} is locked", help=help))
 
 
 def _words(written: str) -> tuple[str, ...] | None:

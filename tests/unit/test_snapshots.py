@@ -150,3 +150,112 @@ def test_a_snapshot_that_a_sandbox_uses_stays(client: Client) -> None:
     assert code(caught) == "IB762" and client.snapshot.get("app").state == "active"
     sandbox.delete()
     assert client.snapshot.delete("app").name == "app"
+
+
+# One in the place of another --------------------------------------------------------------------------
+
+
+def replaced(client: Client) -> tuple[str, str]:
+    """The digests of two, the second of which replaced the first."""
+    first = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    second = client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True)
+    return first.digest, second.digest
+
+
+def test_the_old_one_serves_until_the_new_one_is_active(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    served: list[str] = []
+    fetch = engine.fetch
+
+    def fetching(ref: str) -> None:
+        fetch(ref)
+        served.append(client.snapshot.usable("app").digest)
+
+    monkeypatch.setattr(engine, "fetch", fetching)
+    second = client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True)
+    assert served == [first.digest] and client.snapshot.usable("app").digest == second.digest != first.digest
+
+
+@pytest.mark.parametrize("image", ["python:3.12", Image.base("b:1")])
+def test_the_old_one_goes_on_where_the_new_one_fails(client: Client, engine: FakeEngine, image: str | Image) -> None:
+    first = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    engine.containers.refuses.add(SLEEP)
+    engine.containers.ends[None] = 1
+    with pytest.raises(SandboxError):
+        client.snapshot.create(CreateSnapshotParams("app", image), replace=True)
+    found = client.snapshot.get("app")
+    assert (found.state, found.digest, found.id) == ("active", first.digest, first.id)
+    assert "sleep infinity" in found.reason and engine.images[found.image] == first.digest
+    assert not [ref for ref in engine.images if ref.startswith("imagebuilder-before/")]
+
+
+def test_who_replaced_it_was_killed(client: Client) -> None:
+    """The row says a build that was cut off; what came before it serves."""
+    first = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    client.store.serve(first)
+    client.store.building(client.store.begin("app", "sha256:" + "1" * 64, first.platform, first.image, first.resources))
+    assert client.snapshot.get("app").state == "build_failed"
+    assert client.snapshot.usable("app").digest == first.digest
+
+
+def test_back_and_forth(client: Client, engine: FakeEngine) -> None:
+    first, second = replaced(client)
+    assert client.snapshot.get("app").previous is not None
+    assert client.snapshot.rollback("app").digest == first == engine.images["imagebuilder/app:latest"]
+    assert client.snapshot.rollback("app").digest == second == engine.images["imagebuilder/app:latest"]
+    client.snapshot.delete("app")
+    assert not [ref for ref in engine.images if ref.startswith("imagebuilder")]
+
+
+def test_nothing_to_go_back_to(client: Client) -> None:
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    with pytest.raises(CompileError) as caught:
+        client.snapshot.rollback("app")
+    assert code(caught) == "IB764"
+
+
+def test_a_locked_one_stays(client: Client, engine: FakeEngine) -> None:
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    assert client.snapshot.lock("app").locked
+    for act in (
+        lambda: client.snapshot.delete("app"),
+        lambda: client.build(Image.base("b:1"), name="app"),
+        lambda: client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True),
+    ):
+        with pytest.raises(CompileError) as caught:
+            act()
+        assert code(caught) == "IB765" and client.snapshot.get("app").state == "active"
+        assert "imagebuilder/app:latest" in engine.images
+    client.snapshot.unlock("app")
+    assert client.snapshot.delete("app").name == "app"
+
+
+def test_one_whose_time_is_over_goes(client: Client) -> None:
+    for name in ("app", "kept"):
+        client.snapshot.create(CreateSnapshotParams(name, PYTHON))
+        client.snapshot.expire(name, -1)
+    client.snapshot.lock("kept")
+    assert [each.name for each in client.snapshot.list()] == ["kept"]
+    client.snapshot.unlock("kept")
+    client.snapshot.expire("kept", None)
+    assert [each.name for each in client.snapshot.list()] == ["kept"]
+
+
+def test_an_alias(client: Client) -> None:
+    for name in ("app:1", "app:2"):
+        client.snapshot.create(CreateSnapshotParams(name, PYTHON))
+        client.snapshot.alias("live", name)
+        assert client.snapshot.get("live").name == name
+    with pytest.raises(CompileError) as caught:
+        client.snapshot.alias("app:1", "app:2")
+    assert code(caught) == "IB763"
+    client.snapshot.delete("app:2")
+    with pytest.raises(CompileError):
+        client.snapshot.get("live")
+
+
+def test_a_log_is_followed_to_its_end(client: Client, engine: FakeEngine) -> None:
+    client.snapshot.create(CreateSnapshotParams("app", Image.base("b:1")))
+    assert "hello from the build" in list(client.snapshot.follow("app"))
