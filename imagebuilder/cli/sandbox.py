@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def register(commands: Any) -> None:
     exec = verbs.add_parser(
         "exec",
         help="run a command in a sandbox",
-        usage="imagebuilder sandbox exec [-h] [-i] [-t] [--cwd DIR] [--env NAME=VALUE] [--user USER]"
+        usage="imagebuilder sandbox exec [-h] [-i] [-t] [--json] [--cwd DIR] [--env NAME=VALUE] [--user USER]"
         " [--timeout SECONDS] NAME COMMAND …",
     )
     exec.add_argument("-i", "--interactive", action="store_true", help="hand it standard input")
@@ -47,6 +48,7 @@ def register(commands: Any) -> None:
     exec.add_argument("--cwd", metavar="DIR", help="the folder to run in")
     exec.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable")
     exec.add_argument("--user", help="who it runs as")
+    exec.add_argument("--json", action="store_true", help="print its exit code and what it printed as JSON")
     exec.add_argument("--timeout", type=float, metavar="SECONDS", help="kill it after so long")
     exec.add_argument("name", metavar="NAME")
     exec.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER, help="its words, as they are")
@@ -55,6 +57,7 @@ def register(commands: Any) -> None:
     copy = verbs.add_parser("cp", help="copy a file or a folder: LOCAL NAME:PATH, or NAME:PATH LOCAL; - is a stream")
     copy.add_argument("source", metavar="FROM")
     copy.add_argument("target", metavar="TO")
+    copy.add_argument("--json", action="store_true", help="print JSON")
     copy.set_defaults(command=_copy)
 
     found = verbs.add_parser("list", help="all sandboxes, the newest first")
@@ -77,6 +80,7 @@ def register(commands: Any) -> None:
     preview.add_argument("name", metavar="NAME")
     preview.add_argument("port", metavar="PORT", type=int)
     preview.add_argument("--local-port", type=int, default=0, metavar="PORT", help="(default: one that is free)")
+    preview.add_argument("--json", action="store_true", help="print JSON")
     preview.set_defaults(command=_preview)
 
 
@@ -122,6 +126,8 @@ def _exec(arguments: argparse.Namespace) -> int:
     env = pairs(arguments.env, "IB755", "variable", "--env NAME=VALUE")
     sandbox = _sandbox(arguments.name)
     if arguments.tty:
+        if arguments.json:
+            raise CompileError(Diagnostic("IB755", "-t with --json", help="what a terminal shows has no parts"))
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             help = "-i alone hands on what is piped in"
             raise CompileError(Diagnostic("IB755", "-t, and no terminal", help=help))
@@ -137,8 +143,10 @@ def _exec(arguments: argparse.Namespace) -> int:
         timeout=arguments.timeout,
         user=arguments.user,
         input=sys.stdin.buffer if arguments.interactive else None,
-        on_output=_pass_on,
+        on_output=None if arguments.json else _pass_on,
     )
+    if arguments.json:
+        print_json(asdict(done))
     return done.exit_code
 
 
@@ -149,6 +157,13 @@ def _pass_on(stream: int, data: bytes) -> None:
 
 
 def _copy(arguments: argparse.Namespace) -> int:
+    _copy_one(arguments)
+    if arguments.json:
+        print_json({"from": arguments.source, "to": arguments.target})
+    return 0
+
+
+def _copy_one(arguments: argparse.Namespace) -> None:
     (source, from_path), (target, to_path) = _parted(arguments.source), _parted(arguments.target)
     if (source is None) == (target is None):
         help = "imagebuilder sandbox cp LOCAL NAME:PATH, or NAME:PATH LOCAL"
@@ -163,7 +178,7 @@ def _copy(arguments: argparse.Namespace) -> int:
             # As `cp` has it: into a folder that is named as one.
             into = f"{to_path}{Path(from_path).name}" if to_path.endswith("/") else to_path
             fs.upload_file(from_path, into)
-        return 0
+        return
     assert source is not None
     fs = _sandbox(source).fs
     if to_path == "-":
@@ -174,7 +189,6 @@ def _copy(arguments: argparse.Namespace) -> int:
     else:
         local = Path(to_path)
         fs.download_file(from_path, local / Path(from_path).name if local.is_dir() else local)
-    return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -239,7 +253,11 @@ def _preview(arguments: argparse.Namespace) -> int:
     import signal
 
     with _sandbox(arguments.name).preview(arguments.port, local_port=arguments.local_port) as opened:
-        print(opened.url, flush=True)
+        if arguments.json:
+            print_json({"name": arguments.name, "port": arguments.port, "url": opened.url})
+            sys.stdout.flush()
+        else:
+            print(opened.url, flush=True)
         tell("Ctrl-C closes it")
         signal.pause()
     return 0
