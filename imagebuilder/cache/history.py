@@ -23,10 +23,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagebuilder.cache.record import Record
 from imagebuilder.context import Entry
 from imagebuilder.home import private_folder
+
+if TYPE_CHECKING:
+    from imagebuilder.cache.record import Record
 
 FOLDER = "records"
 # Of each name.
@@ -63,6 +66,8 @@ class Kept:
         return _size(self.path) + _size(self.done)
 
     def load(self) -> Record | None:
+        from imagebuilder.cache.record import Record
+
         try:
             return Record.loaded(zlib.decompress(self.path.read_bytes()))
         except (OSError, zlib.error):
