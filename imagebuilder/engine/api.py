@@ -1,4 +1,4 @@
-"""The engine's HTTP API over a Unix socket, TCP or ssh: the few calls that are needed, by the standard library.
+"""The engine's HTTP API: the few calls that are needed, by the standard library.
 
 The Docker SDK would do the same, but importing it takes longer than most of
 these calls.
@@ -6,21 +6,17 @@ these calls.
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError
-from imagebuilder.engine import command
+from imagebuilder.engine import transport
 from imagebuilder.engine.endpoint import Endpoint
 from imagebuilder.engine.protocol import Output
 
-_CONNECT_TIMEOUT = 10.0
 # Of many layers, counting and dropping take a while.
 _PRUNE_TIMEOUT = 600.0
 _PULL_TIMEOUT = 900.0
@@ -46,7 +42,7 @@ class Api:
         Raises:
             EngineError: no engine answers.
         """
-        if self._raw("GET", "/_ping", timeout=timeout).strip() != b"OK":
+        if self._raw("GET", "/_ping", timeout=timeout, brief=True).strip() != b"OK":
             raise unreachable(self.endpoint, "what answers there is no Docker Engine")
 
     def answers(self, timeout: float = 2.0) -> bool:
@@ -145,7 +141,7 @@ class Api:
 
     def _json(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        raw = self._raw(method, path, data, timeout=timeout)
+        raw = self._raw(method, path, data, timeout=timeout, brief=method == "GET")
         if not raw.strip():
             return {}
         try:
@@ -162,13 +158,15 @@ class Api:
         content_type: str = "application/json",
         *,
         timeout: float = 60.0,
+        brief: bool = False,
     ) -> bytes:
+        """The answer's body. ``brief`` is a GET without a body whose answer shows by itself whether it is whole."""
         headers = {} if body is None else {"Content-Type": content_type}
         try:
-            with self._connection(timeout) as connection:
-                connection.request(method, path, body, headers)
-                response = connection.getresponse()
-                raw = response.read()
+            if brief:
+                status, raw = transport.ask(self.endpoint, path, timeout)
+            else:
+                status, raw = transport.exchange(self.endpoint, method, path, body, headers, timeout)
         except TimeoutError as error:
             raise TimedOut(
                 Diagnostic(
@@ -178,47 +176,12 @@ class Api:
                     help="`imagebuilder doctor` looks at it",
                 )
             ) from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError) as error:
             raise unreachable(self.endpoint, str(error)) from error
-        if response.status >= 400:
-            kind = NotFound if response.status == 404 else Refused
+        if status >= 400:
+            kind = NotFound if status == 404 else Refused
             raise kind(Diagnostic("IB503", f"the engine refused {method} {path.partition('?')[0]}: {_message(raw)}"))
         return raw
-
-    @contextmanager
-    def _connection(self, timeout: float) -> Iterator[http.client.HTTPConnection]:
-        url = urlsplit(self.endpoint.host)
-        process = None
-        if url.scheme == "unix":
-            connection: http.client.HTTPConnection = _SocketConnection(_unix_socket(url.path), timeout)
-        elif url.scheme == "ssh":
-            ours, theirs = socket.socketpair()
-            remote = ["ssh", *(["-p", str(url.port)] if url.port else []), "-T", "--"]
-            where = f"{url.username}@{url.hostname}" if url.username else str(url.hostname)
-            process = command.spawn(
-                [*remote, where, "docker", "system", "dial-stdio"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-            )
-            theirs.close()
-            connection = _SocketConnection(ours, timeout)
-        elif url.scheme in ("tcp", "http", "https"):
-            host = url.hostname or "localhost"
-            if self.endpoint.tls or url.scheme == "https":
-                connection = http.client.HTTPSConnection(
-                    host, url.port or 2376, timeout=timeout, context=self.endpoint.ssl_context()
-                )
-            else:
-                connection = http.client.HTTPConnection(host, url.port or 2375, timeout=timeout)
-        else:
-            raise unreachable(self.endpoint, f"{url.scheme or 'no'} scheme is not unix, tcp or ssh")
-        try:
-            yield connection
-        finally:
-            connection.close()
-            if process is not None:
-                process.terminate()
-                process.wait()
 
 
 class Refused(EngineError):
@@ -231,24 +194,6 @@ class NotFound(Refused):
 
 class TimedOut(EngineError):
     """The engine took the call, and did not answer in time."""
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    def __init__(self, connected: socket.socket, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        connected.settimeout(timeout)
-        self.sock = connected
-
-
-def _unix_socket(path: str) -> socket.socket:
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connected.settimeout(_CONNECT_TIMEOUT)
-    try:
-        connected.connect(path)
-    except OSError:
-        connected.close()
-        raise
-    return connected
 
 
 def unreachable(endpoint: Endpoint, reason: str) -> EngineError:
