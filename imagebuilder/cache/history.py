@@ -20,10 +20,9 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagebuilder.context import Entry
 from imagebuilder.home import private_folder
@@ -48,8 +47,7 @@ Listing = frozenset[str]
 """The entries of a tree, packed: two listings are compared as sets, and only what differs is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A build that is on record. ``key`` is the beginning of its key, ``built`` when it began."""
 
     path: Path

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from imagebuilder.diagnostics import Diagnostic
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(NamedTuple):
     """``docker_host`` is what DOCKER_HOST would be; ``driver`` is the engine's storage driver."""
 
     docker_host: str
@@ -98,8 +97,7 @@ class BuildRequest:
     lock: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it."""
 
     id: str
