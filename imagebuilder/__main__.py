@@ -15,12 +15,17 @@ def main(argv: list[str] | None = None) -> int:
         print(f"imagebuilder {__version__}")
         return 0
     import signal
+    from contextlib import nullcontext
+
+    from imagebuilder import collector
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from imagebuilder.cli.main import run
+        # Given words, it is a part of somebody's program, whose collector is not ours.
+        with collector.of_a_command() if argv is None else nullcontext():
+            from imagebuilder.cli.main import run
 
-        return run(words)
+            return run(words)
     except KeyboardInterrupt:
         return 130
     finally:

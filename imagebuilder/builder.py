@@ -38,11 +38,9 @@ from imagebuilder.engine.protocol import (
     StepEvent,
     WarningEvent,
 )
-from imagebuilder.failure import explain_failure
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock, unless_held
 from imagebuilder.secret_values import secret_values
-from imagebuilder.steps import Steps
 from imagebuilder.store import Follower, Resources, Snapshot, Store
 
 if TYPE_CHECKING:
@@ -52,6 +50,7 @@ if TYPE_CHECKING:
     from imagebuilder.cache.refresh import Fresh
     from imagebuilder.cache.registry import Found, Registry
     from imagebuilder.staged import StagedFiles
+    from imagebuilder.steps import Steps
 
 OnBuildEvent = Callable[[Event], None]
 
@@ -259,6 +258,9 @@ class Build:
         fresh: Fresh | None,
         started: float,
     ) -> Snapshot:
+        from imagebuilder.failure import explain_failure
+        from imagebuilder.steps import Steps
+
         cache = None if self._options.no_cache else self._options.cache
         with files.staged(dockerfile) as (main, contexts, file):
             request = BuildRequest(

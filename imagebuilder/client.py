@@ -18,7 +18,6 @@ from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Trees, compile
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
@@ -203,6 +202,8 @@ class Client:
             EngineError: no engine answers.
             Interrupted: Ctrl-C; the builds have stopped.
         """
+        from imagebuilder.batch import run_all
+
         names = [check_name(each.name) for each in wanted]
         if twice := next((name for number, name in enumerate(names) if name in names[:number]), ""):
             help = "NAME and NAME:latest are one snapshot"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from imagebuilder.backends.dockerfile import FOLDER, Piece, Text, all_copied, layers_left
 from imagebuilder.compiler import Plan
-from imagebuilder.context import Part, stage_text, stage_tree
 from imagebuilder.context.changes import Changes
-from imagebuilder.context.cut import PARTS, is_large
+from imagebuilder.context.cut import PARTS, Part, is_large
 from imagebuilder.context.kept import KeptParts
+from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, Invalid
 from imagebuilder.home import private_folder
 

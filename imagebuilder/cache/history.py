@@ -20,13 +20,15 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from imagebuilder.cache.record import Record
 from imagebuilder.context import Entry
 from imagebuilder.home import private_folder
+
+if TYPE_CHECKING:
+    from imagebuilder.cache.record import Record
 
 FOLDER = "records"
 # Of each name.
@@ -45,8 +47,7 @@ Listing = frozenset[str]
 """The entries of a tree, packed: two listings are compared as sets, and only what differs is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A build that is on record. ``key`` is the beginning of its key, ``built`` when it began."""
 
     path: Path
@@ -63,6 +64,8 @@ class Kept:
         return _size(self.path) + _size(self.done)
 
     def load(self) -> Record | None:
+        from imagebuilder.cache.record import Record
+
         try:
             return Record.loaded(zlib.decompress(self.path.read_bytes()))
         except (OSError, zlib.error):

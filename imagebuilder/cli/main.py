@@ -6,11 +6,11 @@ import argparse
 import os
 import re
 import sys
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from imagebuilder import __version__
-from imagebuilder.cli import build, cache, check, convert, doctor, engine, explain, fmt, lsp, plan, sandbox, snapshot
 from imagebuilder.cli.output import print_diagnostics
 from imagebuilder.diagnostics import (
     EXIT_FAILED,
@@ -33,6 +33,25 @@ usage, or a spec that does not compile; 3 no engine; 130 interrupted
 environment: IMAGEBUILDER_HOME (state; default: the platform's data folder), IMAGEBUILDER_CACHE (see build --cache),
 DOCKER_HOST and DOCKER_CONTEXT (the engine), SSL_CERT_FILE (a CA bundle for the network inside builds)"""
 
+
+# In the order of the help. Of a command that is named, nothing but its own module is imported.
+_MODULES = {
+    "build": "build",
+    "render": "build",
+    "hash": "build",
+    "plan": "plan",
+    "explain": "explain",
+    "check": "check",
+    "fmt": "fmt",
+    "convert": "convert",
+    "snapshot": "snapshot",
+    "sandbox": "sandbox",
+    "cache": "cache",
+    "engine": "engine",
+    "base": "engine",
+    "doctor": "doctor",
+    "lsp": "lsp",
+}
 
 _CHOICE = re.compile(
     r"invalid choice: (?P<quote>['\"])(?P<word>.*)(?P=quote) \(choose from (?P<choices>.*)\)$", re.DOTALL
@@ -69,8 +88,8 @@ class _Parser(argparse.ArgumentParser):
         raise CompileError(Diagnostic("IB700", message, help=hint))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """The whole command line, or that of one command; all of it where there is no such command."""
     top = _Parser(
         prog="imagebuilder",
         description="Container images from Python, a .snap file or a Dockerfile, built by BuildKit, keyed by content.",
@@ -79,8 +98,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"imagebuilder {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (build, plan, explain, check, fmt, convert, snapshot, sandbox, cache, engine, doctor, lsp):
-        group.register(commands)
+    modules = [_MODULES[command]] if command in _MODULES else dict.fromkeys(_MODULES.values())
+    for module in modules:
+        import_module(f"imagebuilder.cli.{module}").register(commands)
     return top
 
 
@@ -93,7 +113,7 @@ def run(argv: list[str]) -> int:
         if not argv:
             print(parser().format_help(), end="")
             return EXIT_USAGE
-        arguments = parser().parse_args(argv)
+        arguments = parser(argv[0]).parse_args(argv)
         code = int(arguments.command(arguments))
         sys.stdout.flush()
         return code

@@ -11,16 +11,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby, takewhile
+from typing import NamedTuple
 
 from imagebuilder.diagnostics import Invalid
 
 _SUFFIX = re.compile(r"\*\*([^/*?\[\]\\][^*?\[\]\\]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreRule:
+class IgnoreRule(NamedTuple):
     """One line: the folder-wise pattern, its regular expression, and whether it takes things back in."""
 
     text: str

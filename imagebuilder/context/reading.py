@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import sys
 import threading
 from collections import deque
@@ -165,6 +164,8 @@ class _Helper:
         self.batch: list[_Piece] = []
         self.failed = False
         self._greeted = False
+        import subprocess  # Late: mostly nothing is read, and nobody helps.
+
         # Isolated and without site: nothing of the environment or the current folder is imported.
         argv = [sys.executable, "-I", "-S", fingerprints.__file__]
         pipe = subprocess.PIPE

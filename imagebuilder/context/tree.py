@@ -14,10 +14,9 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from imagebuilder import collector
 from imagebuilder.context import stats
@@ -37,8 +36,7 @@ _WORTH_FILES = 250
 _WORTH_BYTES = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """``path`` is relative, with ``/``; for a source that is a file, its name.
 
     ``content`` is the SHA-256 of a file in hexadecimal, the target of a link, or empty.
@@ -92,8 +90,7 @@ class Tree:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """``files`` has the entries of files and links as :func:`fingerprints.record` writes them, in order."""
 
     digest: str

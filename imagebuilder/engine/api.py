@@ -1,4 +1,4 @@
-"""The engine's HTTP API over a Unix socket, TCP or ssh: the few calls that are needed, by the standard library.
+"""The engine's HTTP API: the few calls that are needed, by the standard library.
 
 The Docker SDK would do the same, but importing it takes longer than most of
 these calls.
@@ -6,21 +6,21 @@ these calls.
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError
-from imagebuilder.engine import command
+from imagebuilder.engine import transport
 from imagebuilder.engine.endpoint import Endpoint
 from imagebuilder.engine.protocol import Output
 
-_CONNECT_TIMEOUT = 10.0
+if TYPE_CHECKING:
+    import http.client
+
 # Of many layers, counting and dropping take a while.
 _PRUNE_TIMEOUT = 600.0
 _PULL_TIMEOUT = 900.0
@@ -28,7 +28,7 @@ _REGISTRY_TIMEOUT = 10.0
 _LOAD_TIMEOUT = 300.0
 _STREAM_TIMEOUT = 60.0
 
-Upgraded = tuple[http.client.HTTPConnection, http.client.HTTPResponse]
+Upgraded = tuple["http.client.HTTPConnection", "http.client.HTTPResponse"]
 
 
 class Api:
@@ -49,7 +49,7 @@ class Api:
         Raises:
             EngineError: no engine answers.
         """
-        if self.raw("GET", "/_ping", timeout=timeout).strip() != b"OK":
+        if self.raw("GET", "/_ping", timeout=timeout, brief=True).strip() != b"OK":
             raise unreachable(self.endpoint, "what answers there is no Docker Engine")
 
     def answers(self, timeout: float = 2.0) -> bool:
@@ -148,7 +148,10 @@ class Api:
 
     def head(self, path: str, header: str) -> str:
         """One header of the answer to a HEAD, empty where it has none."""
-        with self._told("HEAD", path, _STREAM_TIMEOUT), self._connection(_STREAM_TIMEOUT) as connection:
+        with (
+            self._told("HEAD", path, _STREAM_TIMEOUT),
+            transport.connection(self.endpoint, _STREAM_TIMEOUT) as connection,
+        ):
             connection.request("HEAD", path)
             response = connection.getresponse()
         if response.status >= 400:
@@ -157,7 +160,7 @@ class Api:
 
     def json(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        raw = self.raw(method, path, data, timeout=timeout)
+        raw = self.raw(method, path, data, timeout=timeout, brief=method == "GET")
         if not raw.strip():
             return {}
         try:
@@ -174,14 +177,17 @@ class Api:
         content_type: str = "application/json",
         *,
         timeout: float = 60.0,
+        brief: bool = False,
     ) -> bytes:
+        """The answer's body. ``brief`` is a GET without a body whose answer shows by itself whether it is whole."""
         headers = {} if body is None else {"Content-Type": content_type}
-        with self._told(method, path, timeout), self._connection(timeout) as connection:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            raw = response.read()
-        if response.status >= 400:
-            raise _refusal(method, path, response.status, raw)
+        with self._told(method, path, timeout):
+            if brief:
+                status, raw = transport.ask(self.endpoint, path, timeout)
+            else:
+                status, raw = transport.exchange(self.endpoint, method, path, body, headers, timeout)
+        if status >= 400:
+            raise _refusal(method, path, status, raw)
         return raw
 
     @contextmanager
@@ -198,7 +204,7 @@ class Api:
                     help="`imagebuilder doctor` looks at it",
                 )
             ) from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError) as error:
             raise unreachable(self.endpoint, str(error)) from error
 
     @contextmanager
@@ -211,7 +217,7 @@ class Api:
         with ExitStack() as held:
             # What goes wrong while it is read may be the reader's own.
             with self._told(method, path, timeout):
-                connection = held.enter_context(self._connection(timeout))
+                connection = held.enter_context(transport.connection(self.endpoint, timeout))
                 connection.request(method, path)
                 response = connection.getresponse()
                 if response.status >= 400:
@@ -222,47 +228,12 @@ class Api:
         """A connection that is a plain stream in both directions from here on; ``held`` closes it."""
         headers = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
         with self._told("POST", path, _STREAM_TIMEOUT):
-            connection = held.enter_context(self._connection(_STREAM_TIMEOUT))
+            connection = held.enter_context(transport.connection(self.endpoint, _STREAM_TIMEOUT))
             connection.request("POST", path, json.dumps(body).encode(), headers)
             response = connection.getresponse()
             if response.status >= 400:
                 raise _refusal("POST", path, response.status, response.read())
         return connection, response
-
-    @contextmanager
-    def _connection(self, timeout: float) -> Iterator[http.client.HTTPConnection]:
-        url = urlsplit(self.endpoint.host)
-        process = None
-        if url.scheme == "unix":
-            connection: http.client.HTTPConnection = _SocketConnection(_unix_socket(url.path), timeout)
-        elif url.scheme == "ssh":
-            ours, theirs = socket.socketpair()
-            remote = ["ssh", *(["-p", str(url.port)] if url.port else []), "-T", "--"]
-            where = f"{url.username}@{url.hostname}" if url.username else str(url.hostname)
-            process = command.spawn(
-                [*remote, where, "docker", "system", "dial-stdio"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-            )
-            theirs.close()
-            connection = _SocketConnection(ours, timeout)
-        elif url.scheme in ("tcp", "http", "https"):
-            host = url.hostname or "localhost"
-            if self.endpoint.tls or url.scheme == "https":
-                connection = http.client.HTTPSConnection(
-                    host, url.port or 2376, timeout=timeout, context=self.endpoint.ssl_context()
-                )
-            else:
-                connection = http.client.HTTPConnection(host, url.port or 2375, timeout=timeout)
-        else:
-            raise unreachable(self.endpoint, f"{url.scheme or 'no'} scheme is not unix, tcp or ssh")
-        try:
-            yield connection
-        finally:
-            connection.close()
-            if process is not None:
-                process.terminate()
-                process.wait()
 
 
 class Refused(EngineError):
@@ -279,24 +250,6 @@ class Conflict(Refused):
 
 class TimedOut(EngineError):
     """The engine took the call, and did not answer in time."""
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    def __init__(self, connected: socket.socket, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        connected.settimeout(timeout)
-        self.sock = connected
-
-
-def _unix_socket(path: str) -> socket.socket:
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connected.settimeout(_CONNECT_TIMEOUT)
-    try:
-        connected.connect(path)
-    except OSError:
-        connected.close()
-        raise
-    return connected
 
 
 def unreachable(endpoint: Endpoint, reason: str) -> EngineError:

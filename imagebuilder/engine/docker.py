@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
-from imagebuilder.engine import command
 from imagebuilder.engine.api import Api, TimedOut
-from imagebuilder.engine.buildx import Buildx, find_docker, find_program
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
-from imagebuilder.engine.imagetools import shorten
 from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
 
 if TYPE_CHECKING:
+    # Imported late: to ask for an image takes neither buildx nor any other program.
+    from imagebuilder.engine.buildx import Buildx
     from imagebuilder.engine.docker_containers import DockerContainers
 
 _PULL_TIMEOUT = 1800.0
@@ -37,6 +35,8 @@ class DockerEngine:
         return EngineInfo(self.endpoint.host, version.get("Version", ""), where, driver)
 
     def buildx(self) -> Buildx:
+        from imagebuilder.engine.buildx import Buildx, find_program
+
         return Buildx(find_program(self._home), self.endpoint, self._home / "buildx")
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
@@ -58,8 +58,16 @@ class DockerEngine:
         )
 
     def fetch(self, ref: str) -> None:
-        if self.api.image(ref) is not None:
-            return
+        if self.api.image(ref) is None:
+            self._fetch(ref)
+
+    def _fetch(self, ref: str) -> None:
+        import subprocess
+
+        from imagebuilder.engine import command
+        from imagebuilder.engine.buildx import find_docker
+        from imagebuilder.engine.imagetools import shorten
+
         # Docker's own client, since it knows whose credentials the registry wants; without it, as anybody.
         client = find_docker(self._home)
         if client is None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
+
+if TYPE_CHECKING:
+    import ssl
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 EMBEDDED = "embedded engine"
@@ -40,6 +42,8 @@ class Endpoint:
         return cls(host, source, env={"DOCKER_HOST": host})
 
     def ssl_context(self) -> ssl.SSLContext:
+        import ssl
+
         context = ssl.create_default_context(cafile=self._file("ca.pem"))
         if not self.verify:
             context.check_hostname = False

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from imagebuilder.diagnostics import Diagnostic
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from imagebuilder.engine.containers import Containers
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(NamedTuple):
     """``docker_host`` is what DOCKER_HOST would be; ``driver`` is the engine's storage driver."""
 
     docker_host: str
@@ -101,8 +100,7 @@ class BuildRequest:
     lock: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it.
 
     ``entrypoint`` and ``command`` are how its containers start.

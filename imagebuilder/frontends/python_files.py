@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +101,8 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
     Raises:
         CompileError: the file is missing or not TOML, or has no such extra.
     """
+    import tomllib
+
     if is_folder(path):
         path = path / "pyproject.toml"
     at = place.part("path", None) if place is not None else None

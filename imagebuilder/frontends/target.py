@@ -12,7 +12,6 @@ import linecache
 import re
 import runpy
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -240,6 +239,8 @@ def _execute(path: Path) -> Mapping[str, object]:
 
 def _failed(path: Path, error: Exception) -> Diagnostic:
     """The person's own frames; the machinery that ran the file is of no use to them."""
+    import traceback
+
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "runpy" not in frame.filename]
     own = [frame for frame in frames if not _is_internal(frame.filename)]
     trace = "".join(traceback.format_list(own[:-1])).rstrip()

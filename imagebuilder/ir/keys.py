@@ -10,9 +10,9 @@ person another person's image.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from typing import NamedTuple
 
 from imagebuilder.ir.canonical import canonical
 from imagebuilder.ir.heredoc import delimiter, fits
@@ -27,8 +27,7 @@ Trees = Mapping[tuple[str, LocalSource], str]
 """The digest of each local source, by the step's root and the source."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageKeys:
+class StageKeys(NamedTuple):
     """``base`` is the key before the first step; ``steps`` has one key per step."""
 
     base: str

@@ -21,7 +21,7 @@ from sandboxes import sandboxes
 from imagebuilder.backends.dockerfile import FOLDER, ca
 from imagebuilder.client import Client
 from imagebuilder.compiler import compile
-from imagebuilder.context import stage_tree
+from imagebuilder.context.staging import stage_tree
 from imagebuilder.engine.docker import DockerEngine, connect
 from imagebuilder.frontends.image import Image
 from imagebuilder.frontends.snap import grammar as snap_grammar

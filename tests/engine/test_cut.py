@@ -16,7 +16,7 @@ import pytest
 from imagebuilder import Client, Image
 from imagebuilder.backends.dockerfile import FOLDER
 from imagebuilder.compiler import Plan, compile
-from imagebuilder.context import stage_tree
+from imagebuilder.context.staging import stage_tree
 from imagebuilder.engine.protocol import BuildRequest
 from tests.engine.test_build import docker
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebuilder.context import read_tree, stage_tree
+from imagebuilder.context import read_tree
+from imagebuilder.context.staging import stage_tree
 from imagebuilder.ir.ops import LocalSource
 from tests.property.unit.trees import TREES, Node, on_disk
 

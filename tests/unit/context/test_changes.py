@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.context import Part, changes, read_tree
+from imagebuilder.context import changes, read_tree
 from imagebuilder.context.changes import Changes
-from imagebuilder.context.cut import cut
+from imagebuilder.context.cut import Part, cut
 from imagebuilder.context.kept import KeptParts
 from imagebuilder.ir.ops import LocalSource
 from tests.unit.context.test_kept import content, fill, rewrite, wanted

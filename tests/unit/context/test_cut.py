@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebuilder.context import Entry, Part, Tree, read_tree
+from imagebuilder.context import Entry, Tree, read_tree
 from imagebuilder.context import cut as cutting
-from imagebuilder.context.cut import PARTS, cut, is_large
+from imagebuilder.context.cut import PARTS, Part, cut, is_large
 from imagebuilder.ir.ops import LocalSource
 
 

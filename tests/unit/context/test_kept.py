@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.context import Part, read_tree
-from imagebuilder.context.cut import cut
+from imagebuilder.context import read_tree
+from imagebuilder.context.cut import Part, cut
 from imagebuilder.context.kept import KeptParts
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir.ops import LocalSource

@@ -46,7 +46,7 @@ def helpers(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     monkeypatch.setattr(reading, "MANY", 1)
     monkeypatch.setattr(reading, "_cpus", lambda: 3)
     monkeypatch.setattr(reading, "_PIECE", 8)
-    monkeypatch.setattr(reading.subprocess, "Popen", counted)
+    monkeypatch.setattr(subprocess, "Popen", counted)
     return started
 
 
@@ -87,7 +87,7 @@ def test_they_are_gone_afterwards(root: Path, helpers: list[subprocess.Popen[byt
 
 
 def test_they_are_not_started_for_little(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading.subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     read(root)
 
 
@@ -129,7 +129,7 @@ def test_one_that_is_killed_leaves_its_work(
 @pytest.mark.parametrize("program", ["/usr/sbin/uwsgi", "", "/opt/app/server"])
 def test_what_is_no_interpreter_is_not_run(root: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr(reading, "MANY", 1)
-    monkeypatch.setattr(reading.subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     monkeypatch.setattr(reading.sys, "executable", program)
     read(root)
 

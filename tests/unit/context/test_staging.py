@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.context import read_tree, stage_text, stage_tree, staging
+from imagebuilder.context import read_tree, staging
+from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir.ops import LocalSource
 
