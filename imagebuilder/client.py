@@ -27,6 +27,7 @@ from imagebuilder.frontends.image import Image
 from imagebuilder.home import home as default_home
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock
+from imagebuilder.registries import Registries
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Client:
         self._engine = engine
         self.store = Store(self.home)
         self.snapshot = Snapshots(self)
+        self.registry = Registries(self.store)
 
     @property
     def engine(self) -> Engine:
@@ -266,7 +268,7 @@ class Client:
         image = found.digest
         if "@" in found.image:
             image = found.image
-            self.engine.fetch(image)
+            self.engine.fetch(image, self.registry.header(image))
         output = self.engine.run(image, command, timeout)
         self.store.used(found.name)
         return output

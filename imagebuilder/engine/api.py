@@ -10,7 +10,7 @@ import http.client
 import json
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -65,13 +65,25 @@ class Api:
 
     def pull(self, ref: str) -> bool:
         """Pull an image by name and tag, or by digest; False where no registry has it or can be reached."""
+        return not self.pull_failure(ref)
+
+    def pull_failure(self, ref: str, login: str | None = None) -> str:
+        """Pull an image; why it is not to be had, empty where it came.
+
+        Args:
+            login: the header ``X-Registry-Auth``.
+        """
         repository, _, tag = ref.partition("@") if "@" in ref else ref.rpartition(":")
+        if not repository or "/" in tag:
+            repository, tag = ref, "latest"
         query = urlencode({"fromImage": repository, "tag": tag})
+        headers = {"X-Registry-Auth": login} if login else {}
         try:
-            stream = self._raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT)
-        except (Refused, TimedOut):
-            return False
-        return b'"error"' not in stream
+            stream = self._raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT, headers=headers)
+        except (Refused, TimedOut) as error:
+            message = error.diagnostics[0].message
+            return message.partition(": ")[2] or message
+        return next((said for line in stream.splitlines() if (said := _error(line))), "")
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Load images from the pieces of an archive as `docker save` writes it.
@@ -162,11 +174,12 @@ class Api:
         content_type: str = "application/json",
         *,
         timeout: float = 60.0,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        headers = {} if body is None else {"Content-Type": content_type}
+        sent = {**(headers or {}), **({} if body is None else {"Content-Type": content_type})}
         try:
             with self._connection(timeout) as connection:
-                connection.request(method, path, body, headers)
+                connection.request(method, path, body, sent)
                 response = connection.getresponse()
                 raw = response.read()
         except TimeoutError as error:
@@ -268,6 +281,15 @@ def _frames(raw: bytes) -> Iterator[tuple[int, bytes]]:
         stream, length = struct.unpack(">BxxxL", raw[at : at + 8])
         yield stream, raw[at + 8 : at + 8 + length]
         at += 8 + length
+
+
+def _error(line: bytes) -> str:
+    """What went wrong, of a line of the engine's progress; mostly nothing."""
+    try:
+        found = json.loads(line)
+        return str(found.get("error") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _message(raw: bytes) -> str:

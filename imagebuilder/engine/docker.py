@@ -16,7 +16,8 @@ from imagebuilder.engine.imagetools import shorten
 from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
 
 _PULL_TIMEOUT = 1800.0
-_PULL_HELP = "can the registry be reached from here, and does `docker login` know it?"
+_PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
+_LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
 
 
 class DockerEngine:
@@ -46,8 +47,12 @@ class DockerEngine:
             return None
         return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()), _digests(found))
 
-    def fetch(self, ref: str) -> None:
+    def fetch(self, ref: str, login: str | None = None) -> None:
         if self.api.image(ref) is not None:
+            return
+        if login is not None:
+            if said := self.api.pull_failure(ref, login):
+                raise EngineError(Diagnostic("IB645", f"cannot pull {ref}: {shorten(said)}", help=_LOGIN_HELP))
             return
         # Docker's own client, since it knows whose credentials the registry wants; without it, as anybody.
         client = find_docker(self._home)

@@ -30,6 +30,7 @@ class FakeEngine:
         self.layers = 5000
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
+        self.logins: list[str | None] = []
         self.during: Callable[[BuildRequest], None] = lambda request: None
 
     def info(self) -> EngineInfo:
@@ -57,8 +58,9 @@ class FakeEngine:
                 return ImageInfo(digest, 1000, (tag,))
         return None
 
-    def fetch(self, ref: str) -> None:
+    def fetch(self, ref: str, login: str | None = None) -> None:
         self.fetched.append(ref)
+        self.logins.append(login)
 
     def tag(self, image: str, ref: str) -> None:
         found = self.image(image)
