@@ -43,7 +43,7 @@ def register(commands: Any) -> None:
     add.description = _ADD.format(presets="\n".join(_presets()))
     add.add_argument("name", metavar="NAME")
     add.add_argument("--url", default="", metavar="URL", help="such as ghcr.io; empty is Docker Hub")
-    add.add_argument("--username", default="", metavar="USER")
+    add.add_argument("--username", default="", metavar="USER", help="who logs in")
     add.add_argument("--project", default="", metavar="PATH", help="the part that the login is for, such as team")
     add.add_argument("--preset", metavar="PRESET", help="a well-known registry; see above")
     password = add.add_mutually_exclusive_group()

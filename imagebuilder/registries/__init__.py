@@ -5,9 +5,9 @@ shows, and a build or pull is given those of the registries that it names, no
 others.
 """
 
-from imagebuilder.registries.login import Tested
+from imagebuilder.registries.login import LoginTest
 from imagebuilder.registries.presets import PRESETS, Preset
 from imagebuilder.registries.registries import Registries
 from imagebuilder.store import Registry
 
-__all__ = ["PRESETS", "Preset", "Registries", "Registry", "Tested"]
+__all__ = ["PRESETS", "LoginTest", "Preset", "Registries", "Registry"]

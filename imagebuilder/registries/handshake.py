@@ -23,8 +23,10 @@ from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
 from imagebuilder.diagnostics import Diagnostic, ImagebuilderError
+from imagebuilder.engine.protocol import SecretValue
+from imagebuilder.engine.redact import redactor
 from imagebuilder.registries.addresses import HUB
-from imagebuilder.registries.login import Login, Tested
+from imagebuilder.registries.login import Login, LoginTest
 from imagebuilder.registries.presets import expired, of_host
 
 TIMEOUT = 10.0
@@ -39,13 +41,13 @@ _HIDES = (HUB, "ghcr.io")
 _CHALLENGE = re.compile(r'(Basic|Bearer)(?=\s|$)|([A-Za-z_-]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))', re.IGNORECASE)
 
 
-def handshake(login: Login, repository: str = "") -> Tested:
+def handshake(login: Login, repository: str = "") -> LoginTest:
     """Log in; then ask for ``repository``, or for the registry's project.
 
     Raises:
         ImagebuilderError: what is wrong.
     """
-    found: list[Tested | BaseException] = []
+    found: list[LoginTest | BaseException] = []
 
     def run() -> None:
         try:
@@ -105,7 +107,7 @@ class _Handshake:
         plain = login.registry.url.startswith("http://")
         self._base = f"{'http' if plain else 'https'}://{'registry-1.docker.io' if self._host == HUB else self._host}"
 
-    def run(self) -> Tested:
+    def run(self) -> LoginTest:
         name, user = self._registry.name, self._registry.username
         first = self._first()
         if first.status == 401:
@@ -118,13 +120,13 @@ class _Handshake:
         said = f"{self._host} takes the login of {user!r}" if self._taken else f"{self._host} asks for no login"
         asked = self._repository or self._registry.project
         if not asked or (not self._repository and "/" not in asked and self._host in _HIDES):
-            return Tested(name, f"{said} (name an image to see whether it may be pulled)", None)
+            return LoginTest(name, f"{said} (name an image to see whether it may be pulled)", None)
         answer = self._pull(asked)
         if answer.status == 200:
             said = f"{self._host} takes the login of {user!r}" if self._taken else said
-            return Tested(name, f"{said}; it may pull from {asked!r}", True)
+            return LoginTest(name, f"{said}; it may pull from {asked!r}", True)
         if answer.status == 404 and not self._repository:
-            return Tested(name, f"{said} (name an image of {asked!r} to see whether it may be pulled)", None)
+            return LoginTest(name, f"{said} (name an image of {asked!r} to see whether it may be pulled)", None)
         if answer.status in (401, 403, 404):
             raise self._no_right(asked, answer)
         raise self._not_one(f"it answers {answer.status} to whether {asked!r} may be pulled")
@@ -278,9 +280,8 @@ class _Handshake:
 
     def _clean(self, said: str) -> str:
         """One short line without the password, whoever may have sent it back."""
-        for value in (self._login.password, self._login.basic):
-            said = said.replace(value, "***")
-        return " ".join(said.split())[:_LONGEST]
+        hidden = redactor([SecretValue(self._login.password), SecretValue(self._login.basic)])
+        return " ".join(hidden(said).split())[:_LONGEST]
 
 
 class _NoTls(Exception):

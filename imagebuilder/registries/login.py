@@ -45,7 +45,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class LoginTest:
     """A login that is taken. ``pulls`` says whether it was shown that it may pull, None where that could not be."""
 
     name: str

@@ -19,6 +19,8 @@ from typing import Any, Literal, Protocol
 from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import docker_settings
+from imagebuilder.engine.protocol import SecretValue
+from imagebuilder.engine.redact import redactor
 from imagebuilder.files import read_text
 from imagebuilder.home import private_folder
 from imagebuilder.registries.addresses import config_key, host_of_key
@@ -144,8 +146,7 @@ class Helper:
         if "credentials not found" in out:
             return None
         said = (out.strip() or done.stderr.decode(errors="replace").strip()).replace("\n", " ")
-        if password:
-            said = said.replace(password, "***")
+        said = redactor([SecretValue(password), SecretValue(json.dumps(password)[1:-1])])(said)
         raise Unkept(said[:_LONGEST] or f"it ended with exit code {done.returncode}")
 
 

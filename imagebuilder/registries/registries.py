@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid, did_you_mean
 from imagebuilder.registries import addresses
-from imagebuilder.registries.login import Login, Tested, docker_config_with
+from imagebuilder.registries.login import Login, LoginTest, docker_config_with
 from imagebuilder.registries.passwords import KINDS, Kind, PasswordFile, Place, Unkept, place, places
 from imagebuilder.registries.presets import PRESETS, Preset, of_host, unfit
 from imagebuilder.store import Registry, RegistryTable, Store
@@ -120,7 +120,7 @@ class Registries:
             self._table.forget(found.id)
         return found
 
-    def test(self, name: str, image: str | None = None) -> Tested:
+    def test(self, name: str, image: str | None = None) -> LoginTest:
         """Log in, and see whether the project, or an image, may be pulled. Pulls nothing.
 
         Raises:

@@ -120,12 +120,15 @@ def test_a_helper_that_is_not_there(registries: Registries, docker: Docker, name
     assert add(registries, keep_in="file").kept_in == "file"  # type: ignore[attr-defined]
 
 
-def test_a_locked_helper_says_so_without_the_password(registries: Registries, docker: Docker) -> None:
+@pytest.mark.parametrize("password", ["plain-secret", "secret-ä", 'secret-"'])
+def test_a_locked_helper_says_so_without_the_password(registries: Registries, docker: Docker, password: str) -> None:
+    """Though it repeats what it was given."""
     docker.configure(credsStore="test")
     docker.lock()
     with pytest.raises(ImagebuilderError) as caught:
-        add(registries, password="plain-secret")
-    assert "locked" in str(caught.value) and "plain-secret" not in str(caught.value) and registries.list() == []
+        add(registries, password=password)
+    assert "locked" in str(caught.value) and "secret-" not in str(caught.value).replace("***", "")
+    assert "-secret" not in str(caught.value) and registries.list() == []
 
 
 def test_the_systems_keyring_comes_first(registries: Registries, docker: Docker, keyring: MemoryKeyring) -> None:
