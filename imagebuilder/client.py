@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -27,11 +27,11 @@ from imagebuilder.frontends.image import Image
 from imagebuilder.home import home as default_home
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock
-from imagebuilder.registries import Registries
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
     from imagebuilder.cache.registry import Registry
+    from imagebuilder.registries import Registries
 
 __all__ = ["Client", "CreateSnapshotParams", "Resources", "Snapshot", "build"]
 
@@ -72,7 +72,13 @@ class Client:
         self._engine = engine
         self.store = Store(self.home)
         self.snapshot = Snapshots(self)
-        self.registry = Registries(self.store)
+
+    @cached_property
+    def registry(self) -> Registries:
+        """The registries that want a login: ``add``, ``list``, ``get``, ``test`` and ``remove``."""
+        from imagebuilder.registries import Registries
+
+        return Registries(self.store)
 
     @property
     def engine(self) -> Engine:
@@ -268,7 +274,8 @@ class Client:
         image = found.digest
         if "@" in found.image:
             image = found.image
-            self.engine.fetch(image, self.registry.header(image))
+            if self.engine.image(image) is None:
+                self.engine.fetch(image, self.registry.header(image))
         output = self.engine.run(image, command, timeout)
         self.store.used(found.name)
         return output

@@ -60,7 +60,7 @@ def _about_base(text: str) -> str:
     try:
         honest = parse(ref, stand_in=True).honest
     except CompileError:
-        return "is the name right, and can its registry be reached?"
+        return "is the name right, and can its registry be reached? `imagebuilder registry add` is for private ones"
     if honest:
         return f"is the name right? where no registry can be reached, `imagebuilder base build {ref}` makes it"
     return (

@@ -31,7 +31,7 @@ class _Refused(argparse.Action):
                 "IB724",
                 "a password is not taken as an argument: everybody on this machine sees it in the list of processes,"
                 " and the shell's history keeps it",
-                help="give it by --password-stdin or --password-env VARIABLE; the one just given should be renewed",
+                help="give it by --password-stdin or --password-env VAR; the one just given should be renewed",
             )
         )
 
@@ -42,16 +42,16 @@ def register(commands: Any) -> None:
     add = verbs.add_parser("add", help="remember a login", formatter_class=argparse.RawDescriptionHelpFormatter)
     add.description = _ADD.format(presets="\n".join(_presets()))
     add.add_argument("name", metavar="NAME")
-    add.add_argument("--url", default="", metavar="URL", help="such as ghcr.io; empty is Docker Hub")
-    add.add_argument("--username", default="", metavar="USER", help="who logs in")
-    add.add_argument("--project", default="", metavar="PATH", help="the part that the login is for, such as team")
+    add.add_argument("--url", metavar="URL", help="such as ghcr.io; empty is Docker Hub")
+    add.add_argument("--username", metavar="USER", help="who logs in")
+    add.add_argument("--project", metavar="PATH", help="the part that the login is for, such as team")
     add.add_argument("--preset", metavar="PRESET", help="a well-known registry; see above")
     password = add.add_mutually_exclusive_group()
     password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    password.add_argument("--password-env", metavar="VARIABLE", help="take it from that environment variable")
+    password.add_argument("--password-env", metavar="VAR", help="take it from that environment variable")
     add.add_argument("--password", "-p", nargs="?", action=_Refused, help=argparse.SUPPRESS)
-    add.add_argument("--replace", action="store_true", help="take the place of the registry of that name")
-    add.add_argument("--keep-in", choices=("keyring", "helper", "file"), help="where the password is kept")
+    add.add_argument("--replace", action="store_true", help="instead of the one of that name; what is not given stays")
+    add.add_argument("--keep-in", metavar="PLACE", help="where the password is kept: keyring, helper or file")
     add.set_defaults(command=_add)
     listing = verbs.add_parser("list", help="all registries")
     listing.set_defaults(command=_list)
@@ -161,5 +161,5 @@ def _password(arguments: argparse.Namespace) -> str:
         from getpass import getpass
 
         return getpass(f"Password or token for {arguments.name}: ", sys.stderr)
-    help = "give --password-stdin or --password-env VARIABLE; on a terminal it is asked for"
+    help = "give --password-stdin or --password-env VAR; on a terminal it is asked for"
     raise CompileError(Diagnostic("IB724", "no password was given", help=help))

@@ -38,6 +38,8 @@ _LONGEST = 200
 _CERTIFICATES = Path("/etc/docker/certs.d")
 # A repository that is not there is no reason to refuse, save for those who hide which there are.
 _HIDES = (HUB, "ghcr.io")
+# How OpenSSL puts it that an answer was none of TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
 _CHALLENGE = re.compile(r'(Basic|Bearer)(?=\s|$)|([A-Za-z_-]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))', re.IGNORECASE)
 
 
@@ -151,8 +153,7 @@ class _Handshake:
         except _NoTls:
             # As Docker does: what is on this machine may well have none.
             if not _is_loopback(self._host):
-                help = f"is it a registry? without TLS it is added as --url http://{self._host}"
-                raise self._not_one("it does not speak TLS", help) from None
+                raise
             self._base = f"http://{self._host}"
             answer = self._ask(self._base + "/v2/")
         if answer.status == 429:
@@ -231,7 +232,7 @@ class _Handshake:
             body += chunk
         return body
 
-    def _failure(self, where: str, reason: object, tls: bool) -> Exception:
+    def _failure(self, where: str, reason: object, tls: bool) -> ImagebuilderError:
         if isinstance(reason, _Unsafe):
             return self._not_one(str(reason))
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -239,7 +240,12 @@ class _Handshake:
             help += f"{_CERTIFICATES}/{where}/ca.crt"
             return _unreachable(where, f"its TLS certificate is not trusted: {reason.verify_message}", help)
         if tls and isinstance(reason, ssl.SSLError | ConnectionResetError | HTTPException):
-            return _NoTls(where)
+            if (getattr(reason, "reason", None) or "") in _NO_TLS:
+                help = f"is it a registry? without TLS it is added as --url http://{where}"
+                return _NoTls(self._not_one("it does not speak TLS", help).diagnostics)
+            said = reason.reason if isinstance(reason, ssl.SSLError) else ""
+            why = f"TLS failed: {said.lower().replace('_', ' ')}" if said else "it ended the connection"
+            return _NoTls(_unreachable(where, why).diagnostics)
         if isinstance(reason, socket.gaierror):
             return _unreachable(where, "there is no host of that name", "is the address right, and is there a network?")
         if isinstance(reason, TimeoutError):
@@ -254,7 +260,7 @@ class _Handshake:
     def _refused(self, answer: _Answer) -> ImagebuilderError:
         known = of_host(self._host)
         renew = f"it wants {known.password}; {known.renew}" if known else "is it right, and still good?"
-        help = f"{renew}; `imagebuilder registry add {self._registry.name} --replace` with the same options renews it"
+        help = f"{renew}; `imagebuilder registry add {self._registry.name} --replace` takes the new one"
         says = self._clean(answer.says)
         if end := expired(self._login.password):
             message = f"the token for {self._host} expired at {end:%Y-%m-%d %H:%M} UTC"
@@ -275,7 +281,7 @@ class _Handshake:
         help = "is the name right? then have the owner give that user the right to pull"
         return ImagebuilderError(Diagnostic("IB729", message, help=help))
 
-    def _not_one(self, why: str, help: str = "is it the registry's own address, not that of its website?") -> Exception:
+    def _not_one(self, why: str, help: str = "is it the registry's address, not its website's?") -> ImagebuilderError:
         return ImagebuilderError(Diagnostic("IB727", f"no registry is at {self._host}: {self._clean(why)}", help=help))
 
     def _clean(self, said: str) -> str:
@@ -284,8 +290,8 @@ class _Handshake:
         return " ".join(hidden(said).split())[:_LONGEST]
 
 
-class _NoTls(Exception):
-    """What answers there does not speak TLS."""
+class _NoTls(ImagebuilderError):
+    """There was no TLS with what answers there."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -42,6 +42,7 @@ class Unkept(Exception):
 class Place(Protocol):
     """Where a password is. ``kept_in`` is its name in a registry's row."""
 
+    kind: Kind
     kept_in: str
     title: str
 
@@ -72,6 +73,7 @@ class Place(Protocol):
 class SystemKeyring:
     """Through the package ``keyring``: macOS's Keychain, Windows' Credential Manager, the Secret Service, KWallet."""
 
+    kind: Kind = "keyring"
     kept_in = "keyring"
     title = "the system's keyring"
 
@@ -111,6 +113,8 @@ class SystemKeyring:
 
 class Helper:
     """One of Docker's credential helpers: ``docker-credential-NAME``, spoken to over its standard input."""
+
+    kind: Kind = "helper"
 
     def __init__(self, name: str) -> None:
         self.kept_in = f"helper:{name}"
@@ -153,6 +157,7 @@ class Helper:
 class PasswordFile:
     """``registries/credentials.json`` in the home, changed under the registries' lock and written whole."""
 
+    kind: Kind = "file"
     kept_in = "file"
 
     def __init__(self, home: Path) -> None:

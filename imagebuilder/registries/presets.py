@@ -59,7 +59,7 @@ PRESETS: dict[str, Preset] = {
         "Amazon ECR",
         r"(?:[0-9]{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|public\.ecr\.aws)",
         "a token of `aws ecr get-login-password`, which is good for 12 hours",
-        "`aws ecr get-login-password | imagebuilder registry add NAME … --replace --password-stdin`",
+        "`aws ecr get-login-password | imagebuilder registry add NAME --replace --password-stdin`",
         username="AWS",
         example="123456789012.dkr.ecr.eu-west-1.amazonaws.com",
     ),

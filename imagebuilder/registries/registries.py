@@ -29,10 +29,10 @@ class Registries:
         self,
         name: str,
         *,
-        url: str = "",
-        username: str = "",
+        url: str | None = None,
+        username: str | None = None,
         password: str,
-        project: str = "",
+        project: str | None = None,
         preset: str | None = None,
         replace: bool = False,
         keep_in: Kind | None = None,
@@ -41,12 +41,12 @@ class Registries:
 
         Args:
             name: letters, digits, ``.``, ``_`` and ``-``.
-            url: such as ``ghcr.io`` or ``registry.example.com:5000``; empty is Docker Hub. ``http://`` before it says
-                that it has no TLS. A path after it is the project.
+            url: such as ``ghcr.io`` or ``registry.example.com:5000``; None or empty is Docker Hub. ``http://`` before
+                it says that it has no TLS. A path after it is the project.
             password: or token; kept where ``keep_in`` says.
-            project: the part of the registry that the login is for, such as ``team``; empty is all of it.
+            project: the part of the registry that the login is for, such as ``team``; None or empty is all of it.
             preset: ``dockerhub``, ``ghcr``, ``gar`` or ``ecr``, which fill in the address and the user where they can.
-            replace: take the place of the registry of that name, such as for a new password.
+            replace: take the place of the registry of that name, such as for a new password; what is None stays.
             keep_in: ``keyring`` (the system's, through the package of that name), ``helper`` (the credential helper
                 of Docker's configuration) or ``file`` (in the home, the owner's alone); None is the first there is.
 
@@ -55,6 +55,15 @@ class Registries:
             ImagebuilderError: the password cannot be kept.
         """
         known = self._preset(preset)
+        before = next((each for each in self._table.list() if replace and each.name == name), None)
+        if before and known is None:
+            url = before.url if url is None else url
+            username = before.username if username is None else username
+            project = before.project if project is None else project
+            keep_in = keep_in or place(before.kept_in, self._home).kind
+        if known and not (url or known.url):
+            help = f"give --url, such as {known.example}"
+            raise CompileError(Diagnostic("IB721", f"{known.title} has no one address", help=help))
         try:
             addresses.registry_name(name)
             address, path = addresses.address(url or (known.url if known else ""))
@@ -63,7 +72,7 @@ class Registries:
         except Invalid as error:
             raise CompileError(error.at(None)) from None
         wanted = Registry(name, address, username or (known.username if known else ""), project)
-        self._check(wanted, password, url, preset, keep_in)
+        self._check(wanted, password, known, keep_in)
         with self._table.lock():
             self._sweep()
             for other in self._table.list():
@@ -191,7 +200,7 @@ class Registries:
             if password is not None:
                 return Login(registry, password)
             reason = f"the password of {registry.name!r} is no longer in {where.title}"
-        help = f"`{_ADD} {registry.name} --replace` with the same options keeps it anew"
+        help = f"`{_ADD} {registry.name} --replace` keeps it anew"
         raise ImagebuilderError(Diagnostic("IB725", reason, help=help))
 
     def _keep(self, wanted: Registry, password: str, where: Sequence[Place]) -> Registry:
@@ -226,11 +235,7 @@ class Registries:
             raise CompileError(Diagnostic("IB721", f"no preset is called {name!r}", help=hint))
         return PRESETS[name]
 
-    def _check(self, wanted: Registry, password: str, url: str, preset: str | None, keep_in: Kind | None) -> None:
-        known = PRESETS[preset] if preset else None
-        if known and not url and not known.url:
-            help = f"give --url, such as {known.example}"
-            raise CompileError(Diagnostic("IB721", f"{known.title} has no one address", help=help))
+    def _check(self, wanted: Registry, password: str, known: Preset | None, keep_in: Kind | None) -> None:
         if known and of_host(wanted.host) is not known:
             help = f"such as {known.example or known.url}, or leave --preset out"
             message = f"{wanted.host!r} is not an address of {known.title}"

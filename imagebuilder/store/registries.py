@@ -123,6 +123,10 @@ class RegistryTable:
 
 
 def _registry(row: sqlite3.Row) -> Registry:
+    try:
+        created = datetime.fromtimestamp(row["created"], UTC)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise sqlite3.DatabaseError(f"the row of {row['name']!r} is damaged: {error}") from error
     return Registry(
         name=row["name"],
         url=row["url"],
@@ -130,5 +134,5 @@ def _registry(row: sqlite3.Row) -> Registry:
         project=row["project"],
         kept_in=row["kept_in"],
         id=row["id"],
-        created_at=datetime.fromtimestamp(row["created"], UTC),
+        created_at=created,
     )

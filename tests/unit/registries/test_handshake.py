@@ -289,6 +289,21 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.M
         assert "takes the login" in log_in(server.host).message
 
 
+def test_one_that_hangs_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a login, too; each is told, and neither is taken for one without TLS."""
+    made = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made[0]))
+    with answering(made) as server:
+
+        def hang_up(path: str, proof: str) -> Answer:
+            if proof:
+                raise ConnectionError
+            return basic(path, proof)
+
+        server.answer = hang_up
+        fails(server.host, "IB726", "it ended the connection")
+
+
 def test_redirects_within_a_host_are_followed(server: Answering) -> None:
     def answer(path: str, proof: str) -> Answer:
         return basic(path, proof) if path == "/moved/v2/" else (307, {"Location": "/moved/v2/"}, b"")

@@ -19,8 +19,8 @@ from imagebuilder.diagnostics import CompileError
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.imagetools import Imagetools, RegistryError
 from imagebuilder.engine.protocol import BuildRequest
-from imagebuilder.registries import Registries
-from imagebuilder.registries.login import settings_with
+from imagebuilder.registries import Registries, Registry
+from imagebuilder.registries.login import Login, settings_with
 from imagebuilder.store import Resources
 from tests.unit.building import Bench
 from tests.unit.registries.conftest import Docker
@@ -53,6 +53,11 @@ def auth(user: str, password: str) -> dict[str, str]:
 def config(registries: Registries, *refs: str) -> Any:
     with registries.docker_config(refs) as folder:
         return None if folder is None else json.loads((folder / "config.json").read_text())
+
+
+def test_a_login_does_not_show_its_password() -> None:
+    login = Login(Registry("r", "ghcr.io", "me"), "p-one")
+    assert "p-one" not in repr(login) + str(login) and "registry" in repr(login)
 
 
 def test_without_one_of_ours_nothing_changes(two: Registries, docker: Docker, tmp_path: Path) -> None:
@@ -117,8 +122,8 @@ def test_what_a_killed_process_left_goes_with_the_next(two: Registries, tmp_path
     code = f"""
 import os, signal
 from pathlib import Path
-from imagebuilder.registries import Registries
-from imagebuilder.store import Resources, Store
+from imagebuilder.registries import Registries, Registry
+from imagebuilder.store import Registry, Resources, Store
 with Registries(Store(Path({str(tmp_path / "home")!r}))).docker_config(["ghcr.io/a"]):
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -12,6 +12,7 @@ import pytest
 from imagebuilder.diagnostics import CompileError, ImagebuilderError
 from imagebuilder.registries import PRESETS, Registries
 from imagebuilder.registries.presets import of_host
+from tests.unit.registries.conftest import Docker
 
 GOOGLE = json.dumps({"type": "service_account", "private_key": "-----BEGIN"})
 
@@ -50,6 +51,17 @@ def test_what_is_taken(registries: Registries) -> None:
     found = registries.add("a", url="ghcr.io", username="you", password="z", replace=True)
     assert registries.get("a") == found and len(registries.list()) == 2
     assert registries._login(found).password == "z"
+
+
+def test_replacing_keeps_what_is_not_given(registries: Registries, docker: Docker) -> None:
+    """A new token is all that is said; where it is kept stays, too."""
+    docker.configure(credsStore="test")
+    registries.add("a", url="http://x.io", project="team", username="me", password="old", keep_in="file")
+    found = registries.add("a", password="new", replace=True)
+    assert (found.url, found.project, found.username, found.kept_in) == ("http://x.io", "team", "me", "file")
+    found = registries.add("a", username="you", project="", password="new", replace=True, keep_in="helper")
+    assert (found.url, found.project, found.username, found.kept_in) == ("http://x.io", "", "you", "helper:test")
+    assert registries.add("b", username="me", password="x", replace=True).host == "docker.io", "none is replaced"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ def test_one_takes_anothers_place_at_once(tmp_path: Path) -> None:
     assert table.list() == [] and table.cut_off() == [second]
 
 
+def test_a_damaged_row_is_a_diagnostic(tmp_path: Path) -> None:
+    table = RegistryTable(Store(tmp_path / "home"))
+    table.ready(table.begin("r", "ghcr.io", "me", "", "file").id, "r")
+    with sqlite3.connect(tmp_path / "home/store.db") as db:
+        db.execute("UPDATE registries SET created = 'x'")
+    with pytest.raises(CompileError, match="'r' is damaged"):
+        table.list()
+
+
 def test_a_damaged_store_is_a_diagnostic(tmp_path: Path) -> None:
     table = RegistryTable(Store(tmp_path / "home"))
     (tmp_path / "home/store.db").write_bytes(b"not a database" * 100)
