@@ -77,6 +77,7 @@ def _presets() -> list[str]:
 
 def _add(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
+    from imagebuilder.registries.addresses import is_loopback
 
     added = Client().registry.add(
         arguments.name,
@@ -93,6 +94,8 @@ def _add(arguments: argparse.Namespace) -> int:
     else:
         print(f"added {added.name}: {added.username} at {added.host}; its password is in {_where(added.kept_in)}")
         print(f"`imagebuilder registry test {added.name}` logs in", file=sys.stderr)
+    if added.url.startswith("http://") and not is_loopback(added.host):
+        print("without TLS, whoever is on the way can read the password", file=sys.stderr)
     return 0
 
 

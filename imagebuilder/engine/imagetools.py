@@ -64,7 +64,7 @@ class RegistryError(Exception):
     @classmethod
     def said(cls, reason: str) -> RegistryError:
         """From the message of the registry or of who asked it."""
-        if _REFUSED.search(reason):
+        if refused(reason):
             return cls(shorten(reason), "`imagebuilder registry add` or `docker login` says who asks")
         return cls(shorten(reason))
 
@@ -97,7 +97,7 @@ class Imagetools:
         code, out, err = self._call(["inspect", "--raw", "--", ref], [ref], timeout)
         if code == 0:
             return _manifest(out)
-        if _ABSENT.search(err) and not _REFUSED.search(err):
+        if _ABSENT.search(err) and not refused(err):
             return None
         raise RegistryError.said(err)
 
@@ -127,6 +127,11 @@ class Imagetools:
         except ImagebuilderError as error:
             raise RegistryError(error.diagnostics[0].message, error.diagnostics[0].help) from None
         return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
+
+
+def refused(said: str) -> bool:
+    """Whether a registry's message is that of one that wants another login."""
+    return _REFUSED.search(said) is not None
 
 
 def shorten(said: str) -> str:

@@ -114,5 +114,11 @@ def host_of_key(key: str) -> str:
     return HUB if host in _HUB_NAMES else host
 
 
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine, which Docker asks without TLS, too."""
+    name = host.rpartition(":")[0] or host
+    return name == "localhost" or name.startswith("127.")
+
+
 def _is_host(word: str) -> bool:
     return "." in word or ":" in word or word == "localhost" or word != word.lower()

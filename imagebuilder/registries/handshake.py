@@ -25,7 +25,7 @@ from urllib.parse import urlencode, urlsplit
 from imagebuilder.diagnostics import Diagnostic, ImagebuilderError
 from imagebuilder.engine.protocol import SecretValue
 from imagebuilder.engine.redact import redactor
-from imagebuilder.registries.addresses import HUB
+from imagebuilder.registries.addresses import HUB, is_loopback
 from imagebuilder.registries.login import Login, LoginTest
 from imagebuilder.registries.presets import expired, of_host
 
@@ -152,7 +152,7 @@ class _Handshake:
             answer = self._ask(url)
         except _NoTls:
             # As Docker does: what is on this machine may well have none.
-            if not _is_loopback(self._host):
+            if not is_loopback(self._host):
                 raise
             self._base = f"http://{self._host}"
             answer = self._ask(self._base + "/v2/")
@@ -259,8 +259,8 @@ class _Handshake:
 
     def _refused(self, answer: _Answer) -> ImagebuilderError:
         known = of_host(self._host)
-        renew = f"it wants {known.password}; {known.renew}" if known else "is it right, and still good?"
-        help = f"{renew}; `imagebuilder registry add {self._registry.name} --replace` takes the new one"
+        renew = f"it wants {known.password}; {known.renew};" if known else "is it right, and still good?"
+        help = f"{renew} `imagebuilder registry add {self._registry.name} --replace` takes the new one"
         says = self._clean(answer.says)
         if end := expired(self._login.password):
             message = f"the token for {self._host} expired at {end:%Y-%m-%d %H:%M} UTC"
@@ -312,7 +312,7 @@ def _opener(host: str, where: str) -> urllib.request.OpenerDirector:
     """Opens http and https, by way of the environment's proxies; no other scheme, to which a redirect might lead."""
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler({} if _is_loopback(host) else None),
+        urllib.request.ProxyHandler({} if is_loopback(host) else None),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(context=_trust(where)),
         urllib.request.HTTPDefaultErrorHandler(),
@@ -343,11 +343,6 @@ def _challenge(headers: Message) -> dict[str, dict[str, str]]:
             else:
                 current.setdefault(key.lower(), quoted if quoted is not None else bare)
     return found
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.rpartition(":")[0] or host
-    return name == "localhost" or name.startswith("127.")
 
 
 def _unreachable(

@@ -61,12 +61,11 @@ def docker_config_with(logins: Sequence[Login], hosts: Collection[str], home: Pa
     """A folder for ``DOCKER_CONFIG``, as long as the block lasts: the person's own, with other logins.
 
     It has the given ones, those of the person's own for the other ``hosts``, and none besides. Contexts, plugins,
-    builders and settings are the person's. A folder that a killed process left is removed by the next call.
+    builders and settings are the person's.
     """
-    folder = home / "registries" / "logins"
+    folder = _folder(home)
     private_folder(folder.parent)
     private_folder(folder)
-    _sweep(folder, locks)
     id = uuid.uuid4().hex
     with lock(_lock(locks, id)):
         made = folder / id
@@ -107,11 +106,17 @@ def _table(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _sweep(folder: Path, locks: Path) -> None:
-    for path in folder.iterdir():
+def sweep(home: Path, locks: Path) -> None:
+    """Remove the folders that killed processes left."""
+    folder = _folder(home)
+    for path in folder.iterdir() if folder.is_dir() else ():
         with unless_held(_lock(locks, path.name)) as free:
             if free:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _folder(home: Path) -> Path:
+    return home / "registries" / "logins"
 
 
 def _lock(locks: Path, id: str) -> Path:

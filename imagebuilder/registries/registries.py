@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid, did_you_mean
 from imagebuilder.registries import addresses
-from imagebuilder.registries.login import Login, LoginTest, docker_config_with
+from imagebuilder.registries.login import Login, LoginTest, docker_config_with, sweep
 from imagebuilder.registries.passwords import KINDS, Kind, PasswordFile, Place, Unkept, place, places
 from imagebuilder.registries.presets import PRESETS, Preset, of_host, unfit
 from imagebuilder.store import Registry, RegistryTable, Store
@@ -56,22 +56,25 @@ class Registries:
         """
         known = self._preset(preset)
         before = next((each for each in self._table.list() if replace and each.name == name), None)
-        if before and known is None:
-            url = before.url if url is None else url
-            username = before.username if username is None else username
-            project = before.project if project is None else project
-            keep_in = keep_in or place(before.kept_in, self._home).kind
+        if url is None:
+            url = (known.url if known else "") or (before.url if before else "")
+        if not username:
+            username = (known.username if known else "") or (before.username if before else "")
         if known and not (url or known.url):
             help = f"give --url, such as {known.example}"
             raise CompileError(Diagnostic("IB721", f"{known.title} has no one address", help=help))
         try:
             addresses.registry_name(name)
-            address, path = addresses.address(url or (known.url if known else ""))
+            address, path = addresses.address(url)
             host = address.rpartition("://")[2]
-            project = addresses.project_path(project or path, host)
+            if project is None:
+                project = path or (before.project if before else "")
+            project = addresses.project_path(project, host)
         except Invalid as error:
             raise CompileError(error.at(None)) from None
-        wanted = Registry(name, address, username or (known.username if known else ""), project)
+        wanted = Registry(name, address, username, project)
+        if before:
+            keep_in = keep_in or place(before.kept_in, self._home).kind
         self._check(wanted, password, known, keep_in)
         with self._table.lock():
             self._sweep()
@@ -170,6 +173,7 @@ class Registries:
             CompileError: the images are of two logins of one host, and Docker knows one a host.
             ImagebuilderError: a password cannot be read.
         """
+        sweep(self._home, self._locks)
         refs = list(refs)
         known = self._table.list()
         found: dict[str, Registry] = {}
@@ -226,6 +230,7 @@ class Registries:
                 place(row.kept_in, self._home).forget(row.id)
                 self._table.forget(row.id)
         PasswordFile(self._home).sweep()
+        sweep(self._home, self._locks)
 
     def _preset(self, name: str | None) -> Preset | None:
         if name is None:

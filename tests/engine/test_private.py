@@ -113,7 +113,7 @@ def test_a_build_whose_base_is_private(client: Client, private: Watched, filled:
     image = Image.base(ref).label({"id": uuid4().hex})
     with pytest.raises(BuildError) as caught:
         client.build(image, name=name)
-    assert caught.value.diagnostics[0].code == "IB602"
+    assert caught.value.diagnostics[0].code == "IB602" and "registry add" in caught.value.diagnostics[0].help
     client.registry.add("r", url=private.host, project="team", username=USER, password="wrong-one")
     with pytest.raises(BuildError) as caught:
         client.build(image, name=name)

@@ -103,6 +103,13 @@ def test_no_password(cli: Run, stdin: io.BytesIO, words: list[str], data: bytes,
     assert "help:" in done.err
 
 
+@pytest.mark.parametrize(("url", "told"), [("http://x.io", True), ("http://127.0.0.1:5", False), ("x.io", False)])
+def test_without_tls_a_password_can_be_read(cli: Run, stdin: io.BytesIO, url: str, told: bool) -> None:
+    give(stdin, PASSWORD.encode())
+    done = cli("registry", "add", "r", "--url", url, "--username", "me", "--password-stdin")
+    assert done.code == 0 and ("whoever is on the way" in done.err) is told
+
+
 def test_both_ways_at_once(cli: Run) -> None:
     assert cli("registry", "add", "r", "--password-stdin", "--password-env", "X").code == 2
 

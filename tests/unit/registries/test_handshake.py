@@ -71,7 +71,7 @@ def test_this_machine_may_have_no_tls(server: Answering) -> None:
 
 def test_elsewhere_tls_is_wanted(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answer = basic
-    monkeypatch.setattr(handshake, "_is_loopback", lambda host: False)
+    monkeypatch.setattr(handshake, "is_loopback", lambda host: False)
     assert f"--url http://{server.host}" in fails(server.host, "IB727", "does not speak TLS")
     assert all(proof == "" for _, proof in server.asked)
 

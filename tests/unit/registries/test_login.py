@@ -118,7 +118,8 @@ def test_without_a_configuration_of_dockers(two: Registries, monkeypatch: pytest
     assert config(two, "ghcr.io/a") == {"auths": {"ghcr.io": auth("me", "p-one")}}
 
 
-def test_what_a_killed_process_left_goes_with_the_next(two: Registries, tmp_path: Path) -> None:
+@pytest.mark.parametrize("following", ["build", "another build", "remove"])
+def test_what_a_killed_process_left_goes_with_the_next(two: Registries, tmp_path: Path, following: str) -> None:
     code = f"""
 import os, signal
 from pathlib import Path
@@ -131,6 +132,11 @@ with Registries(Store(Path({str(tmp_path / "home")!r}))).docker_config(["ghcr.io
     assert done.returncode == -signal.SIGKILL, done.stderr
     logins = tmp_path / "home/registries/logins"
     (left,) = logins.iterdir()
+    if following != "build":
+        # One that names no registry of ours, or a change of the registries.
+        two.remove("one") if following == "remove" else config(two, "python:3.12")
+        assert list(logins.iterdir()) == []
+        return
     with two.docker_config(["ghcr.io/a"]) as mine:
         assert list(logins.iterdir()) == [mine] and not left.exists()
         with two.docker_config(["ghcr.io/a"]) as other:

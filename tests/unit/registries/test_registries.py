@@ -61,6 +61,12 @@ def test_replacing_keeps_what_is_not_given(registries: Registries, docker: Docke
     assert (found.url, found.project, found.username, found.kept_in) == ("http://x.io", "team", "me", "file")
     found = registries.add("a", username="you", project="", password="new", replace=True, keep_in="helper")
     assert (found.url, found.project, found.username, found.kept_in) == ("http://x.io", "", "you", "helper:test")
+    found = registries.add("a", url="y.io/other", password="new", replace=True)
+    assert (found.url, found.project, found.username) == ("y.io", "other", "you")
+    ecr = PRESETS["ecr"].example
+    registries.add("e", preset="ecr", url=ecr, password="old")
+    for preset in (None, "ecr"):
+        assert registries.add("e", preset=preset, password="new", replace=True).host == ecr
     assert registries.add("b", username="me", password="x", replace=True).host == "docker.io", "none is replaced"
 
 
