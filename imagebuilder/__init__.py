@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from imagebuilder.version import __version__
 
 _HOMES = {
+    "AsyncClient": "imagebuilder.aio",
     "BuildError": "imagebuilder.diagnostics",
     "Client": "imagebuilder.client",
     "CompileError": "imagebuilder.diagnostics",
-    "CreateSnapshotParams": "imagebuilder.client",
+    "CreateSandboxFromImageParams": "imagebuilder.sandbox",
+    "CreateSandboxFromSnapshotParams": "imagebuilder.sandbox",
+    "CreateSnapshotParams": "imagebuilder.snapshots",
     "Diagnostic": "imagebuilder.diagnostics",
     "EngineError": "imagebuilder.diagnostics",
     "Image": "imagebuilder.frontends.image",
@@ -22,13 +25,17 @@ _HOMES = {
     "Interrupted": "imagebuilder.diagnostics",
     "Resources": "imagebuilder.client",
     "Secret": "imagebuilder.ir.ops",
+    "Sandbox": "imagebuilder.sandbox",
+    "SandboxError": "imagebuilder.diagnostics",
+    "SessionExecuteRequest": "imagebuilder.sandbox",
     "Snapshot": "imagebuilder.client",
     "build": "imagebuilder.client",
     "expand": "imagebuilder.ir.words",
 }
 
 if TYPE_CHECKING:
-    from imagebuilder.client import Client, CreateSnapshotParams, Resources, Snapshot, build
+    from imagebuilder.aio import AsyncClient
+    from imagebuilder.client import Client, Resources, Snapshot, build
     from imagebuilder.diagnostics import (
         BuildError,
         CompileError,
@@ -36,15 +43,26 @@ if TYPE_CHECKING:
         EngineError,
         ImagebuilderError,
         Interrupted,
+        SandboxError,
     )
     from imagebuilder.frontends.image import Image
     from imagebuilder.ir.ops import Secret
     from imagebuilder.ir.words import expand
+    from imagebuilder.sandbox import (
+        CreateSandboxFromImageParams,
+        CreateSandboxFromSnapshotParams,
+        Sandbox,
+        SessionExecuteRequest,
+    )
+    from imagebuilder.snapshots import CreateSnapshotParams
 
 __all__ = [
+    "AsyncClient",
     "BuildError",
     "Client",
     "CompileError",
+    "CreateSandboxFromImageParams",
+    "CreateSandboxFromSnapshotParams",
     "CreateSnapshotParams",
     "Diagnostic",
     "EngineError",
@@ -52,7 +70,10 @@ __all__ = [
     "ImagebuilderError",
     "Interrupted",
     "Resources",
+    "Sandbox",
+    "SandboxError",
     "Secret",
+    "SessionExecuteRequest",
     "Snapshot",
     "__version__",
     "build",

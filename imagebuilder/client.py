@@ -10,40 +10,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from imagebuilder.batch import run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Trees, compile
-from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
+from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
 from imagebuilder.engine.docker import connect
-from imagebuilder.engine.protocol import Cancel, Engine, Event, LogEvent, Output, WarningEvent
-from imagebuilder.frontends.image import Image
+from imagebuilder.engine.protocol import Cancel, Engine, Event, Output
 from imagebuilder.home import home as default_home
 from imagebuilder.ir import checks
-from imagebuilder.locks import lock
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
+    # Imported late: a build needs neither.
     from imagebuilder.cache.registry import Registry
     from imagebuilder.registries import Registries
+    from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
+    from imagebuilder.snapshots import OnLogs, Snapshots
 
-__all__ = ["Client", "CreateSnapshotParams", "Resources", "Snapshot", "build"]
+__all__ = ["Client", "Resources", "Snapshot", "build"]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateSnapshotParams:
-    """What :meth:`Snapshots.create` makes: an ``Image``, or the name of one, under a name of its own."""
-
-    name: str
-    image: str | Image
-    resources: Resources | None = None
-    entrypoint: Sequence[str] | None = None
+DEFAULT = "default"
+"""The snapshot of a sandbox that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,20 @@ class Client:
         self.cache = os.environ.get("IMAGEBUILDER_CACHE", "") if cache is None else cache
         self._engine = engine
         self.store = Store(self.home)
-        self.snapshot = Snapshots(self)
+
+    @cached_property
+    def snapshot(self) -> Snapshots:
+        """What can be done with snapshots."""
+        from imagebuilder.snapshots import Snapshots
+
+        return Snapshots(self.store, lambda: self.engine, lambda: self.sandboxes, self.build)
+
+    @cached_property
+    def sandboxes(self) -> Sandboxes:
+        """The sandboxes of the home; :meth:`create`, :meth:`get` and :meth:`list` are the way to them."""
+        from imagebuilder.sandbox import Sandboxes
+
+        return Sandboxes(self.home, lambda: self.engine.containers)
 
     @cached_property
     def registry(self) -> Registries:
@@ -106,6 +115,7 @@ class Client:
         push: str | None = None,
         refresh: bool = False,
         resources: Resources | None = None,
+        timeout: float | None = None,
         on_event: OnBuildEvent | None = None,
     ) -> Snapshot:
         """Build an image, unless it is there already, and keep it as a snapshot.
@@ -125,13 +135,14 @@ class Client:
             push: a name in a registry, such as ``ghcr.io/team/app:1.0``, that the image gets besides; it goes there
                 by way of the cache, which has to be given.
             refresh: ask whether the tags of its bases have moved, and where one has, build with what it is now.
+            timeout: seconds, after which the build is given up; None and 0 wait for ever.
             on_event: called for each change of a step and each line it prints.
 
         Raises:
             CompileError: the description or an argument is wrong; nothing was built.
             EngineError: no engine answers.
-            BuildError: a step failed, and the snapshot says ``build_failed``; or the image was not given
-                the name ``push``.
+            BuildError: a step failed, or it was given up, and the snapshot says ``build_failed``; or the image was
+                not given the name ``push``.
             Interrupted: Ctrl-C.
         """
         name = check_name(name)
@@ -150,8 +161,11 @@ class Client:
             push=push,
             refresh=refresh,
             resources=resources or Resources(),
+            cancel=Cancel() if timeout else None,
         )
-        return Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None)).run()
+        build = Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None))
+        with _given_up(options.cancel, timeout, name):
+            return build.run()
 
     def _cache(self, given: str | None, builder: str | None, push: str | None = None) -> Registry | None:
         ref = self.cache if given is None else given
@@ -250,6 +264,59 @@ class Client:
         """
         return self.engine.prune_builder_cache(older_than)
 
+    def create(
+        self,
+        params: CreateSandboxFromSnapshotParams | CreateSandboxFromImageParams | None = None,
+        *,
+        timeout: float | None = None,
+        on_snapshot_create_logs: OnLogs | None = None,
+    ) -> Sandbox:
+        """Make and start a sandbox.
+
+        Args:
+            params: of a snapshot, or of an image; the latter is built or pulled where that was not done before, and
+                kept as a snapshot under a name of its own. None is the snapshot ``default``.
+            timeout: seconds, after which a build that it needs is given up; None and 0 wait for ever.
+            on_snapshot_create_logs: called with each line that the build prints.
+
+        Raises:
+            CompileError: a name or an argument is wrong, or the snapshot cannot be used.
+            SandboxError: it does not start.
+            BuildError: the image cannot be built.
+            EngineError: the engine does not answer.
+        """
+        from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
+
+        params = params or CreateSandboxFromSnapshotParams()
+        if isinstance(params, CreateSandboxFromImageParams):
+            snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs, timeout or None)
+            shown = params.image if isinstance(params.image, str) else snapshot.name
+        else:
+            snapshot = self.snapshot.usable(params.snapshot or DEFAULT)
+            shown = snapshot.name
+        snapshot = self.snapshot.started(snapshot)
+        made = self.sandboxes.create(
+            params,
+            image=snapshot.image if "@" in snapshot.image else snapshot.digest,
+            snapshot=shown,
+            resources=snapshot.resources,
+            entrypoint=snapshot.entrypoint,
+        )
+        self.store.used(snapshot.name)
+        return made
+
+    def get(self, name: str) -> Sandbox:
+        """The sandbox of that name or id, whoever made it; CompileError where there is none."""
+        return self.sandboxes.get(name)
+
+    def list(self, labels: Mapping[str, str] | None = None) -> Sequence[Sandbox]:
+        """The sandboxes, the newest first; with labels, those that have them."""
+        return self.sandboxes.list(labels)
+
+    def delete(self, sandbox: Sandbox | str) -> None:
+        """Remove a sandbox with its files."""
+        (self.get(sandbox) if isinstance(sandbox, str) else sandbox).delete()
+
     def run(self, snapshot: str, command: Sequence[str], *, timeout: float = 60.0) -> Output:
         """Run a command in a new container of the snapshot, without a network, and remove the container.
 
@@ -264,12 +331,7 @@ class Client:
         if isinstance(command, str):
             help = "give its words: ['ls', '-l'], or ['sh', '-c', '…'] for a shell's"
             raise CompileError(Diagnostic("IB100", f"a command that is one text: {command!r}", help=help))
-        found = self.store.get(snapshot)
-        if found.state != "active":
-            why = f"{found.state}: {found.reason}" if found.reason else found.state
-            raise CompileError(
-                Diagnostic("IB707", f"the snapshot {snapshot!r} cannot be used ({why})", help="build it again")
-            )
+        found = self.snapshot.usable(snapshot)
         # By digest: another home may have given the name to an image of its own.
         image = found.digest
         if "@" in found.image:
@@ -281,64 +343,24 @@ class Client:
         return output
 
 
-class Snapshots:
-    """The snapshots of a client."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def create(self, params: CreateSnapshotParams, *, on_logs: Callable[[str], None] | None = None) -> Snapshot:
-        """Build the image and keep it; errors are those of :meth:`Client.build`.
-
-        Args:
-            on_logs: called with each line that the build prints, and with warnings.
-        """
-        image = params.image if isinstance(params.image, Image) else Image.base(params.image)
-        if params.entrypoint is not None:
-            image = image.entrypoint(params.entrypoint)
-
-        def tell(event: Event) -> None:
-            if on_logs is not None and isinstance(event, LogEvent):
-                on_logs(event.line)
-            elif on_logs is not None and isinstance(event, WarningEvent):
-                on_logs(event.diagnostic.render())
-
-        return self._client.build(
-            image,
-            name=params.name,
-            resources=params.resources,
-            on_event=tell,
-        )
-
-    def list(self) -> list[Snapshot]:
-        """All snapshots, the newest first."""
-        return self._client.store.list()
-
-    def get(self, name: str) -> Snapshot:
-        """The snapshot of that name or id; CompileError where there is none."""
-        return self._client.store.get(name)
-
-    def logs(self, name: str) -> str:
-        """What the snapshot's build printed; empty where it was not built here."""
-        path = self._client.store.log_path(self.get(name).id)
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def delete(self, name: str) -> Snapshot:
-        """Forget the snapshot; its image goes too, unless it has another name.
-
-        Raises:
-            CompileError: there is none.
-            EngineError: the engine does not answer; the snapshot stays.
-        """
-        engine, store = self._client.engine, self._client.store
-        # A build of that name is waited for: it would leave an image without a snapshot.
-        with lock(store.name_lock_path(self.get(name).name)):
-            found = self.get(name)
-            image = engine.image(found.image)
-            # One that was pulled is named by its digest, which not every engine takes for its id.
-            if image is not None and (image.id == found.digest or not found.digest or "@" in found.image):
-                engine.untag(found.image)
-            return store.delete(found.name)
+@contextmanager
+def _given_up(cancel: Cancel | None, timeout: float | None, name: str) -> Iterator[None]:
+    """Cancel what the block does after so many seconds."""
+    if cancel is None or not timeout:
+        yield
+        return
+    timer = Timer(timeout, cancel.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Interrupted:
+        if not cancel.is_set:
+            raise
+        help = "give a longer timeout; what was built of it by then is in the builder's cache"
+        raise BuildError(Diagnostic("IB604", f"{name!r} was not built within {timeout:g} s", help=help)) from None
+    finally:
+        timer.cancel()
 
 
 class BuildKeywords(TypedDict, total=False):
@@ -354,6 +376,7 @@ class BuildKeywords(TypedDict, total=False):
     push: str | None
     refresh: bool
     resources: Resources | None
+    timeout: float | None
     on_event: OnBuildEvent | None
 
 

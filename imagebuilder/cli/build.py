@@ -37,6 +37,7 @@ def register(commands: Any) -> None:
                        help="a registry's repository to share builds by (default: IMAGEBUILDER_CACHE)")  # fmt: skip
     build.add_argument("--push", metavar="NAME:TAG", help="give the image this name in a registry; needs a cache")
     build.add_argument("--refresh", action="store_true", help="ask whether the bases' tags have moved, and follow them")
+    build.add_argument("--timeout", type=float, metavar="SECONDS", help="give it up after so long")
     build.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     build.set_defaults(command=_build)
 
@@ -86,6 +87,7 @@ def _build(arguments: argparse.Namespace) -> int:
             push=arguments.push,
             refresh=arguments.refresh,
             resources=target.resources,
+            timeout=arguments.timeout,
             on_event=progress.on_event,
         )
     if arguments.json:
@@ -100,7 +102,7 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
     from imagebuilder.cli.progress import labelled, reporter
     from imagebuilder.client import Wanted
 
-    for option in ("name", "push"):
+    for option in ("name", "push", "timeout"):
         if getattr(arguments, option) is not None:
             help = f"`imagebuilder build {arguments.target}:{targets[0].name} --{option} …` is for one of them"
             raise CompileError(Diagnostic("IB404", f"--{option} for a file of several snapshots", help=help))

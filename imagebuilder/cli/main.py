@@ -10,7 +10,21 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from imagebuilder import __version__
-from imagebuilder.cli import build, cache, check, convert, doctor, engine, explain, fmt, lsp, plan, registry, snapshot
+from imagebuilder.cli import (
+    build,
+    cache,
+    check,
+    convert,
+    doctor,
+    engine,
+    explain,
+    fmt,
+    lsp,
+    plan,
+    registry,
+    sandbox,
+    snapshot,
+)  # fmt: skip
 from imagebuilder.cli.output import print_diagnostics
 from imagebuilder.diagnostics import (
     EXIT_FAILED,
@@ -79,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"imagebuilder {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (build, plan, explain, check, fmt, convert, snapshot, registry, cache, engine, doctor, lsp):
+    for group in (build, plan, explain, check, fmt, convert, snapshot, sandbox, registry, cache, engine, doctor, lsp):
         group.register(commands)
     return top
 

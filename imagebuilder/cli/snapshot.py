@@ -1,21 +1,58 @@
-"""``snapshot list | info | logs | delete``."""
+"""``snapshot create | push | list | info | logs | activate | deactivate | delete``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import ago, print_json, print_table, size
+from imagebuilder.cli.output import ago, print_json, print_table, size, tell
+from imagebuilder.cli.target import load_one, reading_options
+from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.ir.resources import Resources
+
+if TYPE_CHECKING:
+    from imagebuilder.store import Snapshot
 
 
 def register(commands: Any) -> None:
-    group = commands.add_parser("snapshot", help="list, show and delete snapshots")
+    group = commands.add_parser("snapshot", help="make, list, show and delete snapshots")
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    create = verbs.add_parser(
+        "create",
+        help="make a snapshot of an image, a Dockerfile or another target, and see that it stays up",
+        description="Make a snapshot: of an image by its name (--image), of a Dockerfile (--dockerfile), or of another"
+        " target. A container of it is started, to see that it stays up; then the snapshot is active.",
+    )
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("target", metavar="TARGET", nargs="?", help="file.snap[:name], file.py[:attribute], file.json")
+    create.add_argument("--image", metavar="REF", help="an image with its tag or digest; it is pulled")
+    create.add_argument("--dockerfile", metavar="FILE", help="a Dockerfile, which is built")
+    create.add_argument("--resolve", action="store_true", help="take what the tag of --image is now, even latest")
+    create.add_argument("--entrypoint", metavar="COMMAND",
+                        help="what keeps its containers up (default: the image's, or `sleep infinity`)")  # fmt: skip
+    reading_options(create)
+    _resource_options(create)
+    create.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
+    create.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
+    create.set_defaults(command=_create, platform=None)
+
+    push = verbs.add_parser("push", help="make a snapshot of an image that the engine has")
+    push.add_argument("image", metavar="IMAGE")
+    push.add_argument("--name", required=True, help="the snapshot's name")
+    push.add_argument("--entrypoint", metavar="COMMAND", help="what keeps its containers up")
+    _resource_options(push)
+    push.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
+    push.add_argument("--json", action="store_true", help="print JSON")
+    push.set_defaults(command=_push)
     for name, function, help in (
         ("list", _list, "all snapshots, the newest first"),
         ("info", _info, "one snapshot, with the steps of its build"),
         ("logs", _logs, "what its build printed"),
+        ("activate", _activate, "let it be used again"),
+        ("deactivate", _deactivate, "let nobody use it until it is activated"),
         ("delete", _delete, "forget it, and remove its image"),
     ):
         verb = verbs.add_parser(name, help=help)
@@ -23,6 +60,91 @@ def register(commands: Any) -> None:
             verb.add_argument("name", metavar="NAME")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=function)
+
+
+def _resource_options(parser: argparse.ArgumentParser) -> None:
+    for name, unit in (("cpu", "CPUs"), ("memory", "GiB"), ("disk", "GiB"), ("gpu", "GPUs")):
+        default = getattr(Resources(), name)
+        parser.add_argument(f"--{name}", type=float, metavar=unit, help=f"of a sandbox (default: {default:g})")
+
+
+def _resources(arguments: argparse.Namespace, default: Resources) -> Resources:
+    given = {name: getattr(arguments, name) for name in ("cpu", "memory", "disk", "gpu")}
+    return replace(default, **{name: value for name, value in given.items() if value is not None})
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+    from imagebuilder.snapshots import CreateSnapshotParams
+
+    sources = [arguments.target, arguments.image, arguments.dockerfile]
+    if sum(source is not None for source in sources) != 1:
+        help = "give a TARGET, --image REF or --dockerfile FILE"
+        raise CompileError(Diagnostic("IB700", "a snapshot is made of one thing", help=help))
+    entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
+    client = Client()
+    if arguments.image is not None:
+        params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
+        made = client.snapshot.create(params, on_logs=tell, resolve=arguments.resolve, replace=arguments.replace)
+    else:
+        if arguments.resolve:
+            raise CompileError(Diagnostic("IB700", "--resolve without --image", help="it is for an image's tag"))
+        arguments.target = arguments.target if arguments.dockerfile is None else arguments.dockerfile
+        target = load_one(arguments)
+        params = CreateSnapshotParams(arguments.name, target.image, _resources(arguments, target.resources), entrypoint)
+        made = client.snapshot.create(params, on_logs=tell, build_args=target.build_args, replace=arguments.replace)
+    return _made(made, arguments)
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+    from imagebuilder.snapshots import CreateSnapshotParams
+
+    entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
+    params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
+    return _made(Client().snapshot.create(params, on_logs=tell, local=True, replace=arguments.replace), arguments)
+
+
+def _made(made: Snapshot, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json(made.as_json())
+    else:
+        print(f"✓ Use {made.name!r} to create a new sandbox: imagebuilder sandbox create {made.name}")
+    return 0
+
+
+def _activate(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    return _turned(Client().snapshot.activate(arguments.name), arguments)
+
+
+def _deactivate(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    return _turned(Client().snapshot.deactivate(arguments.name), arguments)
+
+
+def _turned(found: Snapshot, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json(found.as_json())
+    else:
+        print(f"{found.name} is {found.state}")
+    return 0
+
+
+def words(text: str) -> list[str]:
+    """The words of a command, as a shell parts them."""
+    import shlex
+
+    try:
+        found = shlex.split(text)
+    except ValueError as error:
+        help = "quote it as for a shell, such as 'python -m http.server'"
+        raise CompileError(Diagnostic("IB755", f"not a command: {text!r}: {error}", help=help)) from None
+    if not found:
+        raise CompileError(Diagnostic("IB755", "an empty command", help="such as 'sleep infinity'"))
+    return found
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -57,6 +179,8 @@ def _info(arguments: argparse.Namespace) -> int:
         print_json(found.as_json())
         return 0
     res = found.resources
+    import shlex
+
     rows = {
         "name": found.name,
         "state": found.state + (f": {found.reason}" if found.reason else ""),
@@ -67,6 +191,11 @@ def _info(arguments: argparse.Namespace) -> int:
         "size": size(found.size) if found.size else "",
         "resources": f"{res.cpu:g} CPU, {res.memory:g} GiB memory, {res.disk:g} GiB disk"
         + (f", {res.gpu:g} GPU" if res.gpu else ""),
+        "entrypoint": shlex.join(found.entrypoint)
+        if found.entrypoint
+        else "the image's"
+        if found.tried
+        else "not tried",
         "created": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC ({ago(found.created_at)})" if found.created_at else "",
         "last used": ago(found.last_used_at),
     }

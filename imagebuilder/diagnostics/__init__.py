@@ -19,6 +19,7 @@ from imagebuilder.diagnostics.errors import (
     ImagebuilderError,
     Interrupted,
     Invalid,
+    SandboxError,
     refused_by_system,
 )
 from imagebuilder.diagnostics.places import CallSite, Place, Span, span_json
@@ -40,6 +41,7 @@ __all__ = [
     "Invalid",
     "Note",
     "Place",
+    "SandboxError",
     "Span",
     "did_you_mean",
     "refused_by_system",

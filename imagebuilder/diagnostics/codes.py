@@ -88,11 +88,13 @@ CODES: dict[str, str] = {
     "IB507": "the builder did not name its image",
     "IB508": "the engine did not answer in time",
     "IB509": "no such builder",
+    "IB540": "a command whose end the engine does not tell",
     # Builds.
     "IB600": "a command failed",
     "IB601": "interrupted",
     "IB602": "the builder failed",
     "IB603": "a base for another platform",
+    "IB604": "a build that was given up",
     # The cache in a registry.
     "IB640": "not a repository for a cache",
     "IB641": "a cache that cannot be used",
@@ -130,4 +132,20 @@ CODES: dict[str, str] = {
     "IB727": "an address where no registry answers",
     "IB728": "a login that a registry refuses",
     "IB729": "a login without the right to pull",
+    # Sandboxes.
+    "IB750": "no such sandbox",
+    "IB751": "a sandbox's name that is taken, or none",
+    "IB752": "a sandbox that does not run",
+    "IB753": "a command in a sandbox that did not end",
+    "IB754": "a command in a sandbox that printed too much",
+    "IB755": "not a command or a path for a sandbox",
+    "IB756": "a session that is not there, or is already",
+    "IB757": "a session that has ended",
+    "IB758": "a file in a sandbox that cannot be had or written",
+    "IB759": "a sandbox that does not start",
+    # Snapshots of images.
+    "IB760": "an image that the engine does not have",
+    "IB761": "an image without a version",
+    "IB762": "a snapshot that sandboxes use",
+    "IB763": "a snapshot's name that is taken",
 }

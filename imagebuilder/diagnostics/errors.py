@@ -45,6 +45,12 @@ class BuildError(ImagebuilderError):
     exit_code = EXIT_FAILED
 
 
+class SandboxError(ImagebuilderError):
+    """A sandbox cannot be had, or something in it failed."""
+
+    exit_code = EXIT_FAILED
+
+
 class EngineError(ImagebuilderError):
     """No engine answers, or the one that does cannot serve."""
 

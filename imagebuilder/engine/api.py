@@ -11,7 +11,7 @@ import json
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -26,6 +26,9 @@ _PRUNE_TIMEOUT = 600.0
 _PULL_TIMEOUT = 900.0
 _REGISTRY_TIMEOUT = 10.0
 _LOAD_TIMEOUT = 300.0
+_STREAM_TIMEOUT = 60.0
+
+Upgraded = tuple[http.client.HTTPConnection, http.client.HTTPResponse]
 
 
 class Api:
@@ -35,10 +38,10 @@ class Api:
         self.endpoint = endpoint
 
     def version(self) -> dict[str, Any]:
-        return self._json("GET", "/version")
+        return self.json("GET", "/version")
 
     def info(self) -> dict[str, Any]:
-        return self._json("GET", "/info")
+        return self.json("GET", "/info")
 
     def ping(self, timeout: float = 60.0) -> None:
         """The cheapest call there is; ``timeout`` is in seconds.
@@ -46,7 +49,7 @@ class Api:
         Raises:
             EngineError: no engine answers.
         """
-        if self._raw("GET", "/_ping", timeout=timeout).strip() != b"OK":
+        if self.raw("GET", "/_ping", timeout=timeout).strip() != b"OK":
             raise unreachable(self.endpoint, "what answers there is no Docker Engine")
 
     def answers(self, timeout: float = 2.0) -> bool:
@@ -59,7 +62,7 @@ class Api:
 
     def image(self, ref: str) -> dict[str, Any] | None:
         try:
-            return self._json("GET", f"/images/{quote(ref)}/json")
+            return self.json("GET", f"/images/{quote(ref)}/json")
         except NotFound:
             return None
 
@@ -79,7 +82,7 @@ class Api:
         query = urlencode({"fromImage": repository, "tag": tag})
         headers = {"X-Registry-Auth": login} if login else {}
         try:
-            stream = self._raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT, headers=headers)
+            stream = self.raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT, headers=headers)
         except (Refused, TimedOut) as error:
             message = error.diagnostics[0].message
             return message.partition(": ")[2] or message
@@ -91,28 +94,28 @@ class Api:
         Raises:
             Refused: the engine says why.
         """
-        said = self._raw("POST", "/images/load?quiet=1", archive, "application/x-tar", timeout=_LOAD_TIMEOUT)
+        said = self.raw("POST", "/images/load?quiet=1", archive, "application/x-tar", timeout=_LOAD_TIMEOUT)
         if b'"errorDetail"' in said:
             raise Refused(Diagnostic("IB503", f"the engine refused the archive: {_message(said)}"))
 
     def registry_digest(self, ref: str) -> str:
         """The digest that the image's registry has for a name."""
-        found = self._json("GET", f"/distribution/{quote(ref)}/json", timeout=_REGISTRY_TIMEOUT)
+        found = self.json("GET", f"/distribution/{quote(ref)}/json", timeout=_REGISTRY_TIMEOUT)
         return str(found["Descriptor"]["digest"])
 
     def tag(self, image: str, ref: str) -> None:
         repository, tag = ref.rsplit(":", 1)
-        self._json("POST", f"/images/{quote(image)}/tag?" + urlencode({"repo": repository, "tag": tag}))
+        self.json("POST", f"/images/{quote(image)}/tag?" + urlencode({"repo": repository, "tag": tag}))
 
     def untag(self, ref: str) -> None:
         try:
-            self._json("DELETE", f"/images/{quote(ref)}")
+            self.json("DELETE", f"/images/{quote(ref)}")
         except NotFound:
             return
 
     def builder_cache(self, *, unused: bool) -> int:
         """Bytes of the builder's layers, or of those that no build uses right now."""
-        found = self._json("GET", "/system/df?type=build-cache", timeout=_PRUNE_TIMEOUT).get("BuildCache") or ()
+        found = self.json("GET", "/system/df?type=build-cache", timeout=_PRUNE_TIMEOUT).get("BuildCache") or ()
         return sum(int(each.get("Size", 0)) for each in found if not (unused and each.get("InUse")))
 
     def prune_builder_cache(self, older_than: float | None) -> int:
@@ -120,7 +123,7 @@ class Api:
         query = {"all": "1"}
         if older_than is not None:
             query["filters"] = json.dumps({"until": {f"{int(older_than)}s": True}})
-        found = self._json("POST", f"/build/prune?{urlencode(query)}", timeout=_PRUNE_TIMEOUT)
+        found = self.json("POST", f"/build/prune?{urlencode(query)}", timeout=_PRUNE_TIMEOUT)
         return int(found.get("SpaceReclaimed", 0))
 
     def run(self, image: str, words: list[str], timeout: float) -> Output:
@@ -132,32 +135,41 @@ class Api:
             "PidsLimit": 512,
         }
         body = {"Image": image, "Entrypoint": words[:1], "Cmd": words[1:], "HostConfig": host}
-        id = self._json("POST", "/containers/create", body)["Id"]
+        id = self.json("POST", "/containers/create", body)["Id"]
         try:
             try:
-                self._json("POST", f"/containers/{id}/start")
+                self.json("POST", f"/containers/{id}/start")
             except Refused as error:
                 # As a shell has it: the command is not there, or is no program.
                 message = error.diagnostics[0].message
                 return Output(127 if "not found" in message or "no such file" in message else 126, "", message + "\n")
             try:
-                ended = self._json("POST", f"/containers/{id}/wait", timeout=timeout)
+                ended = self.json("POST", f"/containers/{id}/wait", timeout=timeout)
             except TimedOut:
                 raise BuildError(
                     Diagnostic("IB504", f"the command did not end within {timeout:g} s", help="give a longer timeout=")
                 ) from None
-            raw = self._raw("GET", f"/containers/{id}/logs?stdout=1&stderr=1")
+            raw = self.raw("GET", f"/containers/{id}/logs?stdout=1&stderr=1")
         finally:
-            self._json("DELETE", f"/containers/{id}?force=1&v=1")
+            self.json("DELETE", f"/containers/{id}?force=1&v=1")
         streams = {1: bytearray(), 2: bytearray()}
-        for stream, data in _frames(raw):
+        for stream, data in frames(raw):
             streams.setdefault(stream, bytearray()).extend(data)
         out, err = (bytes(streams[n]).decode(errors="replace") for n in (1, 2))
         return Output(int(ended["StatusCode"]), out, err)
 
-    def _json(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> dict[str, Any]:
+    def head(self, path: str, header: str) -> str:
+        """One header of the answer to a HEAD, empty where it has none."""
+        with self._told("HEAD", path, _STREAM_TIMEOUT), self._connection(_STREAM_TIMEOUT) as connection:
+            connection.request("HEAD", path)
+            response = connection.getresponse()
+        if response.status >= 400:
+            raise _refusal("HEAD", path, response.status, b"")
+        return response.getheader(header) or ""
+
+    def json(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        raw = self._raw(method, path, data, timeout=timeout)
+        raw = self.raw(method, path, data, timeout=timeout)
         if not raw.strip():
             return {}
         try:
@@ -166,7 +178,7 @@ class Api:
             raise unreachable(self.endpoint, "what answers there is no Docker Engine") from error
         return found if isinstance(found, dict) else {"items": found}
 
-    def _raw(
+    def raw(
         self,
         method: str,
         path: str,
@@ -177,11 +189,19 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         sent = {**(headers or {}), **({} if body is None else {"Content-Type": content_type})}
+        with self._told(method, path, timeout), self._connection(timeout) as connection:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            raw = response.read()
+        if response.status >= 400:
+            raise _refusal(method, path, response.status, raw)
+        return raw
+
+    @contextmanager
+    def _told(self, method: str, path: str, timeout: float) -> Iterator[None]:
+        """What goes wrong with the connection, as a diagnostic."""
         try:
-            with self._connection(timeout) as connection:
-                connection.request(method, path, body, sent)
-                response = connection.getresponse()
-                raw = response.read()
+            yield
         except TimeoutError as error:
             raise TimedOut(
                 Diagnostic(
@@ -193,10 +213,34 @@ class Api:
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise unreachable(self.endpoint, str(error)) from error
-        if response.status >= 400:
-            kind = NotFound if response.status == 404 else Refused
-            raise kind(Diagnostic("IB503", f"the engine refused {method} {path.partition('?')[0]}: {_message(raw)}"))
-        return raw
+
+    @contextmanager
+    def stream(self, method: str, path: str, *, timeout: float = 600.0) -> Iterator[http.client.HTTPResponse]:
+        """The response while it comes; ``timeout`` is that of each read, in seconds.
+
+        Raises:
+            EngineError: the engine does not answer, or refuses.
+        """
+        with ExitStack() as held:
+            # What goes wrong while it is read may be the reader's own.
+            with self._told(method, path, timeout):
+                connection = held.enter_context(self._connection(timeout))
+                connection.request(method, path)
+                response = connection.getresponse()
+                if response.status >= 400:
+                    raise _refusal(method, path, response.status, response.read())
+            yield response
+
+    def upgrade(self, path: str, body: Any, held: ExitStack) -> Upgraded:
+        """A connection that is a plain stream in both directions from here on; ``held`` closes it."""
+        headers = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
+        with self._told("POST", path, _STREAM_TIMEOUT):
+            connection = held.enter_context(self._connection(_STREAM_TIMEOUT))
+            connection.request("POST", path, json.dumps(body).encode(), headers)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise _refusal("POST", path, response.status, response.read())
+        return connection, response
 
     @contextmanager
     def _connection(self, timeout: float) -> Iterator[http.client.HTTPConnection]:
@@ -242,6 +286,10 @@ class NotFound(Refused):
     """The engine has no such thing."""
 
 
+class Conflict(Refused):
+    """What is there already, or in use, is in the way."""
+
+
 class TimedOut(EngineError):
     """The engine took the call, and did not answer in time."""
 
@@ -274,7 +322,7 @@ def unreachable(endpoint: Endpoint, reason: str) -> EngineError:
     )
 
 
-def _frames(raw: bytes) -> Iterator[tuple[int, bytes]]:
+def frames(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """The engine's multiplexed stream: eight bytes of head (stream, length), then the data."""
     at = 0
     while at + 8 <= len(raw):
@@ -290,6 +338,11 @@ def _error(line: bytes) -> str:
         return str(found.get("error") or "")
     except (ValueError, AttributeError):
         return ""
+
+
+def _refusal(method: str, path: str, status: int, raw: bytes) -> Refused:
+    kind = NotFound if status == 404 else Conflict if status == 409 else Refused
+    return kind(Diagnostic("IB503", f"the engine refused {method} {path.partition('?')[0]}: {_message(raw)}"))
 
 
 def _message(raw: bytes) -> str:

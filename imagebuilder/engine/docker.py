@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine import command
@@ -14,6 +14,9 @@ from imagebuilder.engine.buildx import Buildx, find_docker, find_program
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
 from imagebuilder.engine.imagetools import shorten
 from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
+
+if TYPE_CHECKING:
+    from imagebuilder.engine.docker_containers import DockerContainers
 
 _PULL_TIMEOUT = 1800.0
 _PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
@@ -45,7 +48,15 @@ class DockerEngine:
         found = self.api.image(ref)
         if found is None:
             return None
-        return ImageInfo(found["Id"], int(found.get("Size", 0)), tuple(found.get("RepoTags") or ()), _digests(found))
+        config = found.get("Config") or {}
+        return ImageInfo(
+            found["Id"],
+            int(found.get("Size", 0)),
+            tuple(found.get("RepoTags") or ()),
+            _digests(found),
+            tuple(config.get("Entrypoint") or ()),
+            tuple(config.get("Cmd") or ()),
+        )
 
     def fetch(self, ref: str, login: str | None = None) -> None:
         if self.api.image(ref) is not None:
@@ -103,6 +114,12 @@ class DockerEngine:
     @property
     def environment(self) -> Mapping[str, str]:
         return self.endpoint.env if self.endpoint.source == EMBEDDED else {}
+
+    @property
+    def containers(self) -> DockerContainers:
+        from imagebuilder.engine.docker_containers import DockerContainers
+
+        return DockerContainers(self.api)
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
+from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
@@ -31,6 +32,7 @@ class FakeEngine:
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
         self.logins: list[str | None] = []
+        self.containers = FakeContainers()
         self.during: Callable[[BuildRequest], None] = lambda request: None
 
     def info(self) -> EngineInfo:
@@ -61,6 +63,7 @@ class FakeEngine:
     def fetch(self, ref: str, login: str | None = None) -> None:
         self.fetched.append(ref)
         self.logins.append(login)
+        self.images.setdefault(ref, "sha256:" + sha256(ref.encode()).hexdigest())
 
     def tag(self, image: str, ref: str) -> None:
         found = self.image(image)

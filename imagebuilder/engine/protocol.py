@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from imagebuilder.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from imagebuilder.engine.containers import Containers
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,17 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it."""
+    """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it.
+
+    ``entrypoint`` and ``command`` are how its containers start.
+    """
 
     id: str
     size: int
     tags: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +271,11 @@ class Engine(Protocol):
     @property
     def environment(self) -> Mapping[str, str]:
         """What Docker's own client needs in its environment to talk to this engine, beyond what is there."""
+        ...
+
+    @property
+    def containers(self) -> Containers:
+        """What sandboxes are made of."""
         ...
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:

@@ -3,6 +3,8 @@
 from imagebuilder.ir.resources import Resources
 from imagebuilder.store.follow import Follower
 from imagebuilder.store.registries import Registry, RegistryTable
-from imagebuilder.store.snapshots import Snapshot, State, Step, Store, check_name
+from imagebuilder.store.snapshots import UNUSED, Snapshot, State, Step, Store, check_name
 
-__all__ = ["Follower", "Registry", "RegistryTable", "Resources", "Snapshot", "State", "Step", "Store", "check_name"]
+__all__ = [
+    "UNUSED", "Follower", "Registry", "RegistryTable", "Resources", "Snapshot", "State", "Step", "Store", "check_name",
+]  # fmt: skip

@@ -26,10 +26,14 @@ from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
 
-State = Literal["pending", "building", "active", "build_failed"]
+State = Literal["pending", "building", "pulling", "active", "inactive", "error", "build_failed", "removing"]
 
-_SCHEMA = 1
-_TABLE = """
+UNUSED = "unused"
+"""What the reason of a snapshot begins with that is inactive since nobody used it: using it wakes it."""
+
+# What makes a store of each version one of the next; its version is how many have run.
+_STEPS = (
+    """
 CREATE TABLE IF NOT EXISTS snapshots (
     name TEXT PRIMARY KEY,
     id TEXT NOT NULL,
@@ -48,7 +52,11 @@ CREATE TABLE IF NOT EXISTS snapshots (
     steps TEXT NOT NULL DEFAULT '[]'
 );
 CREATE INDEX IF NOT EXISTS snapshots_by_key ON snapshots (key);
-"""
+""",
+    """
+ALTER TABLE snapshots ADD COLUMN entrypoint TEXT NOT NULL DEFAULT '';
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,8 @@ class Snapshot:
     ``image`` is a reference that ``docker run`` takes, ``digest`` the image's,
     ``size`` its bytes. ``seconds`` and ``steps`` are those of the build; where
     ``reused`` says that the call which returned this did not have to build,
-    ``seconds`` is that call's. ``reason`` tells why ``state`` is ``build_failed``.
+    ``seconds`` is that call's. ``reason`` tells why ``state`` is ``build_failed``, ``error`` or ``inactive``.
+    ``entrypoint`` is what keeps its containers up; None is the image's own, or was not tried yet, which ``tried`` says.
     """
 
     name: str
@@ -87,6 +96,8 @@ class Snapshot:
     reused: bool = False
     seconds: float = 0.0
     steps: tuple[Step, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    tried: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """All fields; times in ISO 8601, UTC."""
@@ -109,6 +120,7 @@ class Snapshot:
             "created_at": self.created_at.isoformat() if self.created_at else None,
             "updated_at": self.updated_at.isoformat() if self.updated_at else None,
             "last_used_at": self.last_used_at.isoformat() if self.last_used_at else None,
+            "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "reused": self.reused,
             "seconds": round(self.seconds, 3),
             "steps": [
@@ -200,14 +212,41 @@ class Store:
     def building(self, snapshot: Snapshot) -> None:
         self._update(snapshot, state="building")
 
+    def pulling(self, snapshot: Snapshot) -> None:
+        self._update(snapshot, state="pulling")
+
+    def stays_up(self, snapshot: Snapshot, entrypoint: Sequence[str] | None) -> Snapshot:
+        """A container of it was seen to stay up with this entrypoint, None for the image's own."""
+        self._update(snapshot, state="active", reason="", entrypoint=json.dumps(entrypoint))
+        return self._found(snapshot)
+
     def active(self, snapshot: Snapshot, *, digest: str, size: int, seconds: float, steps: Sequence[Step]) -> Snapshot:
         """The build succeeded."""
         written = json.dumps([[s.op, s.name, s.seconds, s.cached] for s in steps])
         self._update(snapshot, state="active", reason="", digest=digest, size=size, seconds=seconds, steps=written)
         return self._found(snapshot)
 
-    def failed(self, snapshot: Snapshot, reason: str) -> None:
-        self._update(snapshot, state="build_failed", reason=reason)
+    def failed(self, snapshot: Snapshot, reason: str, state: State = "build_failed") -> None:
+        self._update(snapshot, state=state, reason=reason)
+
+    def set_state(self, name: str, state: State, reason: str = "") -> Snapshot:
+        """
+        Raises:
+            CompileError: there is no snapshot of that name.
+        """
+        found = self.get(name)
+        self._update(found, state=state, reason=reason)
+        return self.get(name)
+
+    def deactivate_unused(self, seconds: float) -> None:
+        """Those that nobody used for so long are inactive from now on."""
+        since = time.time() - seconds
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE snapshots SET state = 'inactive', reason = ?"
+                " WHERE state = 'active' AND max(updated, coalesce(last_used, 0)) < ?",
+                (f"{UNUSED} for {seconds / 86400:g} days", since),
+            )
 
     def used(self, name: str) -> None:
         with self._transaction() as db:
@@ -314,7 +353,7 @@ class Store:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > _SCHEMA:
+        if version > len(_STEPS):
             raise CompileError(
                 Diagnostic(
                     "IB704",
@@ -322,9 +361,9 @@ class Store:
                     help="upgrade imagebuilder, or use another IMAGEBUILDER_HOME",
                 )
             )
-        if version < _SCHEMA:
+        for number, step in enumerate(_STEPS[version:], version + 1):
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(f"BEGIN IMMEDIATE; {_TABLE} PRAGMA user_version = {_SCHEMA}; COMMIT;")
+            db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
         self._ready = True
 
     def _row(self, db: sqlite3.Connection, name: str) -> Snapshot | None:
@@ -343,6 +382,8 @@ class Store:
         state, reason = row["state"], row["reason"]
         if state in ("pending", "building") and not held(self.name_lock_path(row["name"])):
             state, reason = "build_failed", "the build was cut off; build again"
+        elif state == "pulling" and not held(self.name_lock_path(row["name"])):
+            state, reason = "error", "the pull was cut off; create it again"
         return Snapshot(
             name=row["name"],
             id=row["id"],
@@ -359,7 +400,14 @@ class Store:
             last_used_at=_time(row["last_used"]),
             seconds=row["seconds"],
             steps=tuple(Step(*step) for step in json.loads(row["steps"])),
+            entrypoint=_words(row["entrypoint"]),
+            tried=row["entrypoint"] != "",
         )
+
+
+def _words(written: str) -> tuple[str, ...] | None:
+    words = json.loads(written) if written else None
+    return None if words is None else tuple(map(str, words))
 
 
 def _time(stamp: float | None) -> datetime | None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.run import show
+from tests.bench.measure import show
 from tests.engine.registry import running
 from tests.engine.runners import BASE, Runner, runner
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edit_loop import edit_loop
 from measure import in_turn, run, show
+from sandboxes import sandboxes
 
 from imagebuilder.backends.dockerfile import FOLDER, ca
 from imagebuilder.client import Client
@@ -40,6 +41,7 @@ def main() -> None:
         compile_time(connect(home()))
         snap_file(connect(home()))
         grammar()
+        sandboxes(connect(home()))
         edit_loop(connect(home()))
         # A program of its own, since it needs what the tests on real engines have.
         subprocess.run([sys.executable, "-m", "tests.bench.fresh_runner"], check=True)

@@ -264,10 +264,11 @@ def test_the_seed_sample(client: Client, env: dict[str, str], name: str, capfd: 
 
 
 def test_a_snapshot_of_a_named_image(client: Client, env: dict[str, str], name: str) -> None:
-    params = CreateSnapshotParams(name=name, image="python:3.13-slim-trixie", entrypoint=["echo", "it's me"])
+    entrypoint = ["sh", "-c", "echo it\\'s me; exec sleep 600"]
+    params = CreateSnapshotParams(name=name, image="python:3.13-slim-trixie", entrypoint=entrypoint)
     snapshot = client.snapshot.create(params)
-    assert in_image(env, snapshot.image) == "it's me"
-    assert client.snapshot.create(params).reused
+    assert (snapshot.state, snapshot.entrypoint) == ("active", tuple(entrypoint))
+    assert in_image(env, snapshot.image, "echo", "it's me") == "it's me"
 
 
 def test_build_in_python(env: dict[str, str], name: str) -> None:

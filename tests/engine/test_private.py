@@ -15,7 +15,15 @@ from uuid import uuid4
 
 import pytest
 
-from imagebuilder import BuildError, Client, EngineError, Image, ImagebuilderError
+from imagebuilder import (
+    BuildError,
+    Client,
+    CreateSandboxFromSnapshotParams,
+    CreateSnapshotParams,
+    EngineError,
+    Image,
+    ImagebuilderError,
+)
 from imagebuilder.engine.protocol import Event, WarningEvent
 from tests.conftest import Cli
 from tests.engine.private import Tokens, Watched, giving_tokens, watched
@@ -68,10 +76,10 @@ def filled(docker: Docker) -> Iterator[Callable[..., str]]:
     """Puts an image into a registry that no build of before had, and takes it out of the engine."""
     made: list[str] = []
 
-    def fill(where: Watched, name: str, user: str = USER, password: str = PASSWORD) -> str:
+    def fill(where: Watched, name: str, user: str = USER, password: str = PASSWORD, base: str = "scratch") -> str:
         ref = f"{where.host}/{name}:{uuid4().hex}"
         made.append(ref)
-        docker("build", "--quiet", "--tag", ref, *_folder(where.registry.folder / uuid4().hex))
+        docker("build", "--quiet", "--tag", ref, *_folder(where.registry.folder / uuid4().hex, base))
         docker("push", "--quiet", ref, login=(where.host, user, password))
         docker("image", "rm", ref)
         where.proofs.clear()
@@ -82,9 +90,9 @@ def filled(docker: Docker) -> Iterator[Callable[..., str]]:
         docker("image", "rm", "--force", ref)
 
 
-def _folder(path: Path) -> list[str]:
+def _folder(path: Path, base: str) -> list[str]:
     path.mkdir()
-    (path / "Dockerfile").write_text(f"FROM scratch\nCOPY Dockerfile /said\nLABEL id={path.name}\n")
+    (path / "Dockerfile").write_text(f"FROM {base}\nCOPY Dockerfile /said\nLABEL id={path.name}\n")
     return [str(path)]
 
 
@@ -106,6 +114,22 @@ def test_a_private_image_is_pulled(client: Client, private: Watched, filled: Cal
     client.registry.add("r", url=private.host, username=USER, password=PASSWORD, replace=True)
     client.engine.fetch(ref, client.registry.header(ref))
     assert client.engine.image(ref) is not None and private.users == {f"{USER}:{PASSWORD}"}
+
+
+def test_a_snapshot_of_a_private_image(client: Client, private: Watched, filled: Callable[..., str], name: str) -> None:
+    """Made of the image's whole name; a sandbox of it needs no further login."""
+    ref = filled(private, "team/app", base=BASE)
+    params = CreateSnapshotParams(name, ref)
+    client.registry.add("r", url=private.host, project="team", username=USER, password="wrong-one")
+    with pytest.raises(BuildError) as caught:
+        client.snapshot.create(params)
+    assert caught.value.diagnostics[0].code == "IB645" and client.snapshot.get(name).state == "error"
+    assert "wrong-one" not in str(caught.value) + client.snapshot.get(name).reason
+    client.registry.add("r", password=PASSWORD, replace=True)
+    assert client.snapshot.create(params, replace=True).state == "active"
+    client.registry.remove("r")
+    with client.create(CreateSandboxFromSnapshotParams(snapshot=name)) as sandbox:
+        assert "FROM" in sandbox.process.exec("cat /said").result
 
 
 def test_a_build_whose_base_is_private(client: Client, private: Watched, filled: Callable[..., str], name: str) -> None:

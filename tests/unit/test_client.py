@@ -120,13 +120,14 @@ def test_create(client: Client, engine: FakeEngine) -> None:
     params = CreateSnapshotParams(name="app", image=IMAGE, resources=wanted, entrypoint=["sleep", "infinity"])
     found = client.snapshot.create(params, on_logs=lines.append)
     assert found == client.snapshot.get("app") == client.snapshot.get(found.id)
-    assert (found.state, found.resources, lines) == ("active", wanted, ["hello from the build"])
+    assert (found.state, found.resources, lines[0]) == ("active", wanted, "hello from the build")
+    assert found.entrypoint == ("sleep", "infinity") and not engine.containers.infos
     assert engine.dockerfiles[0].endswith('ENTRYPOINT ["sleep", "infinity"]\n')
 
 
 def test_create_from_the_name_of_an_image(client: Client, engine: FakeEngine) -> None:
     assert client.snapshot.create(CreateSnapshotParams(name="app", image="python:3.13")).state == "active"
-    assert engine.dockerfiles == ["FROM python:3.13\n"]
+    assert engine.fetched == ["python:3.13"] and not engine.dockerfiles
 
 
 def test_create_says_what_build_says(client: Client, engine: FakeEngine) -> None:

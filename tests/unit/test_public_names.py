@@ -15,9 +15,12 @@ from imagebuilder.client import BuildKeywords
 from imagebuilder.store import Resources
 
 PUBLIC = [
+    "AsyncClient",
     "BuildError",
     "Client",
     "CompileError",
+    "CreateSandboxFromImageParams",
+    "CreateSandboxFromSnapshotParams",
     "CreateSnapshotParams",
     "Diagnostic",
     "EngineError",
@@ -25,7 +28,10 @@ PUBLIC = [
     "ImagebuilderError",
     "Interrupted",
     "Resources",
+    "Sandbox",
+    "SandboxError",
     "Secret",
+    "SessionExecuteRequest",
     "Snapshot",
     "__version__",
     "build",
@@ -75,7 +81,7 @@ def test_an_unknown_name() -> None:
 
 def test_errors() -> None:
     """One base, and an exit code each."""
-    codes = {"CompileError": 2, "BuildError": 1, "EngineError": 3, "Interrupted": 130}
+    codes = {"CompileError": 2, "BuildError": 1, "SandboxError": 1, "EngineError": 3, "Interrupted": 130}
     for name, code in codes.items():
         kind = getattr(imagebuilder, name)
         assert issubclass(kind, imagebuilder.ImagebuilderError) and kind.exit_code == code
@@ -91,7 +97,7 @@ def test_signatures() -> None:
     build = inspect.signature(imagebuilder.Client.build)
     assert list(build.parameters) == [
         "self", "image", "name", "platform", "build_args", "secrets", "ca", "builder", "no_cache", "cache",
-        "push", "refresh", "resources", "on_event",
+        "push", "refresh", "resources", "timeout", "on_event",
     ]  # fmt: skip
     assert [n for n, p in build.parameters.items() if p.default is p.empty] == ["self", "image", "name"]
     assert ["self", "image", "name", *BuildKeywords.__annotations__] == list(build.parameters)

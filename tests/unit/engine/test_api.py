@@ -279,7 +279,7 @@ def test_an_engine_that_hangs(server: Server, api: Api) -> None:
 
     server.answers["GET /info"] = hang
     with pytest.raises(TimedOut) as caught:
-        api._json("GET", "/info", timeout=0.1)
+        api.json("GET", "/info", timeout=0.1)
     release.set()
     found = caught.value.diagnostics[0]
     assert caught.value.exit_code == 3 and found.code == "IB508" and "GET /info within 0.1 s" in found.message

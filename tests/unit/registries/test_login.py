@@ -202,6 +202,29 @@ def test_running_pulls_with_the_login(two: Registries, tmp_path: Path) -> None:
     assert engine.logins == [two.header("ghcr.io/a/b"), None]
 
 
+def test_a_snapshot_of_an_image_is_pulled_with_the_login(two: Registries, tmp_path: Path) -> None:
+    from imagebuilder import Client, CreateSnapshotParams
+
+    engine = FakeEngine()
+    client = Client(home=tmp_path / "home", engine=engine)
+    for number, ref in enumerate(("ghcr.io/a/b:1", "quay.io/a/b:1")):
+        client.snapshot.create(CreateSnapshotParams(f"s{number}", ref))
+    assert engine.logins == [two.header("ghcr.io/a/b"), None]
+
+
+def test_from_an_event_loop(tmp_path: Path, docker: Docker) -> None:
+    import asyncio
+
+    from imagebuilder import AsyncClient
+
+    async def go() -> list[str]:
+        async with AsyncClient(home=tmp_path / "home") as client:
+            await client.registry.add("a", username="me", password="p")
+            return [registry.name for registry in await client.registry.list()]
+
+    assert asyncio.run(go()) == ["a"]
+
+
 def test_who_asks_after_images_has_them_too(two: Registries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is told where a login cannot be had, as of any other registry that fails."""
     program = tmp_path / "docker-buildx"

@@ -1,0 +1,275 @@
+"""``sandbox create | exec | cp | list | info | start | stop | delete | preview``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagebuilder.cli.output import ago, print_json, print_table, tell
+from imagebuilder.cli.target import pairs
+from imagebuilder.diagnostics import CompileError, Diagnostic
+
+if TYPE_CHECKING:
+    from imagebuilder.sandbox import Sandbox
+
+
+def register(commands: Any) -> None:
+    group = commands.add_parser("sandbox", help="make sandboxes of snapshots, run commands in them, copy files")
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    create = verbs.add_parser("create", help="make and start a sandbox")
+    create.add_argument("snapshot", metavar="SNAPSHOT", nargs="?", help="a snapshot's name (default: default)")
+    create.add_argument("--image", metavar="REF", help="an image by name and tag, in place of a snapshot")
+    create.add_argument("--name", help="the sandbox's name (default: chosen)")
+    create.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its commands")
+    create.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="a label, to find it by")
+    create.add_argument("--user", help="who its commands run as (default: the image's)")
+    create.add_argument("--no-network", action="store_true", help="nothing but loopback")
+    help = "the machine's own rights, for Docker in the sandbox; nothing protects from what runs in it"
+    create.add_argument("--privileged", action="store_true", help=help)
+    create.add_argument("--auto-stop", type=int, metavar="MINUTES", help="stop it after so long unused (default: 15)")
+    create.add_argument("--auto-delete", type=int, metavar="MINUTES", help="delete it after so long stopped (0: never)")
+    create.add_argument("--ephemeral", action="store_true", help="delete it as soon as it is stopped")
+    create.add_argument("--json", action="store_true", help="print JSON")
+    create.set_defaults(command=_create)
+
+    exec = verbs.add_parser(
+        "exec",
+        help="run a command in a sandbox",
+        usage="imagebuilder sandbox exec [-h] [-i] [-t] [--cwd DIR] [--env NAME=VALUE] [--user USER]"
+        " [--timeout SECONDS] NAME COMMAND …",
+    )
+    exec.add_argument("-i", "--interactive", action="store_true", help="hand it standard input")
+    exec.add_argument("-t", "--tty", action="store_true", help="give it a terminal; with -i, yours")
+    exec.add_argument("--cwd", metavar="DIR", help="the folder to run in")
+    exec.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable")
+    exec.add_argument("--user", help="who it runs as")
+    exec.add_argument("--timeout", type=float, metavar="SECONDS", help="kill it after so long")
+    exec.add_argument("name", metavar="NAME")
+    exec.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER, help="its words, as they are")
+    exec.set_defaults(command=_exec)
+
+    copy = verbs.add_parser("cp", help="copy a file or a folder: LOCAL NAME:PATH, or NAME:PATH LOCAL; - is a stream")
+    copy.add_argument("source", metavar="FROM")
+    copy.add_argument("target", metavar="TO")
+    copy.set_defaults(command=_copy)
+
+    found = verbs.add_parser("list", help="all sandboxes, the newest first")
+    found.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="those that have it")
+    found.add_argument("--json", action="store_true", help="print JSON")
+    found.set_defaults(command=_list)
+
+    for name, function, help in (
+        ("info", _info, "one sandbox"),
+        ("start", _start, "start one that was stopped; its files are as they were"),
+        ("stop", _stop, "end what runs in it, and keep its files"),
+        ("delete", _delete, "remove it with its files"),
+    ):
+        verb = verbs.add_parser(name, help=help)
+        verb.add_argument("name", metavar="NAME")
+        verb.add_argument("--json", action="store_true", help="print JSON")
+        verb.set_defaults(command=function)
+
+    preview = verbs.add_parser("preview", help="a port of this machine that leads into it, until Ctrl-C")
+    preview.add_argument("name", metavar="NAME")
+    preview.add_argument("port", metavar="PORT", type=int)
+    preview.add_argument("--local-port", type=int, default=0, metavar="PORT", help="(default: one that is free)")
+    preview.set_defaults(command=_preview)
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+    from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
+
+    if arguments.image and arguments.snapshot:
+        help = "a sandbox is of one of them"
+        raise CompileError(Diagnostic("IB700", "both a snapshot and --image", help=help))
+    common: dict[str, Any] = {
+        "name": arguments.name,
+        "env_vars": pairs(arguments.env, "IB755", "variable", "--env NAME=VALUE"),
+        "labels": _labels(arguments.label),
+        "user": arguments.user,
+        "network_block_all": arguments.no_network,
+        "privileged": arguments.privileged,
+        "auto_stop_interval": arguments.auto_stop,
+        "auto_delete_interval": arguments.auto_delete,
+        "ephemeral": arguments.ephemeral,
+    }
+    if arguments.privileged:
+        tell("warning: a privileged sandbox has the machine's own rights: nothing protects it from what runs there")
+    params = (
+        CreateSandboxFromImageParams(image=arguments.image, **common)
+        if arguments.image
+        else CreateSandboxFromSnapshotParams(snapshot=arguments.snapshot, **common)
+    )
+    made = Client().create(params, on_snapshot_create_logs=tell)
+    if arguments.json:
+        print_json(made.as_json())
+    else:
+        print(made.name)
+        tell(f"  try    imagebuilder sandbox exec -it {made.name} sh")
+    return 0
+
+
+def _exec(arguments: argparse.Namespace) -> int:
+    if not arguments.words:
+        raise CompileError(Diagnostic("IB755", "no command", help="imagebuilder sandbox exec NAME COMMAND …"))
+    # What stands between is for the command; the first -- is not.
+    words = arguments.words[1:] if arguments.words[0] == "--" else arguments.words
+    env = pairs(arguments.env, "IB755", "variable", "--env NAME=VALUE")
+    sandbox = _sandbox(arguments.name)
+    if arguments.tty:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            help = "-i alone hands on what is piped in"
+            raise CompileError(Diagnostic("IB755", "-t, and no terminal", help=help))
+        from imagebuilder.cli.terminal import join
+
+        term = {"TERM": os.environ.get("TERM", "xterm")}
+        with sandbox.process.attach(words, cwd=arguments.cwd, env={**term, **env}, user=arguments.user) as running:
+            return join(running)
+    done = sandbox.process.exec(
+        words,
+        cwd=arguments.cwd,
+        env=env,
+        timeout=arguments.timeout,
+        user=arguments.user,
+        input=sys.stdin.buffer if arguments.interactive else None,
+        on_output=_pass_on,
+    )
+    return done.exit_code
+
+
+def _pass_on(stream: int, data: bytes) -> None:
+    out = sys.stderr.buffer if stream == 2 else sys.stdout.buffer
+    out.write(data)
+    out.flush()
+
+
+def _copy(arguments: argparse.Namespace) -> int:
+    (source, from_path), (target, to_path) = _parted(arguments.source), _parted(arguments.target)
+    if (source is None) == (target is None):
+        help = "imagebuilder sandbox cp LOCAL NAME:PATH, or NAME:PATH LOCAL"
+        raise CompileError(Diagnostic("IB755", "one of the two has to be in a sandbox", help=help))
+    if target is not None:
+        fs = _sandbox(target).fs
+        if from_path == "-":
+            fs.upload_file(sys.stdin.buffer, to_path)
+        elif Path(from_path).is_dir():
+            fs.upload_dir(from_path, to_path)
+        else:
+            # As `cp` has it: into a folder that is named as one.
+            into = f"{to_path}{Path(from_path).name}" if to_path.endswith("/") else to_path
+            fs.upload_file(from_path, into)
+        return 0
+    assert source is not None
+    fs = _sandbox(source).fs
+    if to_path == "-":
+        sys.stdout.buffer.write(fs.download_file(from_path))
+        sys.stdout.buffer.flush()
+    elif fs.is_folder(from_path):
+        fs.download_dir(from_path, to_path)
+    else:
+        local = Path(to_path)
+        fs.download_file(from_path, local / Path(from_path).name if local.is_dir() else local)
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from imagebuilder.client import Client
+
+    found = Client().list(_labels(arguments.label))
+    if arguments.json:
+        print_json([each.as_json() for each in found])
+    elif not found:
+        tell("no sandboxes: `imagebuilder sandbox create SNAPSHOT` makes one")
+    else:
+        rows = [(each.name, each.state, each.snapshot, ago(each.created_at), ago(each.last_used_at)) for each in found]
+        print_table(("NAME", "STATE", "SNAPSHOT", "CREATED", "LAST USED"), rows)
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    found = _sandbox(arguments.name)
+    if arguments.json:
+        print_json(found.as_json())
+        return 0
+    stop, delete = (found.as_json()[f"auto_{what}_interval"] for what in ("stop", "delete"))
+    rows = {
+        "name": found.name,
+        "state": found.state + (f": {found.error_reason}" if found.error_reason else ""),
+        "snapshot": found.snapshot,
+        "image": found.image,
+        "labels": " ".join(f"{name}={value}" for name, value in found.labels.items()),
+        "created": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC ({ago(found.created_at)})",
+        "last used": ago(found.last_used_at),
+        "auto-stop": f"after {stop} min without use" if stop else "never",
+        "auto-delete": f"after {delete} min stopped" if delete else "never",
+    }
+    for name, value in rows.items():
+        print(f"{name:<11} {value}".rstrip())
+    return 0
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    found = _sandbox(arguments.name)
+    found.start()
+    return _told(found, arguments, f"started {found.name}")
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    found = _sandbox(arguments.name)
+    found.stop()
+    return _told(found, arguments, f"stopped {found.name}")
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    found = _sandbox(arguments.name)
+    found.delete()
+    if arguments.json:
+        print_json({"name": found.name, "deleted": True})
+    else:
+        print(f"deleted {found.name}")
+    return 0
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    import signal
+
+    with _sandbox(arguments.name).preview(arguments.port, local_port=arguments.local_port) as opened:
+        print(opened.url, flush=True)
+        tell("Ctrl-C closes it")
+        signal.pause()
+    return 0
+
+
+def _told(found: Sandbox, arguments: argparse.Namespace, line: str) -> int:
+    if arguments.json:
+        print_json(found.as_json())
+    else:
+        print(line)
+    return 0
+
+
+def _sandbox(name: str) -> Sandbox:
+    from imagebuilder.client import Client
+
+    return Client().get(name)
+
+
+def _parted(text: str) -> tuple[str | None, str]:
+    """A sandbox and a path in it, or None and a local path: one that has a slash before its colon, or no colon."""
+    name, colon, path = text.partition(":")
+    return (name, path) if colon and "/" not in name and path else (None, text)
+
+
+def _labels(given: list[str]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise CompileError(Diagnostic("IB755", f"not a label: {text!r}", help="--label NAME=VALUE"))
+        found[name] = value
+    return found

@@ -1,0 +1,69 @@
+"""The container of one sandbox, as its commands and files see it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from imagebuilder.diagnostics import Diagnostic, EngineError, SandboxError
+from imagebuilder.engine.containers import ContainerInfo, Containers, NotRunning, Running
+
+
+class Box:
+    """A container, and the file whose time says when it was last used."""
+
+    def __init__(self, name: str, id: str, engine: Callable[[], Containers], file: Path) -> None:
+        self.name = name
+        self.id = id
+        self._engine = engine
+        self._file = file
+
+    @property
+    def containers(self) -> Containers:
+        return self._engine()
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        terminal: bool = False,
+        input: bool = False,
+    ) -> Running:
+        """Start a command.
+
+        Raises:
+            SandboxError: the sandbox does not run, or is gone.
+        """
+        self.used()
+        try:
+            return self.containers.run(self.id, command, cwd=cwd, env=env, user=user, terminal=terminal, input=input)
+        except NotRunning:
+            raise self.stopped() from None
+        except EngineError as error:
+            if self.info() is None:
+                raise self.gone() from None
+            raise SandboxError(error.diagnostics) from None
+
+    def info(self) -> ContainerInfo | None:
+        return self.containers.get(self.id)
+
+    def used(self) -> None:
+        with suppress(OSError):
+            os.utime(self._file)
+
+    def stopped(self) -> SandboxError:
+        found = self.info()
+        if found is None:
+            return self.gone()
+        why = ": it went over its memory" if found.killed else ""
+        help = f"`imagebuilder sandbox start {self.name}`, or sandbox.start()"
+        return SandboxError(Diagnostic("IB752", f"the sandbox {self.name!r} does not run{why}", help=help))
+
+    def gone(self) -> SandboxError:
+        help = "`imagebuilder sandbox list` shows those that are there"
+        return SandboxError(Diagnostic("IB750", f"the sandbox {self.name!r} is no longer there", help=help))

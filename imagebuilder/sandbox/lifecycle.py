@@ -1,0 +1,282 @@
+"""Sandboxes from their beginning to their end.
+
+The engine is what knows which there are: a sandbox is a container with labels
+that name it and the home it belongs to, and the engine lets no two have one
+name. Beside it stands a small file with what may change; the file's time says
+when the sandbox was last used. So there is no state that a program could leave
+half written: whatever was killed, the next call finds a container that runs,
+which is a sandbox, or one that was never started and whose maker holds no lock,
+which goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+from uuid import uuid4
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, SandboxError, did_you_mean
+from imagebuilder.engine.containers import ContainerInfo, Containers, ContainerSpec, NameTaken
+from imagebuilder.home import private_folder
+from imagebuilder.ir.resources import Resources
+from imagebuilder.locks import held, lock
+from imagebuilder.sandbox.box import Box
+from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
+from imagebuilder.sandbox.sandbox import Sandbox
+from imagebuilder.sandbox.stays_up import Started, keep_up
+
+AUTO_STOP = 15
+"""Minutes without use after which a sandbox is stopped that says nothing else."""
+
+Params = CreateSandboxFromSnapshotParams | CreateSandboxFromImageParams
+
+# Seconds between two looks at what was left, of a program that makes many.
+_SWEEP = 30.0
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,62}")
+_HOME, _SANDBOX, _SNAPSHOT = "imagebuilder.home", "imagebuilder.sandbox", "imagebuilder.snapshot"
+TRIAL = "imagebuilder.trial"
+"""The label of a container that is only to show whether an image stays up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What may change of a sandbox. Intervals are in minutes; 0 is never."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    auto_stop: int = AUTO_STOP
+    auto_delete: int = 0
+    ephemeral: bool = False
+    last_used: datetime | None = None
+
+
+class Sandboxes:
+    """The sandboxes of one home."""
+
+    def __init__(self, home: Path, containers: Callable[[], Containers]) -> None:
+        self._home = home
+        self._containers = containers
+        self._folder = home / "sandboxes"
+        self._swept = 0.0
+        self.home_id = sha256(str(home.resolve()).encode()).hexdigest()[:12]
+
+    def create(
+        self,
+        params: Params,
+        *,
+        image: str,
+        snapshot: str,
+        resources: Resources,
+        entrypoint: Sequence[str] | None,
+    ) -> Sandbox:
+        """Make and start one.
+
+        Args:
+            image: what the engine has it under.
+            snapshot: the name to show.
+            entrypoint: what keeps it up; None is the image's own.
+
+        Raises:
+            CompileError: the name is none, or taken.
+            SandboxError: it does not start.
+        """
+        name = _name(params.name)
+        stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
+        if time.monotonic() - self._swept > _SWEEP:
+            self.sweep()
+        spec = ContainerSpec(
+            name=self._container(name),
+            image=image,
+            entrypoint=entrypoint,
+            env=dict(params.env_vars),
+            labels={_HOME: self.home_id, _SANDBOX: name, _SNAPSHOT: snapshot},
+            user=params.user,
+            hostname=re.sub(r"[^a-z0-9\-]", "-", name)[:63].strip("-") or "sandbox",
+            cpu=resources.cpu,
+            memory=resources.memory,
+            disk=resources.disk,
+            gpu=resources.gpu,
+            network=not params.network_block_all,
+            privileged=params.privileged,
+        )
+        with lock(self._lock(name)):
+            try:
+                id = self._containers().create(spec)
+            except NameTaken:
+                help = f"`imagebuilder sandbox delete {name}`, or take another name"
+                raise CompileError(Diagnostic("IB751", f"there is a sandbox {name!r} already", help=help)) from None
+            try:
+                self._write(id, Kept(dict(params.labels), stop, delete, params.ephemeral))
+                box = self._box(name, id)
+                self.start(box)
+                found = box.info()
+                if found is None:
+                    raise box.gone()
+            except BaseException:
+                self._forget(id)
+                raise
+        return Sandbox(self, box, found)
+
+    def get(self, name: str) -> Sandbox:
+        """The sandbox of that name, or of that id.
+
+        Raises:
+            CompileError: there is none.
+        """
+        every = self.list()
+        for found in every:
+            if name == found.name or (len(name) >= 12 and found.id.startswith(name)):
+                return found
+        hint = did_you_mean(name, [each.name for each in every])
+        hint = hint or ("`imagebuilder sandbox list` shows what there is" if every else "there are no sandboxes")
+        raise CompileError(Diagnostic("IB750", f"no sandbox is called {name!r}", help=hint))
+
+    def sweep(self) -> Sequence[ContainerInfo]:
+        """Remove what a killed program left, stop and delete what was not used for long; those that are there."""
+        left = []
+        self._swept = time.monotonic()
+        for found in self._containers().list({_HOME: self.home_id}):
+            name = found.labels.get(_SANDBOX, "")
+            if TRIAL in found.labels:
+                if not held(self._lock(found.labels[TRIAL])):
+                    self._forget(found.id)
+                continue
+            if found.state == "created" and not held(self._lock(name)):
+                self._forget(found.id)
+                continue
+            if (kept := self._aged(found)) is not None:
+                left.append(kept)
+        return left
+
+    def list(self, labels: Mapping[str, str] | None = None) -> Sequence[Sandbox]:
+        """All, the newest first, or those that have these labels."""
+        found = [
+            Sandbox(self, self._box(each.labels[_SANDBOX], each.id), each)
+            for each in self.sweep()
+            if _SANDBOX in each.labels
+        ]
+        wanted = dict(labels or {}).items()
+        found = [each for each in found if wanted <= dict(each.labels).items()]
+        return sorted(found, key=lambda each: each.created_at, reverse=True)
+
+    def _aged(self, found: ContainerInfo) -> ContainerInfo | None:
+        """The container as it is after its intervals have been looked at; None where it is gone."""
+        kept = self.kept(found.id)
+        now = datetime.now(UTC)
+        if found.is_running and kept.auto_stop:
+            used = max(filter(None, (kept.last_used, found.started)), default=found.created)
+            if (now - used).total_seconds() >= kept.auto_stop * 60:
+                if kept.ephemeral:
+                    self._forget(found.id)
+                    return None
+                with suppress(EngineError):
+                    self._containers().stop(found.id)
+                return self._containers().get(found.id)
+        ended = found.ended or found.created
+        if found.state == "exited" and kept.auto_delete and (now - ended).total_seconds() >= kept.auto_delete * 60:
+            self._forget(found.id)
+            return None
+        return found
+
+    def start(self, box: Box) -> None:
+        """
+        Raises:
+            SandboxError: it does not start; the reason and its last lines are told.
+        """
+        try:
+            self._containers().start(box.id)
+        except EngineError as error:
+            message = error.diagnostics[0].message.rpartition(": ")[2] or error.diagnostics[0].message
+            help = "is the image for this machine, and does it have what its entrypoint names?"
+            raise SandboxError(
+                Diagnostic("IB759", f"the sandbox {box.name!r} does not start: {message}", help=help)
+            ) from None
+        box.used()
+
+    def delete(self, box: Box) -> None:
+        self._forget(box.id)
+
+    def kept(self, id: str) -> Kept:
+        """What may change of a sandbox; the defaults where that is lost."""
+        path = self._file(id)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            used = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            labels = {str(name): str(value) for name, value in found["labels"].items()}
+            return Kept(labels, int(found["auto_stop"]), int(found["auto_delete"]), bool(found["ephemeral"]), used)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return Kept()
+
+    def set(self, id: str, **changes: Any) -> Kept:
+        """Change it; see :class:`Kept`."""
+        for name in ("auto_stop", "auto_delete"):
+            if name in changes:
+                changes[name] = _minutes(changes[name], 0)
+        kept = replace(self.kept(id), **changes)
+        self._write(id, kept)
+        return kept
+
+    def keep_up(
+        self, image: str, own: Started, entrypoint: Sequence[str] | None, resources: Resources
+    ) -> tuple[str, ...] | None:
+        """What keeps containers of an image up; see :func:`imagebuilder.sandbox.stays_up.keep_up`."""
+        trial = uuid4().hex
+        spec = ContainerSpec(
+            name=self._container("trial"),
+            image=image,
+            labels={_HOME: self.home_id, TRIAL: trial},
+            cpu=resources.cpu,
+            memory=resources.memory,
+            disk=resources.disk,
+        )
+        return keep_up(self._containers(), spec, own, entrypoint, self._lock(trial))
+
+    def _write(self, id: str, kept: Kept) -> None:
+        private_folder(self._folder)
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".")
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            json.dump({**asdict(kept), "last_used": None}, out)
+        Path(name).replace(self._file(id))
+
+    def _forget(self, id: str) -> None:
+        self._containers().remove(id)
+        self._file(id).unlink(missing_ok=True)
+
+    def _box(self, name: str, id: str) -> Box:
+        return Box(name, id, self._containers, self._file(id))
+
+    def _file(self, id: str) -> Path:
+        return self._folder / id
+
+    def _lock(self, name: str) -> Path:
+        return self._home / "locks" / f"sandbox-{sha256(name.encode()).hexdigest()[:40]}"
+
+    def _container(self, name: str) -> str:
+        return f"imagebuilder-{self.home_id}-{name}"
+
+
+def _name(given: str | None) -> str:
+    if given is None:
+        return f"sandbox-{token_hex(4)}"
+    if not isinstance(given, str) or not _NAME.fullmatch(given):
+        help = "lower-case letters, digits, '.', '_' and '-', at most 63"
+        raise CompileError(Diagnostic("IB751", f"not a name for a sandbox: {given!r}", help=help))
+    return given
+
+
+def _minutes(given: int | None, default: int) -> int:
+    if given is None:
+        return default
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given < 10_000_000:
+        raise CompileError(Diagnostic("IB755", f"not an interval: {given!r}", help="whole minutes; 0 is never"))
+    return given

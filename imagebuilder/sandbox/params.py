@@ -1,0 +1,118 @@
+"""What a sandbox is asked for with, and what its commands give back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from imagebuilder.ir.resources import Resources
+
+if TYPE_CHECKING:
+    from imagebuilder.frontends.image import Image
+
+State = Literal["starting", "started", "stopped", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Params:
+    """
+    ``name`` is chosen where None is given. ``auto_stop_interval`` and ``auto_delete_interval`` are in minutes: after
+    so long without use the sandbox is stopped, after so long stopped it is deleted; 0 is never, and None the default
+    of 15 minutes and never. ``ephemeral`` deletes it as soon as it is stopped. ``network_block_all`` leaves it
+    loopback alone. ``privileged`` gives it the machine's rights, which Docker in a sandbox needs, and which is no
+    sandbox any more to whoever means harm.
+    """
+
+    name: str | None = None
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    auto_stop_interval: int | None = None
+    auto_delete_interval: int | None = None
+    ephemeral: bool = False
+    network_block_all: bool = False
+    privileged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSandboxFromSnapshotParams(_Params):
+    """A sandbox of a snapshot, with the snapshot's resources."""
+
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSandboxFromImageParams(_Params):
+    """A sandbox of an image that is built, or pulled, where it is not there: an ``Image``, or a name with a tag."""
+
+    image: str | Image
+    resources: Resources | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteResponse:
+    """``result`` is all that the command printed, in the order in which it came; ``stdout`` and ``stderr`` are parts
+    of it. What is no UTF-8 is replaced."""
+
+    exit_code: int
+    result: str
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExecuteRequest:
+    """A command of a session. With ``run_async`` it is not waited for; ``timeout`` is in seconds."""
+
+    command: str
+    run_async: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCommand:
+    """A command of a session; ``exit_code`` is None while it runs."""
+
+    cmd_id: str
+    command: str
+    exit_code: int | None = None
+    output: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A shell that keeps its state, and what it was asked so far."""
+
+    session_id: str
+    commands: Sequence[SessionCommand] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """``path`` is absolute or starts at the sandbox's working folder, as it was asked for; ``size`` is in bytes.
+
+    ``mode`` is the permissions in octal, such as ``0644``.
+    """
+
+    name: str
+    path: str
+    size: int
+    is_dir: bool
+    mode: str
+    modified_at: datetime
+    link_target: str = ""
+    owner: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A line of a file that holds what was searched for; lines count from 1."""
+
+    file: str
+    line: int
+    content: str

@@ -1,0 +1,227 @@
+"""Commands in a sandbox."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+from uuid import uuid4
+
+from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
+from imagebuilder.engine.containers import Running
+from imagebuilder.sandbox.box import Box
+from imagebuilder.sandbox.params import ExecuteResponse, Session, SessionCommand, SessionExecuteRequest
+from imagebuilder.sandbox.session import Shell
+
+OnOutput = Callable[[int, bytes], None]
+
+MAX_OUTPUT = 256 << 20
+_CHUNK = 1 << 16
+_MARK = "IMAGEBUILDER_COMMAND"
+# Each process that still has the mark of a command, except one.
+_KILL = """\
+for each in /proc/[0-9]*; do
+    [ "$each" = "/proc/$2" ] || ! tr '\\0' '\\n' < "$each/environ" | grep -qxF "$1" || kill -9 "${each#/proc/}"
+done 2>/dev/null"""
+
+
+class Process:
+    """The commands of one sandbox. Each counts as use of it."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._shells: dict[str, Shell] = {}
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        *,
+        user: str | None = None,
+        input: bytes | str | IO[bytes] | None = None,
+        on_output: OnOutput | None = None,
+    ) -> ExecuteResponse:
+        """Run a command and wait for its end.
+
+        Args:
+            command: a line for the sandbox's shell, or the words of a program.
+            cwd: the folder to run in; None is the image's.
+            env: variables, besides those of the sandbox.
+            timeout: seconds, after which the command and all it started are killed; None and 0 wait for ever.
+            user: a name or number; None is the sandbox's.
+            input: for its standard input, or a file to read that from; None leaves it closed.
+            on_output: called with 1 (output) or 2 (errors) and each piece as it comes.
+
+        Raises:
+            SandboxError: it did not end in time, the sandbox does not run, or it printed more than 256 MiB.
+        """
+        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
+        if not words or not all(isinstance(word, str) and "\0" not in word for word in words):
+            help = "a line of text, or the words of a program: ['ls', '-l']"
+            raise CompileError(Diagnostic("IB755", f"not a command: {command!r}", help=help))
+        data = input.encode() if isinstance(input, str) else input
+        return self._run(words, cwd, env, timeout or None, user, data, on_output)
+
+    def attach(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> Running:
+        """Start a command on a terminal of its own, for whoever passes keys and output on."""
+        return self._box.run(list(command), cwd=cwd, env=env, user=user, terminal=True, input=True)
+
+    def code_run(
+        self,
+        code: str,
+        *,
+        argv: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> ExecuteResponse:
+        """Run Python code with the sandbox's own Python; arguments and errors are those of :meth:`exec`.
+
+        Args:
+            argv: the program's arguments.
+        """
+        # Standard input, since an argument has a bound of 128 KiB; `python` is that of the environment in use.
+        find = 'if command -v python >/dev/null; then exec python "$@"; else exec python3 "$@"; fi'
+        return self.exec(["sh", "-c", find, "sh", "-u", "-", *argv], env=env, timeout=timeout, input=code)
+
+    # Sessions -----------------------------------------------------------------------------------------
+
+    def create_session(self, session_id: str, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> None:
+        """Open a shell that keeps its state: folder, variables, functions.
+
+        Raises:
+            CompileError: there is a session of that name.
+        """
+        if session_id in self._shells:
+            help = "take another name, or delete_session() first"
+            raise CompileError(Diagnostic("IB756", f"there is a session {session_id!r} already", help=help))
+        self._shells[session_id] = Shell(self._box, self._start_shell(cwd, env), self._kill_all)
+
+    def execute_session_command(
+        self, session_id: str, request: SessionExecuteRequest | str, timeout: float | None = None
+    ) -> SessionCommand:
+        """Run a command in a session's shell; the next one starts when it has ended.
+
+        Raises:
+            SandboxError: as :meth:`exec`; the session goes on.
+        """
+        if isinstance(request, str):
+            request = SessionExecuteRequest(request)
+        self._box.used()
+        return self._shell(session_id).run(request, timeout or request.timeout)
+
+    def get_session(self, session_id: str) -> Session:
+        return Session(session_id, tuple(self._shell(session_id).commands()))
+
+    def list_sessions(self) -> list[Session]:
+        return [self.get_session(name) for name in self._shells]
+
+    def get_session_command(self, session_id: str, cmd_id: str) -> SessionCommand:
+        """What a command has printed so far, and its exit code once it has ended."""
+        return self._shell(session_id).command(cmd_id)
+
+    def delete_session(self, session_id: str) -> None:
+        """End the shell and all that runs in it."""
+        self._shell(session_id).end()
+        del self._shells[session_id]
+
+    def close(self) -> None:
+        """End all sessions."""
+        for name in list(self._shells):
+            with suppress(Exception):
+                self.delete_session(name)
+
+    def _shell(self, session_id: str) -> Shell:
+        if session_id not in self._shells:
+            help = f"create_session({session_id!r}) opens one; a session ends with the program that opened it"
+            raise CompileError(Diagnostic("IB756", f"there is no session {session_id!r}", help=help))
+        return self._shells[session_id]
+
+    # ---------------------------------------------------------------------------------------------------
+
+    def _start_shell(self, cwd: str | None, env: Mapping[str, str] | None) -> tuple[Running, str]:
+        mark = uuid4().hex
+        return self._box.run(["sh"], cwd=cwd, env={**(env or {}), _MARK: mark}, input=True), mark
+
+    def _run(
+        self,
+        words: list[str],
+        cwd: str | None,
+        env: Mapping[str, str] | None,
+        timeout: float | None,
+        user: str | None,
+        input: bytes | IO[bytes] | None,
+        on_output: OnOutput | None,
+    ) -> ExecuteResponse:
+        mark = uuid4().hex
+        given = {**(env or {}), _MARK: mark}
+        until = None if timeout is None else time.monotonic() + timeout
+        every, streams, size = bytearray(), {1: bytearray(), 2: bytearray()}, 0
+        with self._box.run(words, cwd=cwd, env=given, user=user, input=input is not None) as running:
+            if input is not None:
+                threading.Thread(target=_feed, args=(running, input), daemon=True).start()
+            try:
+                while True:
+                    stream, data = running.read(None if until is None else until - time.monotonic())
+                    if not data:
+                        break
+                    if on_output is not None:
+                        on_output(stream, data)
+                        continue
+                    size += len(data)
+                    if size > MAX_OUTPUT:
+                        raise SandboxError(
+                            Diagnostic(
+                                "IB754",
+                                f"the command printed more than {MAX_OUTPUT >> 20} MiB",
+                                help="have it write to a file, or take its output piece by piece with on_output=",
+                            )
+                        )
+                    every += data
+                    streams.setdefault(stream, bytearray()).extend(data)
+            except TimeoutError:
+                self._kill_all(mark, user=user)
+                raise SandboxError(
+                    Diagnostic("IB753", f"the command did not end within {timeout:g} s", help="give a longer timeout")
+                ) from None
+            except BaseException:
+                self._kill_all(mark, user=user)
+                raise
+            code = running.exit_code()
+        self._box.used()
+        text = [bytes(part).decode(errors="replace") for part in (every, streams[1], streams[2])]
+        return ExecuteResponse(code, *text)
+
+    def _kill_all(self, mark: str, besides: int = 0, user: str | None = None) -> None:
+        """What a command left running. The same user may look into its processes."""
+        with suppress(SandboxError):
+            words = ["sh", "-c", _KILL, "sh", f"{_MARK}={mark}", str(besides)]
+            with self._box.run(words, user=user) as running, suppress(TimeoutError):
+                while running.read(10)[1]:
+                    pass
+
+
+def _feed(running: Running, data: bytes | IO[bytes]) -> None:
+    # It need not read all of it.
+    with suppress(OSError, ValueError):
+        if isinstance(data, bytes):
+            running.write(data)
+        else:
+            # What there is, as soon as it is there.
+            read = getattr(data, "read1", data.read)
+            while piece := read(_CHUNK):
+                running.write(piece)
+    running.close_input()
+
+
+__all__ = ["Process", "SessionCommand"]

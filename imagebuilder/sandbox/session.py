@@ -1,0 +1,170 @@
+"""A shell in a sandbox that stays open, and the commands that are run in it one after the other."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from imagebuilder.diagnostics import Diagnostic, SandboxError
+from imagebuilder.engine.containers import Running
+from imagebuilder.sandbox.box import Box
+from imagebuilder.sandbox.params import SessionCommand, SessionExecuteRequest
+
+# Commands of a session whose output is remembered.
+_KEPT = 200
+
+
+@dataclass(slots=True)
+class _Command:
+    id: str
+    line: str
+    streams: dict[int, bytearray] = field(default_factory=lambda: {1: bytearray(), 2: bytearray()})
+    every: bytearray = field(default_factory=bytearray)
+    exit_code: int | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def shown(self) -> SessionCommand:
+        out, err, every = (bytes(part).decode(errors="replace") for part in (*self.streams.values(), self.every))
+        return SessionCommand(self.id, self.line, self.exit_code, every, out, err)
+
+
+class Shell:
+    """One session. A thread reads what the shell prints; the end of a command shows by a mark on both streams."""
+
+    def __init__(self, box: Box, started: tuple[Running, str], kill: Callable[..., None]) -> None:
+        """``kill`` ends what has the mark in its environment, except one process."""
+        self._box = box
+        self._running, self._mark = started
+        self._kill = kill
+        self._end = f"\0{uuid4().hex}:".encode()
+        self._commands: dict[str, _Command] = {}
+        self._turn = threading.Lock()
+        self._pid = 0
+        self._open = True
+        self._now: _Command | None = None
+        self._waiting = {1: bytearray(), 2: bytearray()}
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        self._pid = int(self._wait(self._start("echo $$"), 60.0).stdout or 0)
+        self._commands.clear()
+
+    def commands(self) -> Iterator[SessionCommand]:
+        return (command.shown() for command in list(self._commands.values()))
+
+    def command(self, id: str) -> SessionCommand:
+        if id not in self._commands:
+            raise SandboxError(Diagnostic("IB756", f"the session has no command {id!r}", help="it forgets old ones"))
+        return self._commands[id].shown()
+
+    def run(self, request: SessionExecuteRequest, timeout: float | None) -> SessionCommand:
+        if request.run_async:
+            command = _Command(uuid4().hex[:12], request.command)
+            self._commands[command.id] = command
+            threading.Thread(target=self._start, args=(request.command, command), daemon=True).start()
+            return command.shown()
+        return self._wait(self._start(request.command), timeout)
+
+    def end(self) -> None:
+        self._open = False
+        self._running.close_input()
+        self._kill(self._mark)
+        self._running.__exit__()
+
+    def _start(self, line: str, command: _Command | None = None) -> _Command:
+        """Have the shell run a line as soon as the one before has ended."""
+        command = command or _Command(uuid4().hex[:12], line)
+        self._turn.acquire()
+        self._now = command
+        self._commands[command.id] = command
+        for old in list(self._commands)[:-_KEPT]:
+            del self._commands[old]
+        # `eval` alone would end some shells at a line that does not parse; what the line reads is not what comes next.
+        mark = self._end.decode().replace("\0", "\\000")
+        end = f"printf '{mark}%d\\000' $__code"
+        try:
+            said = f"{{ command eval {shlex.quote(line)}\n}} </dev/null; __code=$?; {end}; {end} >&2; (exit $__code)\n"
+            self._running.write(said.encode())
+        except OSError:
+            self._close()
+        return command
+
+    def _wait(self, command: _Command, timeout: float | None) -> SessionCommand:
+        try:
+            done = command.ended.wait(timeout)
+        except BaseException:
+            self._kill(self._mark, self._pid)
+            raise
+        if not done:
+            self._kill(self._mark, self._pid)
+            command.ended.wait(5.0)
+            raise SandboxError(
+                Diagnostic("IB753", f"the command did not end within {timeout:g} s", help="give a longer timeout")
+            )
+        if command.exit_code is None:
+            raise SandboxError(
+                Diagnostic(
+                    "IB757",
+                    "the session's shell has ended",
+                    help="a command may have called exit; delete_session(), and open it again",
+                )
+            )
+        return command.shown()
+
+    def _read(self) -> None:
+        ended: set[int] = set()
+        while True:
+            try:
+                stream, data = self._running.read()
+            except (OSError, ValueError):
+                data = b""
+            if not data:
+                self._close()
+                return
+            waiting = self._waiting[stream]
+            waiting += data
+            if self._pass_on(stream, waiting):
+                ended.add(stream)
+            if ended == {1, 2} and self._now is not None:
+                ended.clear()
+                command, self._now = self._now, None
+                self._turn.release()
+                command.ended.set()
+
+    def _pass_on(self, stream: int, waiting: bytearray) -> bool:
+        """Hand what came to the command; whether its end is among it. The start of what may be the mark waits."""
+        at = waiting.find(self._end)
+        now = self._now
+        if at < 0:
+            # A mark may have come in part.
+            keep = next(
+                (n for n in range(min(len(self._end), len(waiting)), 0, -1) if waiting.endswith(self._end[:n])), 0
+            )
+            self._take(now, stream, waiting, len(waiting) - keep)
+            return False
+        close = waiting.find(b"\0", at + len(self._end))
+        if close < 0:
+            self._take(now, stream, waiting, at)
+            return False
+        code = int(waiting[at + len(self._end) : close])
+        self._take(now, stream, waiting, at)
+        del waiting[: close - at + 1]
+        if now is not None:
+            now.exit_code = code
+        return True
+
+    def _take(self, command: _Command | None, stream: int, waiting: bytearray, count: int) -> None:
+        if command is not None:
+            command.streams[stream] += waiting[:count]
+            command.every += waiting[:count]
+        del waiting[:count]
+
+    def _close(self) -> None:
+        """Nothing more comes of the shell."""
+        self._open = False
+        if self._now is not None:
+            self._now.ended.set()
+            self._now = None
+            self._turn.release()

@@ -1,0 +1,68 @@
+"""Archives from a sandbox, unpacked where nothing of them can lead out: a sandbox is not trusted."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shutil
+import tarfile
+from pathlib import Path
+from typing import IO
+
+_CHUNK = 1 << 20
+
+
+class Refused(Exception):
+    """An entry that would be, or lead, outside of the folder, or is neither file, folder nor link."""
+
+
+def unpack(stream: IO[bytes], target: Path) -> None:
+    """Write what the archive's one folder holds into the folder ``target``, which is there and empty.
+
+    Permissions are kept without the special bits; owners are not.
+
+    Raises:
+        Refused: an entry is not to be written; those before it have been.
+    """
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for entry in archive:
+            _, _, name = entry.name.partition("/")
+            if name := name.rstrip("/"):
+                _write(archive, entry, name, target)
+
+
+def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: Path) -> None:
+    path = target / _inside(name)
+    # A link that was written before may not be what the next entry goes through.
+    for folder in path.parents:
+        if folder == target:
+            break
+        if folder.is_symlink():
+            raise Refused(f"{entry.name!r} lies behind a link")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if entry.isdir():
+        path.mkdir(exist_ok=True)
+        path.chmod((entry.mode & 0o777) | 0o700)
+    elif entry.issym():
+        _inside(posixpath.join(posixpath.dirname(name), entry.linkname), entry.linkname)
+        path.symlink_to(entry.linkname)
+    elif entry.islnk():
+        source = target / _inside(entry.linkname.partition("/")[2], entry.linkname)
+        if source.is_symlink() or not source.is_file():
+            raise Refused(f"{entry.name!r} is a link to {entry.linkname!r}")
+        shutil.copy2(source, path, follow_symlinks=False)
+    elif entry.isfile():
+        member = archive.extractfile(entry)
+        assert member is not None
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)) as out:
+            shutil.copyfileobj(member, out, _CHUNK)
+        path.chmod((entry.mode & 0o777) | 0o400)
+    else:
+        raise Refused(f"{entry.name!r} is neither a file nor a folder")
+
+
+def _inside(name: str, shown: str = "") -> str:
+    path = posixpath.normpath(name)
+    if path.startswith("/") or path.split("/")[0] == ".." or (shown or name).startswith("/") or "\0" in path:
+        raise Refused(f"{shown or name!r} leads out of the folder")
+    return path

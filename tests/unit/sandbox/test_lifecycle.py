@@ -1,0 +1,221 @@
+"""Making, finding and ending sandboxes, over containers in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from imagebuilder.diagnostics import CompileError, ImagebuilderError, SandboxError
+from imagebuilder.engine.containers import KEPT_CAPABILITIES, ContainerSpec
+from imagebuilder.engine.docker_containers import _body
+from imagebuilder.engine.fake_containers import FakeContainers
+from imagebuilder.ir.resources import Resources
+from imagebuilder.locks import lock
+from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
+from imagebuilder.sandbox.lifecycle import TRIAL
+
+
+@pytest.fixture
+def containers() -> FakeContainers:
+    return FakeContainers()
+
+
+@pytest.fixture
+def sandboxes(tmp_path: Path, containers: FakeContainers) -> Sandboxes:
+    return Sandboxes(tmp_path, lambda: containers)
+
+
+def create(sandboxes: Sandboxes, **params: object) -> Sandbox:
+    return sandboxes.create(
+        CreateSandboxFromSnapshotParams(**params),  # type: ignore[arg-type]
+        image="sha256:1",
+        snapshot="app",
+        resources=Resources(cpu=2, memory=0.5),
+        entrypoint=("sleep", "infinity"),
+    )
+
+
+def code(caught: pytest.ExceptionInfo[ImagebuilderError]) -> str:
+    (found,) = caught.value.diagnostics
+    assert found.help
+    return found.code
+
+
+def unused_for(sandboxes: Sandboxes, containers: FakeContainers, sandbox: Sandbox, minutes: float) -> None:
+    past = time.time() - minutes * 60
+    os.utime(sandboxes._file(sandbox.id), (past, past))
+    found = containers.infos[sandbox.id]
+    at = datetime.fromtimestamp(past, UTC)
+    containers.infos[sandbox.id] = replace(found, created=at, started=at, ended=at)
+
+
+def test_what_a_container_is_made_with(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes, name="one", env_vars={"A": "b"}, network_block_all=True)
+    spec = containers.specs[sandbox.id]
+    assert (spec.image, spec.entrypoint, spec.env, spec.network) == (
+        "sha256:1",
+        ("sleep", "infinity"),
+        {"A": "b"},
+        False,
+    )
+    assert (spec.cpu, spec.memory, spec.privileged, spec.hostname) == (2, 0.5, False, "one")
+    assert (sandbox.name, sandbox.state, sandbox.snapshot) == ("one", "started", "app")
+
+
+def test_the_bounds_of_a_container() -> None:
+    """None of the machine's files, its sockets or its devices, and few of its rights."""
+    host = _body(ContainerSpec("n", "i", cpu=0.5, memory=0.25, disk=1))["HostConfig"]
+    assert host["CapDrop"] == ["ALL"] and host["CapAdd"] == list(KEPT_CAPABILITIES)
+    assert not set(KEPT_CAPABILITIES) & {"NET_RAW", "SYS_ADMIN", "SYS_PTRACE", "MKNOD", "NET_ADMIN", "SYS_MODULE"}
+    assert host["SecurityOpt"] == ["no-new-privileges"] and host["PidsLimit"] == 1024
+    assert not {"Binds", "Mounts", "Devices", "Privileged"} & set(host)
+    assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (500_000_000, 2**28, 2**28)
+    assert host["Ulimits"] == [{"Name": "fsize", "Soft": 2**30, "Hard": 2**30}]
+    assert _body(ContainerSpec("n", "i", privileged=True))["HostConfig"]["Privileged"] is True
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a b", "a/b", "a" * 64, 3])
+def test_a_name_that_is_none(sandboxes: Sandboxes, name: object) -> None:
+    with pytest.raises(CompileError) as caught:
+        create(sandboxes, name=name)
+    assert code(caught) == "IB751"
+
+
+def test_a_name_that_is_taken(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    create(sandboxes, name="one")
+    with pytest.raises(CompileError) as caught:
+        create(sandboxes, name="one")
+    assert code(caught) == "IB751" and len(containers.infos) == 1
+
+
+def test_names_are_chosen(sandboxes: Sandboxes) -> None:
+    assert len({create(sandboxes).name for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize("minutes", [-1, 1.5, True, "9", 10**9])
+def test_an_interval_that_is_none(sandboxes: Sandboxes, containers: FakeContainers, minutes: object) -> None:
+    with pytest.raises(CompileError) as caught:
+        create(sandboxes, auto_stop_interval=minutes)
+    assert code(caught) == "IB755" and not containers.infos
+
+
+def test_one_that_does_not_start_leaves_nothing(
+    sandboxes: Sandboxes, containers: FakeContainers, tmp_path: Path
+) -> None:
+    containers.refuses.add(("sleep", "infinity"))
+    with pytest.raises(SandboxError) as caught:
+        create(sandboxes, name="one")
+    assert code(caught) == "IB759" and not containers.infos and not list((tmp_path / "sandboxes").iterdir())
+
+
+def test_it_is_found_by_its_name_by_another_program(
+    sandboxes: Sandboxes, containers: FakeContainers, tmp_path: Path
+) -> None:
+    made = create(sandboxes, name="one", labels={"team": "a"})
+    create(sandboxes, name="two", labels={"team": "b"})
+    again = Sandboxes(tmp_path, lambda: containers)
+    assert again.get("one").id == made.id == again.get(made.id[:12]).id
+    assert [each.name for each in again.list({"team": "b"})] == ["two"]
+    with pytest.raises(CompileError) as caught:
+        again.get("onne")
+    assert code(caught) == "IB750" and "did you mean 'one'" in caught.value.diagnostics[0].help
+    other = Sandboxes(tmp_path / "other", lambda: containers)
+    assert other.list() == [], "another home has its own"
+
+
+def test_as_a_context_manager_it_ends_with_the_block(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    with pytest.raises(ValueError, match="mine"), create(sandboxes):
+        raise ValueError("mine")
+    assert not containers.infos
+
+
+def test_what_a_killed_program_left_goes(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    """A container that was never started, or only tried out, and whose maker holds no lock."""
+    labels = {"imagebuilder.home": sandboxes.home_id, "imagebuilder.sandbox": "half"}
+    containers.create(ContainerSpec("half", "i", labels=labels))
+    containers.create(ContainerSpec("trial", "i", labels={"imagebuilder.home": sandboxes.home_id, TRIAL: "t"}))
+    with lock(sandboxes._lock("half")), lock(sandboxes._lock("t")):
+        whole = create(sandboxes)
+        assert len(containers.infos) == 3, "their makers are at work"
+    assert [each.id for each in sandboxes.list()] == [whole.id] == list(containers.infos)
+
+
+def test_it_is_stopped_when_nobody_uses_it(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes, auto_stop_interval=10)
+    unused_for(sandboxes, containers, sandbox, 9)
+    assert sandboxes.get(sandbox.name).state == "started"
+    unused_for(sandboxes, containers, sandbox, 11)
+    assert sandboxes.get(sandbox.name).state == "stopped"
+    sandbox.start()
+    assert sandboxes.get(sandbox.name).state == "started", "starting it is a use"
+
+
+def test_never_is_never(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes, auto_stop_interval=0)
+    unused_for(sandboxes, containers, sandbox, 10**5)
+    assert sandboxes.get(sandbox.name).state == "started"
+
+
+def test_it_is_deleted_when_it_was_stopped_for_long(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes, auto_delete_interval=60)
+    sandbox.stop()
+    assert sandboxes.get(sandbox.name).state == "stopped"
+    unused_for(sandboxes, containers, sandbox, 61)
+    assert sandboxes.list() == [] and not containers.infos
+
+
+def test_an_ephemeral_one_does_not_outlive_its_stop(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    create(sandboxes, ephemeral=True).stop()
+    assert not containers.infos
+    sandbox = create(sandboxes, ephemeral=True, auto_stop_interval=1)
+    unused_for(sandboxes, containers, sandbox, 2)
+    assert sandboxes.list() == [] and not containers.infos
+
+
+def test_labels_and_intervals_can_change(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    sandbox = create(sandboxes, labels={"a": "1"})
+    assert sandbox.set_labels({"b": "2"}) == sandbox.labels == {"b": "2"}
+    sandbox.set_autostop_interval(7)
+    sandbox.set_auto_delete_interval(8)
+    found = sandboxes.get(sandbox.name).as_json()
+    assert (found["auto_stop_interval"], found["auto_delete_interval"], found["labels"]) == (7, 8, {"b": "2"})
+    assert json.dumps(found)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"labels": 3}', "null"])
+def test_a_damaged_file_costs_labels_and_nothing_else(sandboxes: Sandboxes, damage: str) -> None:
+    sandbox = create(sandboxes, labels={"a": "1"})
+    sandboxes._file(sandbox.id).write_text(damage)
+    assert sandboxes.get(sandbox.name).labels == {} and sandboxes.get(sandbox.name).state == "started"
+
+
+def test_one_that_was_removed_behind_our_back(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes)
+    containers.infos.clear()
+    with pytest.raises(SandboxError) as caught:
+        sandbox.refresh()
+    assert code(caught) == "IB750"
+    sandbox.delete()
+
+
+def test_one_that_went_over_its_memory_says_so(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes)
+    containers.infos[sandbox.id] = replace(containers.infos[sandbox.id], state="exited", killed=True, exit_code=137)
+    assert (sandbox.refresh().state, sandbox.error_reason) == ("error", "it went over its memory")
+    with pytest.raises(SandboxError) as caught:
+        sandbox.process.exec("true")
+    assert code(caught) == "IB752" and "memory" in str(caught.value)
+
+
+def test_use_counts(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes)
+    unused_for(sandboxes, containers, sandbox, 14)
+    before = sandbox.last_used_at
+    sandbox.process.exec("true")
+    assert sandbox.last_used_at - before > timedelta(minutes=13)
