@@ -294,7 +294,7 @@ class Client:
         else:
             snapshot = self.snapshot.usable(params.snapshot or DEFAULT)
             shown = snapshot.name
-        snapshot = self.snapshot.started(snapshot)
+        snapshot = self.snapshot.started(snapshot, privileged=params.privileged)
         made = self.sandboxes.create(
             params,
             image=snapshot.image if "@" in snapshot.image else snapshot.digest,

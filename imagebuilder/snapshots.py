@@ -24,7 +24,7 @@ from imagebuilder.engine.protocol import Engine, Event, ImageInfo, LogEvent, War
 from imagebuilder.frontends.image import Image
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock
-from imagebuilder.sandbox.stays_up import Started
+from imagebuilder.sandbox.stays_up import SLEEP, Started
 from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
@@ -228,9 +228,18 @@ class Snapshots:
             return self.usable(name)
         return self.create(CreateSnapshotParams(name, image, resources), on_logs=on_logs, timeout=timeout)
 
-    def started(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot, of which it is known what keeps its containers up."""
-        return snapshot if snapshot.tried else self._tried(snapshot, None, lambda line: None)
+    def started(self, snapshot: Snapshot, *, privileged: bool = False) -> Snapshot:
+        """The snapshot, of which it is known what keeps its containers up.
+
+        With ``privileged`` that may be something that ends without those rights, such as Docker itself.
+        """
+        snapshot = snapshot if snapshot.tried else self._tried(snapshot, None, lambda line: None)
+        image = self._connect().image(snapshot.digest) if privileged and snapshot.entrypoint == SLEEP else None
+        if image is None:
+            return snapshot
+        own = Started(image.entrypoint, image.command)
+        found = self._sandboxes().keep_up(snapshot.digest, own, None, snapshot.resources, privileged=True)
+        return changed(snapshot, entrypoint=found)
 
     # ---------------------------------------------------------------------------------------------------
 

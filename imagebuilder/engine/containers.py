@@ -27,7 +27,8 @@ class ContainerSpec:
 
     ``entrypoint`` takes the place of the image's own, and of its command. ``cpu`` is in CPUs, ``memory`` and ``disk``
     in GiB; where the engine cannot bound a container's disk, ``disk`` bounds each of its files. ``gpu`` counts GPUs.
-    Without ``network`` there is none but loopback. ``privileged`` takes every bound away but those of resources.
+    Without ``network`` there is none but loopback. ``privileged`` takes every bound away but those of resources, and
+    gives it a volume for Docker's own files, which goes with the container.
     """
 
     name: str

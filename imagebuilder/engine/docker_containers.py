@@ -204,6 +204,9 @@ def _body(spec: ContainerSpec) -> dict[str, Any]:
         "WorkingDir": spec.workdir or "",
         "HostConfig": host,
     }
+    if spec.privileged:
+        # Docker in a container cannot keep its layers in a layer of that container's.
+        body["Volumes"] = {"/var/lib/docker": {}}
     if spec.entrypoint is not None:
         body |= {"Entrypoint": list(spec.entrypoint), "Cmd": []}
     return {name: value for name, value in body.items() if value != ""}

@@ -227,7 +227,13 @@ class Sandboxes:
         return kept
 
     def keep_up(
-        self, image: str, own: Started, entrypoint: Sequence[str] | None, resources: Resources
+        self,
+        image: str,
+        own: Started,
+        entrypoint: Sequence[str] | None,
+        resources: Resources,
+        *,
+        privileged: bool = False,
     ) -> tuple[str, ...] | None:
         """What keeps containers of an image up; see :func:`imagebuilder.sandbox.stays_up.keep_up`."""
         trial = uuid4().hex
@@ -238,6 +244,7 @@ class Sandboxes:
             cpu=resources.cpu,
             memory=resources.memory,
             disk=resources.disk,
+            privileged=privileged,
         )
         return keep_up(self._containers(), spec, own, entrypoint, self._lock(trial))
 

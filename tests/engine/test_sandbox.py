@@ -497,3 +497,23 @@ def test_threads_share_a_sandbox(sandbox: Sandbox) -> None:
     for thread in threads:
         thread.join()
     assert sorted(seen) == sorted(map(str, range(8)))
+
+
+def test_docker_in_a_sandbox(client: Client) -> None:
+    """Where no registry can be reached: Docker from Debian's packages, and an image that is made inside."""
+    packages = ("docker.io", "docker-cli", "docker-buildx", "iptables", "ca-certificates", "busybox-static")
+    image = Image.debian_slim("3.13").apt_install(*packages).entrypoint(["dockerd"])
+    client.snapshot.create(CreateSnapshotParams("dind", image, Resources(cpu=2, memory=2)))
+    with client.create(CreateSandboxFromSnapshotParams(snapshot="dind", privileged=True)) as sandbox:
+        for _ in range(60):
+            if sandbox.process.exec("docker info", timeout=30).exit_code == 0:
+                break
+            time.sleep(0.5)
+        sandbox.fs.upload_file(b'FROM base:1\nRUN echo built > /made\nCMD ["cat", "/made"]\n', "/b/Dockerfile")
+        done = sandbox.process.exec(
+            "set -e; mkdir -p /b/bin; cp /bin/busybox /b/bin/; for t in sh echo cat; do ln -sf busybox /b/bin/$t; done\n"
+            "tar -C /b -c bin | docker import - base:1 && docker build -q -t mine /b && docker run --rm mine",
+            timeout=180,
+        )
+        assert done.result.splitlines()[-1] == "built", done.result
+    client.snapshot.delete("dind")
