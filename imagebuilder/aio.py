@@ -12,6 +12,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from imagebuilder.client import Client
+from imagebuilder.registries import Registries
 from imagebuilder.sandbox import FileSystem, Process, Sandbox
 from imagebuilder.snapshots import Snapshots
 
@@ -120,12 +121,23 @@ class AsyncSnapshots(_Wrapped[Snapshots]):
     delete = _threaded(Snapshots.delete)
 
 
+class AsyncRegistries(_Wrapped[Registries]):
+    """Registries; see :class:`imagebuilder.registries.Registries`."""
+
+    add = _threaded(Registries.add)
+    list = _threaded(Registries.list)
+    get = _threaded(Registries.get)
+    test = _threaded(Registries.test)
+    remove = _threaded(Registries.remove)
+
+
 class AsyncClient(_Wrapped[Client]):
     """One home folder, and the engine that answers; arguments are those of :class:`imagebuilder.Client`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(Client(**options))
         self.snapshot = AsyncSnapshots(self.sync.snapshot)
+        self.registry = AsyncRegistries(self.sync.registry)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -162,4 +174,4 @@ class AsyncClient(_Wrapped[Client]):
         await asyncio.to_thread(self.sync.delete, sandbox if isinstance(sandbox, str) else sandbox.sync)
 
 
-__all__ = ["AsyncClient", "AsyncFileSystem", "AsyncProcess", "AsyncSandbox", "AsyncSnapshots"]
+__all__ = ["AsyncClient", "AsyncFileSystem", "AsyncProcess", "AsyncRegistries", "AsyncSandbox", "AsyncSnapshots"]

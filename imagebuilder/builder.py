@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -262,7 +262,7 @@ class Build:
         from imagebuilder.steps import Steps
 
         cache = None if self._options.no_cache else self._options.cache
-        with files.staged(dockerfile) as (main, contexts, file):
+        with files.staged(dockerfile) as (main, contexts, file), self._logged_in() as logins:
             request = BuildRequest(
                 dockerfile=file,
                 context=main,
@@ -275,6 +275,7 @@ class Build:
                 builder=self._options.builder,
                 cache_from=cache.layers(self._name, self._warn) if cache is not None else (),
                 cancel=self._options.cancel,
+                docker_config=logins,
                 lock=held,
             )
             steps = Steps(dockerfile)
@@ -288,6 +289,13 @@ class Build:
             pushed = self._publish(request, self._kept)
         self._name_in_registry(there=pushed)
         return self._kept
+
+    def _logged_in(self) -> AbstractContextManager[Path | None]:
+        """Docker's configuration with the logins of the images that the build names, and no others."""
+        from imagebuilder.registries import Registries
+
+        shared = [self._options.cache.ref] if self._options.cache is not None else []
+        return Registries(self._store).docker_config([*self._plan.images, *shared])
 
     def _publish(self, request: BuildRequest, built: Snapshot) -> bool:
         """Whether the registry has what was built, by now."""

@@ -30,6 +30,7 @@ from imagebuilder.store import Resources, Snapshot, Store, check_name
 if TYPE_CHECKING:
     # Imported late: a build needs neither.
     from imagebuilder.cache.registry import Registry
+    from imagebuilder.registries import Registries
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
     from imagebuilder.snapshots import OnLogs, Snapshots
 
@@ -79,6 +80,13 @@ class Client:
         from imagebuilder.sandbox import Sandboxes
 
         return Sandboxes(self.home, lambda: self.engine.containers)
+
+    @cached_property
+    def registry(self) -> Registries:
+        """The registries that want a login: ``add``, ``list``, ``get``, ``test`` and ``remove``."""
+        from imagebuilder.registries import Registries
+
+        return Registries(self.store)
 
     @property
     def engine(self) -> Engine:
@@ -329,7 +337,8 @@ class Client:
         image = found.digest
         if "@" in found.image:
             image = found.image
-            self.engine.fetch(image)
+            if self.engine.image(image) is None:
+                self.engine.fetch(image, self.registry.header(image))
         output = self.engine.run(image, command, timeout)
         self.store.used(found.name)
         return output

@@ -22,7 +22,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.home import home
 from imagebuilder.ir import checks
 from imagebuilder.ir.keys import StageKeys, keys
-from imagebuilder.ir.ops import LocalSource, Run
+from imagebuilder.ir.ops import BaseImage, ImageSource, LocalSource, Run
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.passes import PASSES, Options
 
@@ -65,6 +65,20 @@ class Plan:
                     for mount in step.op.mounts:
                         if mount.type == "secret" and isinstance(mount.id, str) and mount.id and mount.required:
                             found.setdefault(mount.id, step.place)
+        return found
+
+    @property
+    def images(self) -> Mapping[str, Place | None]:
+        """The images that it starts or copies from, by the names it has for them, and who names each first."""
+        found: dict[str, Place | None] = {}
+        for stage in ordered(self.stage):
+            if isinstance(stage.base, BaseImage):
+                found.setdefault(stage.base.ref, stage.place)
+            for step in stage.steps:
+                mounts = step.op.mounts if isinstance(step.op, Run) else ()
+                for origin in (getattr(step.op, "origin", None), *(mount.origin for mount in mounts)):
+                    if isinstance(origin, ImageSource):
+                        found.setdefault(origin.ref, step.place)
         return found
 
     @collector.paused()

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note
+from imagebuilder.engine.imagetools import refused
 from imagebuilder.engine.protocol import BuildFailed, WrongBase
 from imagebuilder.ir.ops import Run
 
@@ -48,6 +49,8 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
     if "failed to resolve source metadata" in failure.message or "pull access denied" in failure.message:
         base = step is None and instruction is not None
         hint = _about_base(instruction.text) if base and instruction else "is the name right?"
+        if refused(failure.message):
+            hint += " a private one wants a login: `imagebuilder registry add`, and `imagebuilder registry test` of one"
     notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []
     return Diagnostic("IB602", f"the builder failed: {message}", place, tuple(notes), hint)
 

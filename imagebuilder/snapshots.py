@@ -327,7 +327,7 @@ class Snapshots:
                         raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
                     tell(f"pulling {ref}")
                     try:
-                        engine.fetch(ref)
+                        self._fetch(ref)
                     except EngineError as error:
                         engine.info()  # Whether it answers.
                         raise BuildError(error.diagnostics) from None
@@ -350,9 +350,10 @@ class Snapshots:
         engine = self._connect()
         tell("waiting for a container of it to stay up")
         ref = snapshot.image if "@" in snapshot.image else snapshot.digest
-        if "@" in ref:
-            engine.fetch(ref)
         image = image or engine.image(ref)
+        if image is None and "@" in ref:
+            self._fetch(ref)
+            image = engine.image(ref)
         own = Started() if image is None else Started(image.entrypoint, image.command)
         try:
             found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
@@ -361,6 +362,12 @@ class Snapshots:
             raise
         kept = self._store.stays_up(snapshot, found)
         return changed(kept, reused=snapshot.reused, seconds=snapshot.seconds)
+
+    def _fetch(self, ref: str) -> None:
+        """Pull an image, with the login of its registry where that is one of ours."""
+        from imagebuilder.registries import Registries
+
+        self._connect().fetch(ref, Registries(self._store).header(ref))
 
     @contextmanager
     def _replacing(self, name: str, key: str, *, replace: bool) -> Iterator[None]:

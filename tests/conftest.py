@@ -23,6 +23,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A cache of the person's own is no test's.
 os.environ.pop("IMAGEBUILDER_CACHE", None)
 
+# Nor is their keyring.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
 # What the tests build on: the two that Debian honestly has, and a stand-in for the seed sample's Python.
 BASES = ("python:3.11-slim-bookworm", "python:3.13-slim-trixie")
 STAND_IN = "python:3.12-slim-bookworm"

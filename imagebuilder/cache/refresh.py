@@ -20,8 +20,8 @@ from imagebuilder.compiler import Plan
 from imagebuilder.diagnostics import Diagnostic, Place
 from imagebuilder.engine.buildx import find_program
 from imagebuilder.engine.imagetools import Imagetools, RegistryError
-from imagebuilder.ir.ops import BaseImage, Copy, ImageSource, Run
-from imagebuilder.ir.stage import Step, ordered
+from imagebuilder.registries import Registries
+from imagebuilder.store import Store
 
 TIMEOUT = 15.0
 _AT_ONCE = 4
@@ -75,22 +75,7 @@ class Fresh:
 
 def tags(plan: Plan) -> dict[str, Place | None]:
     """The tags that the plan starts or copies from, and who names each first; those with a digest cannot move."""
-    found: dict[str, Place | None] = {}
-    for stage in ordered(plan.stage):
-        if isinstance(stage.base, BaseImage):
-            found.setdefault(stage.base.ref, stage.place)
-        for step in stage.steps:
-            for ref in _sources(step):
-                found.setdefault(ref, step.place)
-    return {ref: place for ref, place in found.items() if "@" not in ref and not ref.startswith(_OWN)}
-
-
-def _sources(step: Step) -> Iterable[str]:
-    match step.op:
-        case Copy(origin=ImageSource(ref=ref)):
-            yield ref
-        case Run(mounts=mounts):
-            yield from (mount.origin.ref for mount in mounts if isinstance(mount.origin, ImageSource))
+    return {ref: place for ref, place in plan.images.items() if "@" not in ref and not ref.startswith(_OWN)}
 
 
 def asker(home: Path) -> Ask:
@@ -99,7 +84,7 @@ def asker(home: Path) -> Ask:
     Raises:
         EngineError: buildx is not installed.
     """
-    tools = Imagetools(find_program(home), home / "buildx")
+    tools = Imagetools(find_program(home), home / "buildx", login=Registries(Store(home)).docker_config)
 
     def ask(ref: str) -> str | None:
         found = tools.manifest(ref, TIMEOUT)

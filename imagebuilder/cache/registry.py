@@ -184,7 +184,7 @@ def repository(ref: str) -> str:
 
 
 def connect(ref: str, home: Path, builder: str | None = None) -> Registry:
-    """The cache of that name, asked through buildx with Docker's credentials.
+    """The cache of that name, asked through buildx with its login where it is one of ours, else with Docker's.
 
     Raises:
         CompileError: it is no repository.
@@ -193,9 +193,11 @@ def connect(ref: str, home: Path, builder: str | None = None) -> Registry:
     def tools() -> Tools:
         from imagebuilder.diagnostics import EngineError
         from imagebuilder.engine.buildx import find_program
+        from imagebuilder.registries import Registries
+        from imagebuilder.store import Store
 
         try:
-            return Imagetools(find_program(home), home / "buildx", builder)
+            return Imagetools(find_program(home), home / "buildx", builder, Registries(Store(home)).docker_config)
         except EngineError as error:
             raise RegistryError(error.diagnostics[0].message, error.diagnostics[0].help) from None
 

@@ -46,6 +46,7 @@ _MODULES = {
     "convert": "convert",
     "snapshot": "snapshot",
     "sandbox": "sandbox",
+    "registry": "registry",
     "cache": "cache",
     "engine": "engine",
     "base": "engine",

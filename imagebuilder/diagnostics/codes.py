@@ -122,6 +122,16 @@ CODES: dict[str, str] = {
     "IB712": "not an age or a size",
     # Editors.
     "IB720": "the language server is not installed",
+    # Registries that want a login.
+    "IB721": "not a registry's name, address, user or project",
+    "IB722": "no such registry",
+    "IB723": "a registry that exists already",
+    "IB724": "a password that is not taken",
+    "IB725": "a password that cannot be kept or read",
+    "IB726": "a registry that cannot be reached",
+    "IB727": "an address where no registry answers",
+    "IB728": "a login that a registry refuses",
+    "IB729": "a login without the right to pull",
     # Sandboxes.
     "IB750": "no such sandbox",
     "IB751": "a sandbox's name that is taken, or none",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -68,13 +68,25 @@ class Api:
 
     def pull(self, ref: str) -> bool:
         """Pull an image by name and tag, or by digest; False where no registry has it or can be reached."""
+        return not self.pull_failure(ref)
+
+    def pull_failure(self, ref: str, login: str | None = None) -> str:
+        """Pull an image; why it is not to be had, empty where it came.
+
+        Args:
+            login: the header ``X-Registry-Auth``.
+        """
         repository, _, tag = ref.partition("@") if "@" in ref else ref.rpartition(":")
+        if not repository or "/" in tag:
+            repository, tag = ref, "latest"
         query = urlencode({"fromImage": repository, "tag": tag})
+        headers = {"X-Registry-Auth": login} if login else {}
         try:
-            stream = self.raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT)
-        except (Refused, TimedOut):
-            return False
-        return b'"error"' not in stream
+            stream = self.raw("POST", f"/images/create?{query}", timeout=_PULL_TIMEOUT, headers=headers)
+        except (Refused, TimedOut) as error:
+            message = error.diagnostics[0].message
+            return message.partition(": ")[2] or message
+        return next((said for line in stream.splitlines() if (said := _error(line))), "")
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Load images from the pieces of an archive as `docker save` writes it.
@@ -177,15 +189,16 @@ class Api:
         content_type: str = "application/json",
         *,
         timeout: float = 60.0,
+        headers: Mapping[str, str] | None = None,
         brief: bool = False,
     ) -> bytes:
         """The answer's body. ``brief`` is a GET without a body whose answer shows by itself whether it is whole."""
-        headers = {} if body is None else {"Content-Type": content_type}
+        sent = {**(headers or {}), **({} if body is None else {"Content-Type": content_type})}
         with self._told(method, path, timeout):
             if brief:
                 status, raw = transport.ask(self.endpoint, path, timeout)
             else:
-                status, raw = transport.exchange(self.endpoint, method, path, body, headers, timeout)
+                status, raw = transport.exchange(self.endpoint, method, path, body, sent, timeout)
         if status >= 400:
             raise _refusal(method, path, status, raw)
         return raw
@@ -269,6 +282,15 @@ def frames(raw: bytes) -> Iterator[tuple[int, bytes]]:
         stream, length = struct.unpack(">BxxxL", raw[at : at + 8])
         yield stream, raw[at + 8 : at + 8 + length]
         at += 8 + length
+
+
+def _error(line: bytes) -> str:
+    """What went wrong, of a line of the engine's progress; mostly nothing."""
+    try:
+        found = json.loads(line)
+        return str(found.get("error") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _refusal(method: str, path: str, status: int, raw: bytes) -> Refused:

@@ -151,6 +151,8 @@ class Buildx:
         env = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "DOCKER_CLI_HINTS": "false"}
         if request.builder is None:
             env |= {"BUILDX_CONFIG": str(self._config), "BUILDX_BUILDER": ""}
+        if request.docker_config is not None:
+            env["DOCKER_CONFIG"] = str(request.docker_config)
         return env | dict(self._endpoint.env)
 
 

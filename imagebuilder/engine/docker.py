@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from imagebuilder.engine.docker_containers import DockerContainers
 
 _PULL_TIMEOUT = 1800.0
-_PULL_HELP = "can the registry be reached from here, and does `docker login` know it?"
+_PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
+_LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
 
 
 class DockerEngine:
@@ -57,17 +58,21 @@ class DockerEngine:
             tuple(config.get("Cmd") or ()),
         )
 
-    def fetch(self, ref: str) -> None:
+    def fetch(self, ref: str, login: str | None = None) -> None:
         if self.api.image(ref) is None:
-            self._fetch(ref)
+            self._fetch(ref, login)
 
-    def _fetch(self, ref: str) -> None:
+    def _fetch(self, ref: str, login: str | None) -> None:
         import subprocess
 
         from imagebuilder.engine import command
         from imagebuilder.engine.buildx import find_docker
         from imagebuilder.engine.imagetools import shorten
 
+        if login is not None:
+            if said := self.api.pull_failure(ref, login):
+                raise EngineError(Diagnostic("IB645", f"cannot pull {ref}: {shorten(said)}", help=_LOGIN_HELP))
+            return
         # Docker's own client, since it knows whose credentials the registry wants; without it, as anybody.
         client = find_docker(self._home)
         if client is None:

@@ -71,7 +71,7 @@ def configured() -> Endpoint | None:
         return Endpoint(host, "DOCKER_HOST", tls, verify, {"DOCKER_HOST": host})
     name, source = os.environ.get("DOCKER_CONTEXT", ""), "DOCKER_CONTEXT"
     if not name:
-        current = _read_json(docker_config() / "config.json").get("currentContext")
+        current = docker_settings().get("currentContext")
         name, source = current if isinstance(current, str) else "", "docker context"
     if name and name != "default":
         return _context(name, source)
@@ -85,6 +85,11 @@ def default() -> Endpoint:
 def docker_config() -> Path:
     """Docker's configuration folder."""
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+def docker_settings() -> dict[str, Any]:
+    """What stands in Docker's configuration; empty where there is none, or none that can be read."""
+    return _read_json(docker_config() / "config.json")
 
 
 def _context(name: str, source: str) -> Endpoint:

@@ -31,7 +31,7 @@ class FakeEngine:
         self.layers = 5000
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
-        self.containers = FakeContainers()
+        self.logins: list[str | None] = []
         self.containers = FakeContainers()
         self.during: Callable[[BuildRequest], None] = lambda request: None
 
@@ -60,9 +60,9 @@ class FakeEngine:
                 return ImageInfo(digest, 1000, (tag,))
         return None
 
-    def fetch(self, ref: str) -> None:
+    def fetch(self, ref: str, login: str | None = None) -> None:
         self.fetched.append(ref)
-        self.images.setdefault(ref, "sha256:" + sha256(ref.encode()).hexdigest())
+        self.logins.append(login)
         self.images.setdefault(ref, "sha256:" + sha256(ref.encode()).hexdigest())
 
     def tag(self, image: str, ref: str) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from imagebuilder.diagnostics import EngineError
+from imagebuilder.diagnostics import ImagebuilderError
 from imagebuilder.engine import command
 
 _IMAGES = (
@@ -31,6 +32,12 @@ _CONFIGS = ("application/vnd.docker.container.image.v1+json", "application/vnd.o
 _ABSENT = re.compile(r"(?:not found|name unknown|manifest unknown|repository name not known to registry)\W*$", re.I)
 _REFUSED = re.compile(r"\b(?:401|403)\b|unauthorized|forbidden|denied|no basic auth|authorization failed", re.I)
 _LONGEST = 300
+
+Login = Callable[[list[str]], AbstractContextManager[Path | None]]
+
+
+def _nothing(refs: list[str]) -> AbstractContextManager[Path | None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +64,25 @@ class RegistryError(Exception):
     @classmethod
     def said(cls, reason: str) -> RegistryError:
         """From the message of the registry or of who asked it."""
-        if _REFUSED.search(reason):
-            return cls(shorten(reason), "`docker login` says who asks; Docker's credential helpers are used, too")
+        if refused(reason):
+            return cls(shorten(reason), "`imagebuilder registry add` or `docker login` says who asks")
         return cls(shorten(reason))
 
 
 class Imagetools:
     """See the module."""
 
-    def __init__(self, program: Path, config: Path, builder: str | None = None) -> None:
+    def __init__(self, program: Path, config: Path, builder: str | None = None, login: Login = _nothing) -> None:
         """
         Args:
             program: buildx.
             config: buildx's state folder. With a builder of the person's own, theirs is used instead, and
                 what that builder knows of registries holds.
+            login: gives, for as long as its block lasts, Docker's configuration with the logins of those images,
+                or None where the person's own is right.
         """
         self._program = program
+        self._login = login
         self._builder = builder
         self._env: Mapping[str, str] = {"DOCKER_CLI_HINTS": "false"}
         if builder is None:
@@ -84,10 +94,10 @@ class Imagetools:
         Raises:
             RegistryError: it cannot be asked.
         """
-        code, out, err = self._call(["inspect", "--raw", "--", ref], timeout)
+        code, out, err = self._call(["inspect", "--raw", "--", ref], [ref], timeout)
         if code == 0:
             return _manifest(out)
-        if _ABSENT.search(err) and not _REFUSED.search(err):
+        if _ABSENT.search(err) and not refused(err):
             return None
         raise RegistryError.said(err)
 
@@ -99,22 +109,29 @@ class Imagetools:
         """
         words = ["--tag", target, "--", source]
         # Without the option, which older ones do not know, a single image becomes a list of one.
-        code, _, err = self._call(["create", "--prefer-index=false", *words], timeout)
+        code, _, err = self._call(["create", "--prefer-index=false", *words], [source, target], timeout)
         if code and "unknown flag" in err:
-            code, _, err = self._call(["create", *words], timeout)
+            code, _, err = self._call(["create", *words], [source, target], timeout)
         if code:
             raise RegistryError.said(err)
 
-    def _call(self, words: list[str], timeout: float) -> tuple[int, bytes, str]:
+    def _call(self, words: list[str], refs: list[str], timeout: float) -> tuple[int, bytes, str]:
         builder = [f"--builder={self._builder}"] if self._builder is not None else []
         argv = [str(self._program), "imagetools", words[0], *builder, *words[1:]]
         try:
-            done = command.run(argv, env=self._env, timeout=timeout)
+            with self._login(refs) as folder:
+                env = self._env if folder is None else {**self._env, "DOCKER_CONFIG": str(folder)}
+                done = command.run(argv, env=env, timeout=timeout)
         except subprocess.TimeoutExpired:
             raise RegistryError(f"no answer within {timeout:g} s") from None
-        except EngineError as error:
+        except ImagebuilderError as error:
             raise RegistryError(error.diagnostics[0].message, error.diagnostics[0].help) from None
         return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
+
+
+def refused(said: str) -> bool:
+    """Whether a registry's message is that of one that wants another login."""
+    return _REFUSED.search(said) is not None
 
 
 def shorten(said: str) -> str:

@@ -81,6 +81,8 @@ class BuildRequest:
     ``cache_from`` names layer caches in registries, which have to answer: one that does not holds the builder.
     With ``push`` the image goes to a registry under that name and to no engine, and its layers to ``cache_to``,
     where they are an extra. ``limit`` is in seconds, after which the build has failed.
+
+    ``docker_config`` is a folder that stands in for Docker's own configuration, with the logins that are needed.
     """
 
     dockerfile: Path
@@ -96,6 +98,7 @@ class BuildRequest:
     push: str | None = None
     cache_to: str | None = None
     limit: float | None = None
+    docker_config: Path | None = None
     cancel: Cancel | None = field(default=None, compare=False)
     lock: int | None = field(default=None, compare=False)
 
@@ -231,8 +234,11 @@ class Engine(Protocol):
         """The image of that name, digest or id, or None."""
         ...
 
-    def fetch(self, ref: str) -> None:
+    def fetch(self, ref: str, login: str | None = None) -> None:
         """Have the image of a name or of ``NAME@DIGEST``, pulled from its registry where it is not there.
+
+        Args:
+            login: the header ``X-Registry-Auth``; None is what Docker's own client knows of that registry.
 
         Raises:
             EngineError: it cannot be had.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -10,14 +11,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 USER, PASSWORD = "ci", "t0p-secret"
-_HTPASSWD = "ci:$2b$04$dAs2/slreNB68t18RkPIKu9JLWIVY.nXrEZNYEv2rcntqFZ3.gnn.\n"
+OTHER, OTHER_PASSWORD = "other", "0ther-secret"
+_HTPASSWD = {
+    USER: "ci:$2b$04$dAs2/slreNB68t18RkPIKu9JLWIVY.nXrEZNYEv2rcntqFZ3.gnn.\n",
+    OTHER: "other:$2b$04$dAs2/slreNB68t18RkPIKuQFW/Ns13E3HRAwp6UiTNOkRCQE46Qeu\n",
+}
 
 
 class Registry:
@@ -31,15 +36,29 @@ class Registry:
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, password: bool = False, readonly: bool = False) -> None:
+    def start(
+        self,
+        *,
+        password: bool = False,
+        readonly: bool = False,
+        user: str = USER,
+        token: Mapping[str, str] | None = None,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:
+        """``user`` is who may log in where a ``password`` is wanted; ``token`` says who gives out tokens, ``tls`` is a certificate with its key."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "htpasswd").write_text(_HTPASSWD)
-        text = f"version: 0.1\nhttp: {{addr: '127.0.0.1:{self.port}'}}\nlog: {{level: warn}}\nstorage:\n"
+        (self.folder / "htpasswd").write_text(_HTPASSWD[user])
+        http: dict[str, object] = {"addr": f"127.0.0.1:{self.port}"}
+        if tls:
+            http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
+        text = f"version: 0.1\nhttp: {json.dumps(http)}\nlog: {{level: warn}}\nstorage:\n"
         text += f"  filesystem: {{rootdirectory: '{self.data}'}}\n"
         if readonly:
             text += "  maintenance: {readonly: {enabled: true}}\n"
         if password:
             text += f"auth: {{htpasswd: {{realm: test, path: '{self.folder}/htpasswd'}}}}\n"
+        if token:
+            text += f"auth: {{token: {json.dumps(dict(token))}}}\n"
         (self.folder / "config.yml").write_text(text)
         with self.log.open("ab") as log:
             argv = [self._program, "serve", self.folder / "config.yml"]
@@ -76,9 +95,17 @@ class Registry:
 
 
 @contextmanager
-def running(folder: Path, *, password: bool = False, readonly: bool = False) -> Iterator[Registry]:
+def running(
+    folder: Path,
+    *,
+    password: bool = False,
+    readonly: bool = False,
+    user: str = USER,
+    token: Mapping[str, str] | None = None,
+    tls: tuple[Path, Path] | None = None,
+) -> Iterator[Registry]:
     registry = Registry(folder, program())
-    registry.start(password=password, readonly=readonly)
+    registry.start(password=password, readonly=readonly, user=user, token=token, tls=tls)
     try:
         yield registry
     finally:

@@ -94,7 +94,7 @@ def test_an_image_without_sleep(client: Client, engine: FakeEngine) -> None:
 def test_an_image_that_cannot_be_pulled(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine answers: what failed is the pull."""
 
-    def fetch(ref: str) -> None:
+    def fetch(ref: str, login: str | None) -> None:
         raise EngineError(Diagnostic("IB645", "no such host", help="x"))
 
     monkeypatch.setattr(engine, "fetch", fetch)
