@@ -169,8 +169,8 @@ def test_the_old_one_serves_until_the_new_one_is_active(
     served: list[str] = []
     fetch = engine.fetch
 
-    def fetching(ref: str) -> None:
-        fetch(ref)
+    def fetching(ref: str, login: str | None = None) -> None:
+        fetch(ref, login)
         served.append(client.snapshot.usable("app").digest)
 
     monkeypatch.setattr(engine, "fetch", fetching)
