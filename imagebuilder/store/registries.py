@@ -80,7 +80,7 @@ class RegistryTable:
         return lock(self._store.locks / "registries")
 
     def _rows(self, which: str) -> list[Registry]:
-        with self._store._transaction(reading=True) as db:
+        with self._store.transaction(reading=True) as db:
             if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'registries'").fetchone():
                 return [_registry(row) for row in db.execute(f"SELECT * FROM registries {which}")]  # noqa: S608
             return []
@@ -117,7 +117,7 @@ class RegistryTable:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._store._transaction() as db:
+        with self._store.transaction() as db:
             db.execute(_TABLE)
             yield db
 

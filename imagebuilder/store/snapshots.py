@@ -1,7 +1,6 @@
-"""Snapshots in SQLite.
+"""The rows of snapshots.
 
-Write-ahead logging lets readers go on while a build writes, and a process that
-is killed leaves the last committed state. A row that says ``building`` while no
+Write-ahead logging lets readers go on while a build writes. A row that says ``building`` while no
 living process holds its name's lock is a build that was cut off, and is read as
 ``build_failed``.
 """
@@ -12,134 +11,22 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, did_you_mean
 from imagebuilder.home import private_folder
 from imagebuilder.ir import checks
 from imagebuilder.ir.resources import Resources
-from imagebuilder.locks import held, lock
+from imagebuilder.locks import held
+from imagebuilder.store.database import Database
+from imagebuilder.store.snapshot import UNUSED, Snapshot, State, Step
 
-State = Literal["pending", "building", "pulling", "active", "inactive", "error", "build_failed", "removing"]
-
-UNUSED = "unused"
-"""What the reason of a snapshot begins with that is inactive since nobody used it: using it wakes it."""
-
-# What makes a store of each version one of the next; its version is how many have run.
-_STEPS = (
-    """
-CREATE TABLE IF NOT EXISTS snapshots (
-    name TEXT PRIMARY KEY,
-    id TEXT NOT NULL,
-    state TEXT NOT NULL,
-    reason TEXT NOT NULL DEFAULT '',
-    key TEXT NOT NULL,
-    platform TEXT NOT NULL,
-    image TEXT NOT NULL,
-    digest TEXT NOT NULL DEFAULT '',
-    size INTEGER NOT NULL DEFAULT 0,
-    cpu REAL NOT NULL, memory REAL NOT NULL, disk REAL NOT NULL, gpu REAL NOT NULL,
-    created REAL NOT NULL,
-    updated REAL NOT NULL,
-    last_used REAL,
-    seconds REAL NOT NULL DEFAULT 0,
-    steps TEXT NOT NULL DEFAULT '[]'
-);
-CREATE INDEX IF NOT EXISTS snapshots_by_key ON snapshots (key);
-""",
-    """
-ALTER TABLE snapshots ADD COLUMN entrypoint TEXT NOT NULL DEFAULT '';
-ALTER TABLE snapshots ADD COLUMN previous TEXT NOT NULL DEFAULT '';
-ALTER TABLE snapshots ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE snapshots ADD COLUMN expires REAL;
-ALTER TABLE snapshots ADD COLUMN serves INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, name TEXT NOT NULL);
-""",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a build: what it was, how long it ran in seconds, and whether it came from the cache."""
-
-    op: str
-    name: str
-    seconds: float
-    cached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A named image.
-
-    ``image`` is a reference that ``docker run`` takes, ``digest`` the image's,
-    ``size`` its bytes. ``seconds`` and ``steps`` are those of the build; where
-    ``reused`` says that the call which returned this did not have to build,
-    ``seconds`` is that call's. ``reason`` tells why ``state`` is ``build_failed``, ``error`` or ``inactive``.
-    ``entrypoint`` is what keeps its containers up; None is the image's own, or was not tried yet, which ``tried`` says.
-    ``previous`` is the one that it took the place of, where that was kept: it serves until this one is active. One
-    that is ``locked`` is neither replaced nor deleted; ``expires_at`` is when it may go.
-    """
-
-    name: str
-    id: str
-    state: State
-    key: str
-    platform: str
-    image: str
-    digest: str = ""
-    size: int = 0
-    reason: str = ""
-    resources: Resources = field(default_factory=Resources)
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    last_used_at: datetime | None = None
-    reused: bool = False
-    seconds: float = 0.0
-    steps: tuple[Step, ...] = ()
-    entrypoint: tuple[str, ...] | None = None
-    tried: bool = False
-    previous: Snapshot | None = None
-    locked: bool = False
-    expires_at: datetime | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """All fields; times in ISO 8601, UTC."""
-        return {
-            "name": self.name,
-            "id": self.id,
-            "state": self.state,
-            "reason": self.reason,
-            "key": self.key,
-            "platform": self.platform,
-            "image": self.image,
-            "digest": self.digest,
-            "size": self.size,
-            "resources": {
-                "cpu": self.resources.cpu,
-                "memory": self.resources.memory,
-                "disk": self.resources.disk,
-                "gpu": self.resources.gpu,
-            },
-            "created_at": self.created_at.isoformat() if self.created_at else None,
-            "updated_at": self.updated_at.isoformat() if self.updated_at else None,
-            "last_used_at": self.last_used_at.isoformat() if self.last_used_at else None,
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            "locked": self.locked,
-            "previous": self.previous.digest if self.previous else None,
-            "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
-            "reused": self.reused,
-            "seconds": round(self.seconds, 3),
-            "steps": [
-                {"op": s.op, "name": s.name, "seconds": round(s.seconds, 3), "cached": s.cached} for s in self.steps
-            ],
-        }
+__all__ = ["UNUSED", "Snapshot", "State", "Step", "Store", "check_name"]
 
 
 def check_name(name: str) -> str:
@@ -174,8 +61,8 @@ class Store:
                     help="set IMAGEBUILDER_HOME to a folder of your own",
                 )
             ) from error
-        self._path = home / "store.db"
-        self._ready = False
+        self._database = Database(home / "store.db", self.locks)
+        self.transaction = self._database.transaction
 
     def lock_path(self, key: str) -> Path:
         """The lock that whoever builds this key holds."""
@@ -198,7 +85,7 @@ class Store:
             CompileError: the name's last one is locked.
         """
         now = time.time()
-        with self._transaction() as db:
+        with self.transaction() as db:
             before = self._row(db, name)
             if before is not None and before.name == name and before.locked:
                 raise _locked(before)
@@ -260,7 +147,7 @@ class Store:
         Raises:
             CompileError: there is none.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             row = db.execute("SELECT * FROM snapshots WHERE name = ? AND previous != ''", (snapshot.name,)).fetchone()
             if row is None:
                 help = "only what was replaced with --replace is kept"
@@ -285,7 +172,7 @@ class Store:
 
     def expired(self) -> Sequence[Snapshot]:
         """Those whose time is over, and which are not locked."""
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             rows = db.execute("SELECT * FROM snapshots WHERE expires < ? AND NOT locked", (time.time(),))
             return [self._snapshot(row) for row in rows]
 
@@ -296,7 +183,7 @@ class Store:
             CompileError: there is no such snapshot, or the alias is one's name.
         """
         target = self.get(name)
-        with self._transaction() as db:
+        with self.transaction() as db:
             if db.execute("SELECT 1 FROM snapshots WHERE name = ?", (alias,)).fetchone():
                 help = "take another alias"
                 raise CompileError(Diagnostic("IB763", f"there is a snapshot {alias!r}", help=help))
@@ -304,12 +191,12 @@ class Store:
 
     def unalias(self, alias: str) -> bool:
         """Whether there was one."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             return db.execute("DELETE FROM aliases WHERE alias = ?", (alias,)).rowcount > 0
 
     def aliases(self) -> dict[str, str]:
         """The name that each leads to."""
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             return dict(db.execute("SELECT alias, name FROM aliases ORDER BY alias").fetchall())
 
     def set_state(self, name: str, state: State, reason: str = "") -> Snapshot:
@@ -324,7 +211,7 @@ class Store:
     def deactivate_unused(self, seconds: float) -> None:
         """Those that nobody used for so long are inactive from now on."""
         since = time.time() - seconds
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE snapshots SET state = 'inactive', reason = ?"
                 " WHERE state = 'active' AND max(updated, coalesce(last_used, 0)) < ?",
@@ -332,7 +219,7 @@ class Store:
             )
 
     def used(self, name: str) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE snapshots SET last_used = ? WHERE name = ?", (time.time(), name))
 
     def get(self, name: str) -> Snapshot:
@@ -341,7 +228,7 @@ class Store:
         Raises:
             CompileError: there is none.
         """
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             found = self._row(db, name.removesuffix(":latest"))
             names = [row[0] for row in db.execute("SELECT name FROM snapshots ORDER BY name")]
         if found is None:
@@ -353,18 +240,18 @@ class Store:
 
     def named(self, name: str) -> Snapshot | None:
         """The snapshot of exactly that name, if there is one."""
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             found = self._row(db, name)
         return found if found is not None and found.name == name else None
 
     def list(self) -> list[Snapshot]:
         """All snapshots, the newest first."""
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             return [self._snapshot(row) for row in db.execute("SELECT * FROM snapshots ORDER BY created DESC, name")]
 
     def built(self, key: str, platform: str) -> Sequence[Snapshot]:
         """Active snapshots of that key, the newest first."""
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             rows = db.execute(
                 "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state = 'active' ORDER BY created DESC",
                 (key, platform),
@@ -373,7 +260,7 @@ class Store:
 
     def building_now(self, key: str) -> Sequence[Snapshot]:
         """Snapshots of that key that a living process builds."""
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             rows = db.execute("SELECT * FROM snapshots WHERE key = ? AND state = 'building'", (key,))
             return [found for found in map(self._snapshot, rows) if found.state == "building"]
 
@@ -386,14 +273,14 @@ class Store:
         found = self.get(name)
         if found.locked:
             raise _locked(found)
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM snapshots WHERE name = ?", (found.name,))
             db.execute("DELETE FROM aliases WHERE name = ?", (found.name,))
         self.log_path(found.id).unlink(missing_ok=True)
         return found
 
     def _found(self, snapshot: Snapshot) -> Snapshot:
-        with self._transaction(reading=True) as db:
+        with self.transaction(reading=True) as db:
             found = self._row(db, snapshot.name)
         return found if found is not None and found.id == snapshot.id else replace(snapshot, state="active")
 
@@ -401,56 +288,11 @@ class Store:
         """Only the build that a row belongs to may change it: a later build of the name has its own row."""
         values["updated"] = time.time()
         assignments = ", ".join(f"{column} = ?" for column in values)
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 f"UPDATE snapshots SET {assignments} WHERE name = ? AND id = ?",
                 [*values.values(), snapshot.name, snapshot.id],
             )
-
-    @contextmanager
-    def _transaction(self, *, reading: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction; while one writes, others read what was committed before."""
-        try:
-            if not self._ready:
-                # SQLite would make it, and the files beside it, readable by all. What it cannot open it says itself.
-                with suppress(OSError):
-                    self._path.touch(mode=0o600)
-            with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
-                db.row_factory = sqlite3.Row
-                if not self._ready:
-                    with ExitStack() as stack:
-                        # SQLite waits for nobody while it changes to write-ahead logging. A home in which nothing
-                        # can be written is for it to tell.
-                        with suppress(OSError):
-                            stack.enter_context(lock(self.locks / "store"))
-                        self._prepare(db)
-                # A writer takes its lock at once: one that read first could not wait for it any more.
-                db.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
-                try:
-                    yield db
-                except BaseException:
-                    db.execute("ROLLBACK")
-                    raise
-                db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise CompileError(
-                Diagnostic("IB703", f"the store {str(self._path)!r} cannot be used: {error}", help=_remedy(error))
-            ) from error
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(_STEPS):
-            raise CompileError(
-                Diagnostic(
-                    "IB704",
-                    f"the store {str(self._path)!r} was written by a newer imagebuilder",
-                    help="upgrade imagebuilder, or use another IMAGEBUILDER_HOME",
-                )
-            )
-        for number, step in enumerate(_STEPS[version:], version + 1):
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
-        self._ready = True
 
     def _row(self, db: sqlite3.Connection, name: str) -> Snapshot | None:
         row = db.execute(
@@ -518,14 +360,3 @@ def _words(written: str) -> tuple[str, ...] | None:
 
 def _time(stamp: float | None) -> datetime | None:
     return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
-
-
-def _remedy(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return "another process is using it; try again"
-    if "full" in text or "I/O" in text:
-        return "free some space there, or set IMAGEBUILDER_HOME to a folder on a larger disk"
-    if "readonly" in text or "unable to open" in text:
-        return "may it be written? set IMAGEBUILDER_HOME to a folder of your own"
-    return "move the file away to start anew; images stay in the engine"

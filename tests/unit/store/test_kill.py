@@ -42,7 +42,7 @@ for number in range(builds):
         store.building(snapshot)
         reached("building")
         if stop == "writing":
-            with store._transaction() as db:
+            with store.transaction() as db:
                 db.execute("UPDATE snapshots SET state = 'active', digest = 'sha256:torn' WHERE name = ?", [name])
                 reached("writing")
         done = store.active(snapshot, digest="sha256:%d" % number, size=number, seconds=1.0,

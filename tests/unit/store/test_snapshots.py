@@ -16,6 +16,7 @@ import pytest
 from imagebuilder.diagnostics import CompileError
 from imagebuilder.locks import lock
 from imagebuilder.store import Resources, Snapshot, Step, Store, check_name
+from imagebuilder.store.database import Database
 
 KEY = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
@@ -292,16 +293,16 @@ def test_json_has_every_field(store: Store) -> None:
 def test_a_new_store_is_made_by_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite waits for nobody while it changes to write-ahead logging: two at once, and one finds it locked."""
     together, inside, most = Barrier(4), [], []
-    prepare = Store._prepare
+    prepare = Database._prepare
 
-    def watched(self: Store, db: sqlite3.Connection) -> None:
+    def watched(self: Database, db: sqlite3.Connection) -> None:
         inside.append(self)
         most.append(len(inside))
         sleep(0.02)
         prepare(self, db)
         inside.remove(self)
 
-    monkeypatch.setattr(Store, "_prepare", watched)
+    monkeypatch.setattr(Database, "_prepare", watched)
 
     def first(home: Path) -> Snapshot:
         store = Store(home)
