@@ -44,3 +44,15 @@ def test_every_lint_is_told_of() -> None:
     table = [re.findall(r"IB9\d\d", row) for row in re.findall(r"^\| (IB9.*?) \|", README, re.MULTILINE)]
     told = {f"IB{n}" for row in table for n in range(int(row[0][2:]), int(row[-1][2:]) + 1)}
     assert told == set(LINTS)
+
+
+def test_what_is_said_to_be_proven_is(tmp_path: Path) -> None:
+    """The table of the page that the project began from names tests, which are there."""
+    root = Path(__file__).parents[2]
+    table = (root / "examples/snapshots.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", table)
+    assert len(named) > 20
+    for file, test in named:
+        assert re.search(rf"^def {test}\(", (root / "tests" / file).read_text(encoding="utf-8"), re.MULTILINE), test
+    rows = [row for row in table.splitlines() if row.startswith("| ") and not row.startswith(("| what", "|---"))]
+    assert all("::" in row or "**not" in row for row in rows), "each row is proven, or says that it is not"
