@@ -276,7 +276,8 @@ class Client:
 
         Args:
             params: of a snapshot, or of an image; the latter is built or pulled where that was not done before, and
-                kept as a snapshot under a name of its own. None is the snapshot ``default``.
+                kept as a snapshot under a name of its own. None is the snapshot ``default``, which is built
+                when it is first needed: Python, Node.js and common packages.
             timeout: seconds, after which a build that it needs is given up; None and 0 wait for ever.
             on_snapshot_create_logs: called with each line that the build prints.
 
@@ -293,6 +294,8 @@ class Client:
             snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs, timeout or None)
             shown = params.image if isinstance(params.image, str) else snapshot.name
         else:
+            if params.snapshot is None and self.store.named(DEFAULT) is None:
+                self.snapshot.create_default(on_logs=on_snapshot_create_logs)
             snapshot = self.snapshot.usable(params.snapshot or DEFAULT)
             shown = snapshot.name
         snapshot = self.snapshot.started(snapshot, privileged=params.privileged)

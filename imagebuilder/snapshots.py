@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagebuilder.builder import image_ref
@@ -124,6 +125,17 @@ class Snapshots:
                 on_event=lambda event: _line(event, tell),
             )
             return self._tried(made, params.entrypoint, tell)
+
+    def create_default(self, *, on_logs: OnLogs | None = None) -> Snapshot:
+        """The snapshot ``default``, of ``default.snap`` in this package: what a sandbox is of that names none.
+
+        Errors are those of :meth:`create`.
+        """
+        from imagebuilder.frontends.snap import load
+
+        (spec,) = load(Path(__file__).with_name("default.snap")).snapshots
+        params = CreateSnapshotParams(spec.name, spec.image, spec.resources)
+        return self.create(params, on_logs=on_logs, replace=True)
 
     def push(
         self,

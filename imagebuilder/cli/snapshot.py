@@ -26,7 +26,8 @@ def register(commands: Any) -> None:
         description="Make a snapshot: of an image by its name (--image), of a Dockerfile (--dockerfile), or of another"
         " target. A container of it is started, to see that it stays up; then the snapshot is active.",
     )
-    create.add_argument("name", metavar="NAME")
+    create.add_argument("name", metavar="NAME", nargs="?")
+    create.add_argument("--default", action="store_true", help="make the one of a sandbox that names none")
     create.add_argument("target", metavar="TARGET", nargs="?", help="file.snap[:name], file.py[:attribute], file.json")
     create.add_argument("--image", metavar="REF", help="an image with its tag or digest; it is pulled")
     create.add_argument("--dockerfile", metavar="FILE", help="a Dockerfile, which is built")
@@ -88,6 +89,13 @@ def _create(arguments: argparse.Namespace) -> int:
     from imagebuilder.snapshots import CreateSnapshotParams
 
     sources = [arguments.target, arguments.image, arguments.dockerfile]
+    if arguments.default:
+        if arguments.name is not None or any(source is not None for source in sources):
+            help = "it has its name, and is of what the package says"
+            raise CompileError(Diagnostic("IB700", "--default with something else", help=help))
+        return _made(Client().snapshot.create_default(on_logs=tell), arguments)
+    if arguments.name is None:
+        raise CompileError(Diagnostic("IB700", "a snapshot without a name", help="snapshot create NAME …"))
     if sum(source is not None for source in sources) != 1:
         help = "give a TARGET, --image REF or --dockerfile FILE"
         raise CompileError(Diagnostic("IB700", "a snapshot is made of one thing", help=help))

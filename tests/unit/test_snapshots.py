@@ -259,3 +259,14 @@ def test_an_alias(client: Client) -> None:
 def test_a_log_is_followed_to_its_end(client: Client, engine: FakeEngine) -> None:
     client.snapshot.create(CreateSnapshotParams("app", Image.base("b:1")))
     assert "hello from the build" in list(client.snapshot.follow("app"))
+
+
+def test_the_default_one(client: Client, engine: FakeEngine) -> None:
+    """Built when the first sandbox needs it, and then no more."""
+    with client.create() as sandbox:
+        assert sandbox.snapshot == "default"
+    client.create(CreateSandboxFromSnapshotParams()).delete()
+    (built,) = engine.dockerfiles
+    for package in ("numpy==2.2.3", "SQLAlchemy==2.0.38", "nodejs", "pyright", "python-lsp-server"):
+        assert package in built
+    assert client.snapshot.create_default().id == client.snapshot.get("default").id
