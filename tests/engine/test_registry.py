@@ -182,7 +182,7 @@ def test_a_registry_that_says_nothing(a: Runner, project: Path) -> None:
 
 
 def test_a_registry_that_goes_silent_before_the_push(a: Runner, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_registry, "push_limit", lambda size: 3.0)
+    monkeypatch.setattr("imagebuilder.cache.publish.push_limit", lambda size: 3.0)
     for name, value in a.env.items():
         monkeypatch.setenv(name, value)
     told: list[Diagnostic] = []
