@@ -18,6 +18,8 @@ from imagebuilder.engine.docker import DockerEngine, connect
 _MIN_ENGINE = (23, 0)
 _MIN_BUILDX = (0, 13)
 _LOW_DISK = 5 * 10**9
+# No storage driver does on the file systems that are in common use.
+_BOUNDS = "a sandbox's disk bounds each of its files, not all of them together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,12 @@ def _engine(engine: DockerEngine) -> Iterator[Finding]:
     else:
         yield Finding("engine", "ok", where)
     if info.driver in ("overlayfs", "stargz"):
-        yield Finding("storage", "ok", f"{info.driver} (containerd image store)")
+        yield Finding("storage", "ok", f"{info.driver} (containerd image store); {_BOUNDS}")
     else:
         yield Finding(
             "storage",
             "warning",
-            f"{info.driver} (no containerd image store)",
+            f"{info.driver} (no containerd image store); {_BOUNDS}",
             'registry caches and several platforms need "features": {"containerd-snapshotter": true} in daemon.json',
         )
     try:
