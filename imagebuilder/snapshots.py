@@ -112,10 +112,10 @@ class Snapshots:
             ref = ""
             image = params.image if params.entrypoint is None else params.image.entrypoint(params.entrypoint)
         name = check_name(params.name)
-        plan = compile(image, build_args=build_args, state=self._store.home)
-        with self._replacing(name, plan.key, replace=replace):
+        state = self._store.home
+        with self._replacing(name, lambda: compile(image, build_args=build_args, state=state).key, replace=replace):
             if ref:
-                return self._pulled(params, ref, plan, tell, resolve=resolve, local=local)
+                return self._pulled(params, ref, compile(image, state=state), tell, resolve=resolve, local=local)
             made = self._build(
                 image,
                 name=name,
@@ -243,7 +243,7 @@ class Snapshots:
         return self._store.set_state(found.name, "inactive", "deactivated")
 
     def delete(self, name: str) -> Snapshot:
-        """Forget the snapshot; its image goes too, unless it has another name.
+        """Forget the snapshot; its image goes too, unless it has another name. Of an alias, only that goes.
 
         Raises:
             CompileError: there is none.
@@ -251,6 +251,9 @@ class Snapshots:
             EngineError: the engine does not answer; the snapshot stays.
         """
         engine, store = self._connect(), self._store
+        found = self.get(name)
+        if store.unalias(name):
+            return found
         # A build of that name is waited for: it would leave an image without a snapshot.
         with lock(store.name_lock_path(self.get(name).name)):
             found = self.get(name)
@@ -382,7 +385,7 @@ class Snapshots:
         self._connect().fetch(ref, Registries(self._store).header(ref))
 
     @contextmanager
-    def _replacing(self, name: str, key: str, *, replace: bool) -> Iterator[None]:
+    def _replacing(self, name: str, key: Callable[[], str], *, replace: bool) -> Iterator[None]:
         """Whatever has the name serves until the block has ended, and goes on to where that fails.
 
         Raises:
@@ -392,11 +395,12 @@ class Snapshots:
         if found is None or found.state not in ("active", "inactive") or not found.digest:
             yield
             return
-        if found.key != key and not replace:
+        same = found.key == key()
+        if not same and not replace:
             help = "take another name, or replace it: --replace, or replace=True"
             raise CompileError(Diagnostic("IB763", f"there is a snapshot {name!r} of something else", help=help))
         engine = self._connect()
-        if found.key == key or engine.image(found.digest) is None:
+        if same or engine.image(found.digest) is None:
             yield
             return
         # An engine may drop an image that has no name left.

@@ -11,7 +11,7 @@ try:
     print("The Dockerfile:\n")
     print(image.dockerfile())
     snapshot = client.snapshot.create(
-        CreateSnapshotParams(name="hello", image=image), on_logs=lambda line: print("  |", line)
+        CreateSnapshotParams(name="hello", image=image), replace=True, on_logs=lambda line: print("  |", line)
     )
     answer = client.run("hello", ["python", "/app/greet.py"])
 except ImagebuilderError as error:

@@ -291,9 +291,9 @@ def _logs(arguments: argparse.Namespace) -> int:
 def _delete(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
 
-    found = Client().snapshot.delete(arguments.name)
+    Client().snapshot.delete(arguments.name)
     if arguments.json:
-        print_json({"name": found.name, "deleted": True})
+        print_json({"name": arguments.name, "deleted": True})
     else:
-        print(f"deleted {found.name}")
+        print(f"deleted {arguments.name}")
     return 0

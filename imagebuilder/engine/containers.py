@@ -161,6 +161,10 @@ class Containers(Protocol):
         """All that have these labels, in any state."""
         ...
 
+    def is_busy(self, id: str) -> bool:
+        """Whether a command runs in it besides its own."""
+        ...
+
     def wait(self, id: str, timeout: float) -> int | None:
         """Its exit code, or None where it still runs after so many seconds."""
         ...

@@ -78,6 +78,13 @@ class DockerContainers:
         each = [self.get(str(entry["Id"])) for entry in found.get("items", ())]
         return [info for info in each if info is not None]
 
+    def is_busy(self, id: str) -> bool:
+        try:
+            commands = self._api.json("GET", f"/containers/{id}/json").get("ExecIDs") or ()
+            return any(self._api.json("GET", f"/exec/{each}/json").get("Running") for each in commands)
+        except NotFound:
+            return False
+
     def wait(self, id: str, timeout: float) -> int | None:
         try:
             return int(self._api.json("POST", f"/containers/{id}/wait", timeout=timeout)["StatusCode"])

@@ -55,6 +55,7 @@ class FakeContainers:
         self.infos: dict[str, ContainerInfo] = {}
         self.ends: dict[tuple[str, ...] | None, int] = {}
         self.refuses: set[tuple[str, ...] | None] = set()
+        self.busy: set[str] = set()
         self.commands: list[list[str]] = []
 
     def create(self, spec: ContainerSpec) -> str:
@@ -82,6 +83,9 @@ class FakeContainers:
 
     def list(self, labels: Mapping[str, str]) -> list[ContainerInfo]:
         return [info for info in self.infos.values() if labels.items() <= info.labels.items()]
+
+    def is_busy(self, id: str) -> bool:
+        return id in self.busy
 
     def wait(self, id: str, timeout: float) -> int | None:
         return self.ends.get(self._entrypoint(id))

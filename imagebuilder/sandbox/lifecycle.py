@@ -175,7 +175,7 @@ class Sandboxes:
         now = datetime.now(UTC)
         if found.is_running and kept.auto_stop:
             used = max(filter(None, (kept.last_used, found.started)), default=found.created)
-            if (now - used).total_seconds() >= kept.auto_stop * 60:
+            if (now - used).total_seconds() >= kept.auto_stop * 60 and not self._containers().is_busy(found.id):
                 if kept.ephemeral:
                     self._forget(found.id)
                     return None

@@ -13,6 +13,9 @@ from imagebuilder.engine.containers import Running
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import SessionCommand, SessionExecuteRequest
 
+MAX_OUTPUT = 64 << 20
+"""Bytes of one command's output that are kept; what comes after them is dropped."""
+
 # Commands of a session whose output is remembered.
 _KEPT = 200
 
@@ -148,7 +151,8 @@ class Shell:
         if close < 0:
             self._take(now, stream, waiting, at)
             return False
-        code = int(waiting[at + len(self._end) : close])
+        digits = waiting[at + len(self._end) : close]
+        code = int(digits) if digits.isdigit() else -1
         self._take(now, stream, waiting, at)
         del waiting[: close - at + 1]
         if now is not None:
@@ -157,8 +161,9 @@ class Shell:
 
     def _take(self, command: _Command | None, stream: int, waiting: bytearray, count: int) -> None:
         if command is not None:
-            command.streams[stream] += waiting[:count]
-            command.every += waiting[:count]
+            room = max(0, MAX_OUTPUT - len(command.every))
+            for kept in (command.streams[stream], command.every):
+                kept += waiting[: min(count, room)]
         del waiting[:count]
 
     def _close(self) -> None:

@@ -251,6 +251,9 @@ def test_an_alias(client: Client) -> None:
     with pytest.raises(CompileError) as caught:
         client.snapshot.alias("app:1", "app:2")
     assert code(caught) == "IB763"
+    client.snapshot.delete("live")
+    assert [each.name for each in client.snapshot.list()] == ["app:2", "app:1"], "the alias alone is gone"
+    client.snapshot.alias("live", "app:2")
     client.snapshot.delete("app:2")
     with pytest.raises(CompileError):
         client.snapshot.get("live")

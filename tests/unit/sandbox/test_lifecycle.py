@@ -156,6 +156,15 @@ def test_it_is_stopped_when_nobody_uses_it(sandboxes: Sandboxes, containers: Fak
     assert sandboxes.get(sandbox.name).state == "started", "starting it is a use"
 
 
+def test_a_command_that_takes_long_is_a_use(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    sandbox = create(sandboxes, auto_stop_interval=10)
+    unused_for(sandboxes, containers, sandbox, 11)
+    containers.busy.add(sandbox.id)
+    assert sandboxes.get(sandbox.name).state == "started"
+    containers.busy.clear()
+    assert sandboxes.get(sandbox.name).state == "stopped"
+
+
 def test_never_is_never(sandboxes: Sandboxes, containers: FakeContainers) -> None:
     sandbox = create(sandboxes, auto_stop_interval=0)
     unused_for(sandboxes, containers, sandbox, 10**5)
