@@ -12,14 +12,15 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imagebuilder.cache.history import History
+from imagebuilder.diagnostics import CompileError
 from imagebuilder.locks import alone, held, unless_held
-from imagebuilder.store import Store
+from imagebuilder.store import Snapshot, Store
 
 Kind = Literal["fingerprints", "staged files", "records", "logs"]
 KINDS: tuple[Kind, ...] = ("fingerprints", "staged files", "records", "logs")
@@ -61,8 +62,7 @@ class Disk:
         return sorted(self._items(), key=lambda item: item.used)
 
     def _items(self) -> Iterator[Item]:
-        snapshots = self._store.list()
-        names, logs = {each.name for each in snapshots}, {self._store.log_path(each.id) for each in snapshots}
+        snapshots = self._snapshots()
         for kind, folder in _FOLDERS:
             for path in _members(self._store.home / folder):
                 yield Item(kind, path, size_of(path), _used(path), needed=not path.name.startswith(".new-"))
@@ -70,21 +70,39 @@ class Disk:
             if not held(self._store.locks / path.name):
                 yield Item("staged files", path, size_of(path), _used(path), needed=False)
         for name, builds in self._history.by_name():
+            needed = snapshots is None or any(each.name == name for each in snapshots)
             for kept in builds:
-                yield Item("records", kept.path, kept.bytes, kept.built, name, name in names)
+                yield Item("records", kept.path, kept.bytes, kept.built, name, needed)
         trees = self._history.trees_bytes()
         if trees:
             # They go with the records that refer to them.
             yield Item("records", self._history.folder, trees, time.time())
+        logs = {self._store.log_path(each.id) for each in snapshots or ()}
         for path in _members(self._store.home / "logs"):
-            if path not in logs:
+            if snapshots is not None and path not in logs:
                 yield Item("logs", path, size_of(path), _used(path), needed=False)
 
+    def _snapshots(self) -> list[Snapshot] | None:
+        """None where the store cannot be read, as on a full disk: that is when something is to go, and what it says
+        is needed stays."""
+        try:
+            return self._store.list()
+        except CompileError:
+            return None
+
     def worth(self, items: Sequence[Item]) -> int:
-        """The bytes that would go with the items: the trees of records go with the last of them."""
+        """The bytes that :meth:`remove` would free."""
         records = {item.path for item in items if item.kind == "records"}
-        whole = bool(records) and all(kept.path in records for kept in self._history.all())
-        return sum(item.bytes for item in items) + (self._history.trees_bytes() if whole else 0)
+        others = sum(item.bytes for item in items if item.kind != "records" and not self._in_use(item))
+        return others + (self._history.surplus(keep=lambda kept: kept.path not in records) if records else 0)
+
+    def _in_use(self, item: Item) -> bool:
+        if item.path.parent.name == "staging":
+            return held(self._store.locks / item.path.name)
+        if item.path.parent.name == _PARTS:
+            with suppress(OSError), alone(item.path.parent / _LOCK) as free:
+                return not free
+        return False
 
     def remove(self, items: Iterable[Item]) -> int:
         """Take the items away, but what a build uses right now; the bytes that went."""
@@ -93,19 +111,22 @@ class Disk:
         for item in items:
             if item.kind == "records":
                 records.add(item.path)
-            elif item.path.parent.name == "staging":
-                with unless_held(self._store.locks / item.path.name) as free:
-                    if free:
-                        freed += _remove(item)
-            elif item.path.parent.name == _PARTS:
-                with alone(item.path.parent / _LOCK) as free:
-                    if free:
-                        freed += _remove(item)
-            else:
-                freed += _remove(item)
+                continue
+            # A lock is a file, for which a full disk may have no room yet.
+            with suppress(OSError), self._unused(item) as free:
+                if free:
+                    freed += _remove(item)
         if records:
             freed += self._history.sweep(keep=lambda kept: kept.path not in records)
         return freed
+
+    def _unused(self, item: Item) -> AbstractContextManager[bool]:
+        """Keeps builds from the item, or says that one uses it."""
+        if item.path.parent.name == "staging":
+            return unless_held(self._store.locks / item.path.name)
+        if item.path.parent.name == _PARTS:
+            return alone(item.path.parent / _LOCK)
+        return nullcontext(True)
 
 
 def chosen(

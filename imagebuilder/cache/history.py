@@ -122,8 +122,8 @@ class History:
                 yield next((record.name for kept in builds if (record := kept.load())), ""), builds
 
     def trees_bytes(self) -> int:
-        """Bytes of the listings of trees, which go when no record refers to them any more."""
-        return sum(map(_size, _listed(self._trees)))
+        """Bytes of the listings of trees and of bases, which go when no record refers to them any more."""
+        return sum(map(_size, (*_listed(self._trees), *_listed(self._bases))))
 
     def made(self) -> set[str]:
         """The layers that builds on record have made, and the keys of the steps that they carried out."""
@@ -199,45 +199,43 @@ class History:
         """
         try:
             with self._locked(fcntl.LOCK_EX):
-                return self._sweep(keep)
+                freed = sum(map(_remove, self._surplus(keep)))
+                for folder in _listed(self._builds):
+                    with suppress(OSError):
+                        folder.rmdir()
+                return freed
         except OSError:
             return 0
 
-    def _sweep(self, keep: Callable[[Kept], bool]) -> int:
-        freed = 0
-        kept_builds: list[Kept] = []
+    def surplus(self, *, keep: Callable[[Kept], bool] = lambda kept: True) -> int:
+        """The bytes that would go with :meth:`sweep`."""
+        return sum(map(_size, self._surplus(keep)))
+
+    def _surplus(self, keep: Callable[[Kept], bool]) -> set[Path]:
+        gone: set[Path] = set()
+        stay: list[Kept] = []
         for folder in _listed(self._builds):
             for number, kept in enumerate(self._of(folder)):
                 if number < _MOST_BUILDS and keep(kept):
-                    kept_builds.append(kept)
+                    stay.append(kept)
                 else:
-                    freed += _remove(kept)
-            freed += _remove_strays(folder)
-            with suppress(OSError):
-                folder.rmdir()
-        kept_builds.sort(key=lambda kept: kept.built)
-        freed += self._sweep_trees(kept_builds)
-        size = sum(map(_size, self.folder.rglob("*")))
-        while size > _MOST_BYTES and len(kept_builds) > 1:
+                    gone |= {kept.path, kept.done}
+            gone |= _strays(folder)
+        stay.sort(key=lambda kept: kept.built)
+        gone |= self._unreferred(stay)
+        sizes = {path: _size(path) for path in self.folder.rglob("*")}
+        while sum(sizes[path] for path in sizes.keys() - gone) > _MOST_BYTES and len(stay) > 1:
             # The older half at a time, since the trees have to be looked for anew each time.
-            half = len(kept_builds) // 2
-            freed += sum(map(_remove, kept_builds[:half]))
-            del kept_builds[:half]
-            freed += self._sweep_trees(kept_builds)
-            size = sum(map(_size, self.folder.rglob("*")))
-        return freed
+            half = len(stay) // 2
+            gone |= {path for kept in stay[:half] for path in (kept.path, kept.done)}
+            del stay[:half]
+            gone |= self._unreferred(stay)
+        return gone
 
-    def _sweep_trees(self, kept: Sequence[Kept]) -> int:
+    def _unreferred(self, kept: Sequence[Kept]) -> set[Path]:
         wanted = {self._tree(digest).name for each in kept if (record := each.load()) for digest in record.trees}
         wanted |= {each.key for each in kept}
-        freed = 0
-        for path in (*_listed(self._trees), *_listed(self._bases)):
-            with suppress(OSError):
-                if path.name not in wanted:
-                    size = _size(path)
-                    path.unlink()
-                    freed += size
-        return freed
+        return {path for path in (*_listed(self._trees), *_listed(self._bases)) if path.name not in wanted}
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
@@ -314,24 +312,22 @@ def _write(path: Path, data: bytes) -> None:
         raise
 
 
-def _remove_strays(folder: Path) -> int:
+def _strays(folder: Path) -> set[Path]:
     """What a process left that was killed while it wrote, and the ends of records that are gone."""
-    freed = 0
-    for path in _listed(folder):
-        if path.name.startswith(".new-") or (path.suffix == ".done" and not path.with_suffix(".record").exists()):
-            freed += _size(path)
-            with suppress(OSError):
-                path.unlink()
-    return freed
+    return {
+        path
+        for path in _listed(folder)
+        if path.name.startswith(".new-") or (path.suffix == ".done" and not path.with_suffix(".record").exists())
+    }
 
 
-def _remove(kept: Kept) -> int:
-    freed = 0
-    for path in (kept.path, kept.done):
-        freed += _size(path)
-        with suppress(OSError):
-            path.unlink()
-    return freed
+def _remove(path: Path) -> int:
+    size = _size(path)
+    try:
+        path.unlink()
+    except OSError:
+        return 0
+    return size
 
 
 def _size(path: Path) -> int:

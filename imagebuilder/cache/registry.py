@@ -38,6 +38,8 @@ class Tools(Protocol):
 
     def manifest(self, ref: str, timeout: float) -> Manifest | None: ...
 
+    def read(self, ref: str, timeout: float) -> bool: ...
+
     def name(self, source: str, target: str, timeout: float) -> None: ...
 
 
@@ -94,7 +96,8 @@ class Registry:
     def layers(self, name: str, warn: Warn) -> tuple[str, ...]:
         """The layer caches for a snapshot of that name that are there and answer.
 
-        The builder must not be sent to one that hangs.
+        The builder must not be sent to one that hangs: it would wait for ever, and with it every other build that
+        has a step in common. So what it reads first is read here before.
         """
         if not self._usable:
             return ()
@@ -103,14 +106,21 @@ class Registry:
         refs = [f"{self.ref}:{tag(branch, name)}" for branch in self._branches.read]
         found = []
         with ThreadPoolExecutor(max_workers=len(refs)) as pool:
-            asked = [pool.submit(self._tools().manifest, ref, LOOK_UP_TIMEOUT) for ref in refs]
+            asked = [pool.submit(self._has_layers, ref) for ref in refs]
             for ref, answer in zip(refs, asked, strict=True):
                 try:
-                    if answer.result() is not None:
+                    if answer.result():
                         found.append(ref)
                 except RegistryError as error:
                     self.fail(warn, self._unusable(error))
         return tuple(found) if self._usable else ()
+
+    def _has_layers(self, ref: str) -> bool:
+        tools = self._tools()
+        found = tools.manifest(ref, LOOK_UP_TIMEOUT)
+        if found is None or not found.layers:
+            return found is not None
+        return tools.read(f"{self.ref}@{found.layers}", LOOK_UP_TIMEOUT)
 
     def written(self, name: str) -> str | None:
         """Where the layers of a snapshot of that name go, or None: one place for several would keep the last one's."""

@@ -121,7 +121,9 @@ def _prune(arguments: argparse.Namespace) -> int:
         most_bytes=None if most is None else int(most),
         name=None if arguments.name is None else arguments.name.removesuffix(":latest"),
     )
-    freed = disk.worth(items) if arguments.dry_run else disk.remove(items)
+    kinds = {item.kind: [other for other in items if other.kind == item.kind] for item in items}
+    worth = {kind: disk.worth(each) for kind, each in kinds.items()}
+    freed = sum(worth.values()) if arguments.dry_run else disk.remove(items)
     layers = 0
     if arguments.builder_cache:
         layers = client.builder_cache(unused=True) if arguments.dry_run else client.prune_builder_cache(age)
@@ -136,9 +138,8 @@ def _prune(arguments: argparse.Namespace) -> int:
         print_json(found)
         return 0
     would = "would free" if arguments.dry_run else "freed"
-    kinds = {item.kind: [other for other in items if other.kind == item.kind] for item in items}
     for kind, each in kinds.items():
-        print(f"{kind:<13} {size(sum(item.bytes for item in each)):>9}  {len(each):,}")
+        print(f"{kind:<13} {size(worth[kind]):>9}  {len(each):,}")
     if arguments.builder_cache:
         print(f"{'builder cache':<13} {size(layers):>9}")
     print(f"{would} {size(freed + layers)}" if items or layers else "nothing to take away")

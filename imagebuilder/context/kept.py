@@ -88,7 +88,7 @@ class KeptParts:
             try:
                 entries = json.loads((folder / "listing").read_text(encoding="utf-8"))
                 return {path: (type, content) for path, type, content in entries}
-            except (OSError, ValueError):
+            except (OSError, ValueError, TypeError):
                 continue
         return None
 
@@ -138,13 +138,15 @@ class KeptParts:
         for folder in self._found(digest):
             inside = self._inside(folder, digest)
             with suppress(OSError):
-                if (folder / "seal").read_text() == seal(str(inside / FOLDER)):
+                # As bytes: one that is damaged may be no text.
+                if (folder / "seal").read_bytes() == seal(str(inside / FOLDER)).encode():
                     os.utime(folder)
                     return inside
         return None
 
     def _found(self, digest: str) -> list[Path]:
-        return sorted(self._folder.glob(f"{_short(digest)}-*"))
+        # What is said to be a digest may come from a damaged file, and be no pattern.
+        return sorted(self._folder.glob(f"{_short(digest)}-*")) if _short(digest).isalnum() else []
 
     def _all(self) -> list[Path]:
         return [path for path in self._folder.iterdir() if path.is_dir()] if self._folder.is_dir() else []

@@ -27,11 +27,14 @@ _IMAGES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
 )
+_LAYERS = "application/vnd.buildkit.cacheconfig.v0"
 _CONFIGS = ("application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json")
 # Of a repository that nobody has pushed to yet, registries say one or the other.
 _ABSENT = re.compile(r"(?:not found|name unknown|manifest unknown|repository name not known to registry)\W*$", re.I)
 _REFUSED = re.compile(r"\b(?:401|403)\b|unauthorized|forbidden|denied|no basic auth|authorization failed", re.I)
 _LONGEST = 300
+# More than any store of images holds; what says so is damaged, or wants to be.
+_LARGEST = 1 << 50
 
 Login = Callable[[list[str]], AbstractContextManager[Path | None]]
 
@@ -45,12 +48,13 @@ class Manifest:
     """What a name stands for in a registry.
 
     ``size`` is the bytes of the layers as they are sent, 0 where it is a list for several platforms.
-    ``is_image`` tells it from what else registries keep, such as a layer cache.
+    ``is_image`` tells it from what else registries keep, such as a layer cache, whose list of layers is ``layers``.
     """
 
     digest: str
     size: int
     is_image: bool
+    layers: str = ""
 
 
 class RegistryError(Exception):
@@ -94,9 +98,21 @@ class Imagetools:
         Raises:
             RegistryError: it cannot be asked.
         """
+        raw = self._inspected(ref, timeout)
+        return None if raw is None else _manifest(raw)
+
+    def read(self, ref: str, timeout: float) -> bool:
+        """Have the registry send what it has under a digest, be it a manifest or not; whether there is something.
+
+        Raises:
+            RegistryError: as :meth:`manifest`.
+        """
+        return self._inspected(ref, timeout) is not None
+
+    def _inspected(self, ref: str, timeout: float) -> bytes | None:
         code, out, err = self._call(["inspect", "--raw", "--", ref], [ref], timeout)
         if code == 0:
-            return _manifest(out)
+            return out
         if _ABSENT.search(err) and not refused(err):
             return None
         raise RegistryError.said(err)
@@ -148,7 +164,12 @@ def _manifest(raw: bytes) -> Manifest:
         kind = found.get("mediaType") or (_IMAGES[2] if config else _IMAGES[3])
         layers = found.get("layers") or ()
         size = sum(int(layer["size"]) for layer in layers)
+        if not 0 <= size <= _LARGEST:
+            raise ValueError(size)
         is_image = kind in _IMAGES and (config.get("mediaType") in _CONFIGS if config else "manifests" in found)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        # Older builders put it into a list, among the layers.
+        parts = [config, *(found.get("manifests") or ())]
+        listed = next((str(part.get("digest", "")) for part in parts if part.get("mediaType") == _LAYERS), "")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise RegistryError("what it has under that name is no manifest") from None
-    return Manifest("sha256:" + sha256(raw).hexdigest(), size, is_image)
+    return Manifest("sha256:" + sha256(raw).hexdigest(), size, is_image, listed)

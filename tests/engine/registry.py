@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
@@ -180,3 +181,45 @@ def silent_when_pushed_to() -> Iterator[str]:
             server.over.set()  # type: ignore[attr-defined]
             with suppress(OSError):
                 server.shutdown()
+
+
+class _Passing(BaseHTTPRequestHandler):
+    """Hands on what is asked, but never answers who asks for a blob."""
+
+    protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if "/blobs/sha256:" in self.path:
+            self.server.over.wait()  # type: ignore[attr-defined]
+            return
+        asked = http.client.HTTPConnection("127.0.0.1", self.server.behind)  # type: ignore[attr-defined]
+        asked.request(self.command, self.path, headers=dict(self.headers.items()))
+        answer = asked.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        for name in ("Content-Type", "Content-Length", "Docker-Content-Digest"):
+            if value := answer.getheader(name):
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        asked.close()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def silent_about_blobs(registry: Registry) -> Iterator[str]:
+    """The address of one that has what the registry has, and says so, but hands nothing out."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Passing) as server:
+        server.over, server.behind = threading.Event(), registry.port  # type: ignore[attr-defined]
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.over.set()  # type: ignore[attr-defined]
+            server.shutdown()

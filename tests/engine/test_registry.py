@@ -17,8 +17,17 @@ from imagebuilder.cache.branches import tag
 from imagebuilder.diagnostics import Diagnostic
 from imagebuilder.engine.protocol import Event, WarningEvent
 from imagebuilder.locks import held
-from tests.conftest import Done
-from tests.engine.registry import PASSWORD, USER, Registry, free_port, running, silent, silent_when_pushed_to
+from tests.conftest import Done, imagebuilder
+from tests.engine.registry import (
+    PASSWORD,
+    USER,
+    Registry,
+    free_port,
+    running,
+    silent,
+    silent_about_blobs,
+    silent_when_pushed_to,
+)
 from tests.engine.runners import Runner, runner
 
 SPEC = """
@@ -179,6 +188,57 @@ def test_a_registry_that_says_nothing(a: Runner, project: Path) -> None:
         done = a.build(project, "--cache", f"{host}/app")
         assert done.json["state"] == "active" and warnings(done) == ["IB641"] and "no answer within" in done.err
         assert time.monotonic() - began < cache_registry.LOOK_UP_TIMEOUT + 50
+
+
+def test_a_registry_that_has_layers_and_hands_them_to_nobody(a: Runner, registry: Registry, project: Path) -> None:
+    """The builder is not sent there either, and the next build does not find it waiting."""
+    a.build(project, "--cache", registry.repository("app"))
+    (project / "src/main.py").write_text("print('two')\n")
+    with silent_about_blobs(registry) as host:
+        done = a.build(project, "--cache", f"{host}/app")
+        assert done.json["state"] == "active" and warnings(done) == ["IB641"] and "no answer within" in done.err
+        (project / "src/main.py").write_text("print('three')\n")
+        assert a.build(project).json["state"] == "active"
+
+
+def test_bases_that_move_in_their_registry(a: Runner, registry: Registry, project: Path) -> None:
+    """Only who asks follows the tag; then what was built from another base is not reused, and what was is."""
+    base = registry.repository("base") + ":1"
+
+    def move(text: str) -> str:
+        (project / "base.py").write_text(
+            f"from imagebuilder import Image\nimage = Image.debian_slim('3.13').add_text('{text}', '/base')\n"
+        )
+        made = imagebuilder("build", "base.py", "--json", env=a.env, cwd=project)
+        assert made.code == 0, made.err
+        a.docker("tag", "imagebuilder/base:latest", base)
+        a.docker("push", "--quiet", base)
+        a.docker("image", "rm", base)
+        return str(made.json["digest"])
+
+    def said(done: Done) -> str:
+        return a.docker("run", "--rm", done.json["image"], "cat", "/said")
+
+    (project / "app.py").write_text(
+        f"from imagebuilder import Image\nimage = Image.base('{base}').run_commands('cat /base >/said')\n"
+    )
+    first = move("one")
+    assert said(a.build(project)) == "one"
+    known = a.build(project, "--refresh")
+    assert said(known) == "one" and warnings(known) == []
+    still = a.build(project, "--refresh")
+    assert still.json["reused"] and "has moved" not in still.err
+
+    second = move("two")
+    assert a.build(project).json["reused"], "who does not ask gets what is there"
+    moved = a.build(project, "--refresh")
+    assert not moved.json["reused"] and said(moved) == "two" and moved.json["key"] == still.json["key"]
+    assert f"{base} has moved ({first[:19]}… → {second[:19]}…)" in moved.err
+    assert a.build(project, "--refresh").json["reused"]
+
+    registry.stop()
+    down = a.build(project, "--refresh")
+    assert down.json["reused"] and warnings(down) == ["IB660"] and "connection refused" in down.err
 
 
 def test_a_registry_that_goes_silent_before_the_push(a: Runner, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

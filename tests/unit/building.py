@@ -31,18 +31,29 @@ class Watched(Store):
 
 
 class FakeTools:
-    """A registry in memory; ``error`` is what every call ends with."""
+    """A registry in memory; ``error`` is what every call ends with, ``unread`` what reading by a digest does.
+
+    What is ``gone`` was named by a manifest and is no longer there.
+    """
 
     def __init__(self, manifests: dict[str, Manifest]) -> None:
         self.manifests = manifests
         self.asked: list[str] = []
         self.error: RegistryError | None = None
+        self.unread: RegistryError | None = None
+        self.gone: set[str] = set()
 
     def manifest(self, ref: str, timeout: float) -> Manifest | None:
         self.asked.append(ref)
         if self.error is not None:
             raise self.error
         return self.manifests.get(ref)
+
+    def read(self, ref: str, timeout: float) -> bool:
+        self.asked.append(ref)
+        if self.unread is not None:
+            raise self.unread
+        return ref not in self.gone
 
     def name(self, source: str, target: str, timeout: float) -> None:
         if source not in self.manifests:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import time
 from pathlib import Path
 
@@ -87,6 +88,54 @@ def test_all_records_go_with_their_trees(bench: Bench) -> None:
     worth = disk(bench).worth(wanted)
     assert disk(bench).remove(wanted) == worth > 0
     assert history.trees_bytes() == 0 and list(history.all()) == []
+
+
+def test_a_dry_run_says_what_then_goes(bench: Bench) -> None:
+    """Also of trees that some records share, of bases, and of what was left by a process that was killed."""
+    history = History(bench.store.home)
+    image = bench.project()
+    shared = bench.build(image)
+    bench.build(image.label(a="b"), name="gone")
+    (bench.folder / "src/a").write_text("another")
+    bench.build(image, name="gone")
+    bench.build(image, name="third")
+    bench.store.delete("gone")
+    history.started_from(shared.key, {"debian": "sha256:ab"})
+    history.started_from("sha256:" + "9" * 64, {"debian": "sha256:ab"})
+    put(next((history.folder / "builds").iterdir()) / ".new-left", 7)
+    for options in ({}, {"name": "app"}, {"everything": True}):
+        wanted = chosen(
+            disk(bench).items(),
+            **{"everything": False, "older_than": None, "most_bytes": None, "name": None, **options},
+        )
+        worth = disk(bench).worth(wanted)
+        before = sum(item.bytes for item in disk(bench).items())
+        assert disk(bench).remove(wanted) == worth > 0
+        assert before - sum(item.bytes for item in disk(bench).items()) in (worth, worth - 7)
+    assert list(history.folder.rglob("*.record")) == [] and history.trees_bytes() == 0
+
+
+def test_a_store_that_cannot_be_read_keeps_nothing_else_from_going(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk has no room for what SQLite writes when it reads, and this is what makes some."""
+    home = bench.store.home
+    bench.build(BASE)
+    bench.build(BASE.label(a="b"), name="gone")
+    bench.store.delete("gone")
+    put(home / "stats/x", 100)
+    put(home / "parts/.new-left/file", 50)
+    put(home / "parts/lock", 0)
+    log = put(home / "logs/old.log", 10)
+
+    def full(*_: object, **__: object) -> object:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    items = disk(bench).items()
+    assert pick(items) == [".new-left"], "what is of use to somebody is not known"
+    assert pick(items, everything=True) == [".new-left", "app", "gone", "x"]
+    assert disk(bench).remove([item for item in items if item.kind != "records"]) == 150 and log.exists()
 
 
 def test_what_a_build_uses_stays(bench: Bench) -> None:

@@ -57,6 +57,25 @@ def test_only_layers_that_are_there_are_given_to_the_builder() -> None:
     assert Registry("ghcr.io/team/cache", lambda: tools, Branches(None)).written("app") is None
 
 
+def test_the_builder_is_sent_only_where_what_it_reads_first_is_read() -> None:
+    """Of a registry that then says nothing it would wait for ever, and so would the next build."""
+    there = f"ghcr.io/team/cache:{tag('main', 'app')}"
+    tools = FakeTools({there: Manifest(DIGEST, 0, False, "sha256:" + "ef" * 32)})
+    assert registry(tools, "main").layers("app", pytest.fail) == (there,)
+    assert "ghcr.io/team/cache@sha256:" + "ef" * 32 in tools.asked
+    tools.unread, told = RegistryError("no answer within 10 s"), list[Diagnostic]()
+    assert registry(tools, "main").layers("app", told.append) == ()
+    assert [each.code for each in told] == ["IB641"]
+
+
+def test_layers_whose_list_was_cleaned_up_are_none_and_are_written_again() -> None:
+    there, listed = f"ghcr.io/team/cache:{tag('main', 'app')}", "sha256:" + "ef" * 32
+    tools = FakeTools({there: Manifest(DIGEST, 0, False, listed)})
+    tools.gone = {f"ghcr.io/team/cache@{listed}"}
+    cache = registry(tools, "main")
+    assert cache.layers("app", pytest.fail) == () and cache.usable
+
+
 @pytest.mark.parametrize(
     "ref", ["cache", "ghcr.io/team/cache:latest", f"ghcr.io/team/cache@{DIGEST}", "Ghcr.io/Team", "a b/c", "/x"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -114,6 +115,20 @@ def test_a_damaged_memory_is_no_memory(machine: Machine, text: str) -> None:
     parts = machine.build()
     assert hot(parts) == []
     assert file.read_text() != text
+
+
+@pytest.mark.parametrize("digest", ["/ha256:ab", "**", "..", "", "\0"])
+@pytest.mark.parametrize("listing", ["null", "[1]", "[[1, 2, 3, 4]]", "[[[], 1, 2]]"])
+def test_what_is_no_digest_and_no_listing_is_not_known(machine: Machine, digest: str, listing: str) -> None:
+    machine.build()
+    (machine.root / "d1/f1").write_text("one")
+    (file,) = (machine.home / "cuts").iterdir()
+    for path in (machine.home / "parts").glob("*/listing"):
+        path.write_text(listing)
+    parts = machine.build()
+    assert hot(parts) == []
+    file.write_text(json.dumps({"parts": [digest], "hot": []}))
+    assert hot(machine.build()) == []
 
 
 def test_nowhere_to_remember(machine: Machine) -> None:

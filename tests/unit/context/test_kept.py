@@ -95,6 +95,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "the mode of the whole": lambda path: path.parents[1].chmod(0o700),
     "a link in the place of a file": lambda path: (path.unlink(), path.symlink_to("/etc/hostname")),
     "no seal": lambda path: (path.parents[3] / "seal").unlink(),
+    "a seal that is no text": lambda path: (path.parents[3] / "seal").write_bytes(b"\xff\xfe"),
     "half a seal": lambda path: (path.parents[3] / "seal").write_text("ab"),
     "nothing left": lambda path: path.parents[1].rename(path.parents[2] / "elsewhere"),
 }

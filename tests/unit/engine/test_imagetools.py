@@ -35,7 +35,7 @@ IMAGE = {
 LAYERS = {
     "schemaVersion": 2,
     "mediaType": "application/vnd.oci.image.manifest.v1+json",
-    "config": {"mediaType": "application/vnd.buildkit.cacheconfig.v0"},
+    "config": {"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": "sha256:1"},
     "layers": [],
 }
 LIST = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
@@ -122,7 +122,38 @@ def test_refused_or_out_of_reach(setup: Setup, monkeypatch: pytest.MonkeyPatch, 
     assert error.value.reason == (said.removeprefix("ERROR: ") or "no reason given")
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", '{"layers": 3}', '{"layers": [{}]}', '{"config": 3}'])
+OLD_LAYERS = {**LIST, "manifests": [{"mediaType": "x", "digest": "sha256:0"}, LAYERS["config"]]}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "layers"), [(IMAGE, ""), (LIST, ""), (LAYERS, "sha256:1"), (OLD_LAYERS, "sha256:1")]
+)
+def test_where_the_list_of_a_layer_cache_is(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, manifest: dict[str, object], layers: str
+) -> None:
+    monkeypatch.setenv("OUT", json.dumps(manifest))
+    found = setup.tools.manifest(REF, 5)
+    assert found is not None and found.layers == layers
+
+
+def test_what_is_there_under_a_digest_is_read(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUT", "no manifest")
+    assert setup.tools.read("r/a@sha256:1", 5)
+    ((argv, _),) = setup.calls
+    assert argv == ["imagetools", "inspect", "--raw", "--", "r/a@sha256:1"]
+    monkeypatch.setenv("ERR", "ERROR: r/a@sha256:1: not found")
+    assert not setup.tools.read("r/a@sha256:1", 5)
+    monkeypatch.setenv("ERR", "ERROR: 403 Forbidden")
+    with pytest.raises(RegistryError, match="Forbidden"):
+        setup.tools.read("r/a@sha256:1", 5)
+
+
+HOSTILE = ['{"layers": [{"size": 1e999}]}', '{"layers": [{"size": -1}]}', '{"layers": [{"size": 1e30}]}', "[" * 100_000]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", '{"layers": 3}', '{"layers": [{}]}', '{"config": 3}', '{"manifests": [3]}', *HOSTILE]
+)
 def test_what_is_no_manifest(setup: Setup, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("OUT", text)
     with pytest.raises(RegistryError, match="no manifest"):
