@@ -49,11 +49,22 @@ def find(history: History, text: str) -> Record:
         if found:
             keys = ", ".join(sorted(record.key[:23] for record in found))
             raise CompileError(Diagnostic("IB651", f"{text!r} begins several keys", help=f"write more of it: {keys}"))
+    if failed := history.failed(name):
+        raise CompileError(none_succeeded(name, failed))
     names = sorted(history.names())
     hint = did_you_mean(name, names) or (
         f"on record are: {', '.join(names)}" if names else "nothing has been built yet"
     )
     raise CompileError(Diagnostic("IB650", f"no build {text!r} is on record", help=hint))
+
+
+def none_succeeded(name: str, failed: int) -> Diagnostic:
+    """What is said of a name of which ``failed`` builds are on record and no other."""
+    count = "the one build" if failed == 1 else f"none of the {failed} builds"
+    message = (
+        f"no build of {name!r} to compare with: {count} on record has {'not ' if failed == 1 else ''}come to an image"
+    )
+    return Diagnostic("IB650", message, help=f"`imagebuilder snapshot logs {name}` shows the last one's log")
 
 
 def previous(history: History, record: Record) -> Record:

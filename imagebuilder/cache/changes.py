@@ -167,7 +167,7 @@ class _Comparison:
             if one is None or other is None:
                 what = "the files" if name == "." else f"{name}"
                 said = f"{what} changed (which of them is no longer on record)"
-                yield Change("file", name, _digest(was), _digest(now), said, 0)
+                yield Change("file", name, was, now, said, 0)
                 continue
             for each in file_changes(name, one, other):
                 if not any(each.path == path or each.path.endswith("/" + path) for path in told):
@@ -245,7 +245,3 @@ def _argument(found: Difference) -> Change:
 
 def _with(change: Change, **values: Any) -> Change:
     return replace(change, **values)
-
-
-def _digest(tree: str) -> str:
-    return tree[: len("sha256:") + 16]

@@ -94,7 +94,7 @@ def _state(entry: Entry) -> str:
             return "a folder"
         case "link":
             return f"a link to {entry.content}"
-    return f"sha256:{entry.content[:16]}"
+    return f"sha256:{entry.content}"
 
 
 def _mode(entry: Entry) -> str:

@@ -35,9 +35,7 @@ FOLDER = "records"
 _MOST_BUILDS = 20
 _MOST_BYTES = 256 << 20
 _NAME = re.compile(r"(?P<time>\d{20})-(?P<key>[0-9a-f]{16})-(?P<id>[0-9a-f]+)\.record")
-_HEAD = b"imagebuilder tree 1\0"
-# Of a file's digest as much as tells two files apart.
-_DIGITS = 16
+_HEAD = b"imagebuilder tree 2\0"
 # No field is empty, so two zeros stand only here.
 _PARTED = "\0\0"
 # How a build has ended; the last one's image was there already.
@@ -112,8 +110,12 @@ class History:
         return list(found.values())
 
     def names(self) -> set[str]:
-        """The names that something was built under."""
-        return {name for name, _ in self.by_name() if name}
+        """The names under which something came to an image."""
+        return {name for name, builds in self.by_name() if name and any(map(self._ended_well, builds))}
+
+    def failed(self, name: str) -> int:
+        """How many builds of a name are on record that came to no image."""
+        return sum(not self._ended_well(kept) for kept in self._of(self._builds / _folder(name)))
 
     def by_name(self) -> Iterator[tuple[str, list[Kept]]]:
         """The builds of each name, the newest first; the name is empty where no record of it can be read."""
@@ -261,14 +263,14 @@ class History:
         return self._bases / key.removeprefix("sha256:")[:16]
 
     def _tree(self, digest: str) -> Path:
-        return self._trees / digest.removeprefix("sha256:")[:40]
+        # By the form as well: one of an earlier form is as good as missing, and takes nobody's place.
+        return self._trees / f"{digest.removeprefix('sha256:')[:40]}-2"
 
 
 def packed(entries: Iterable[Entry]) -> Iterator[str]:
-    """Each entry as one text; of a file's digest as much as tells two files apart."""
+    """Each entry as one text."""
     for entry in entries:
-        content = entry.content[:_DIGITS] if entry.type in ("file", "program") else entry.content or "-"
-        yield f"{entry.type}\0{content}\0{entry.size}\0{entry.path}"
+        yield f"{entry.type}\0{entry.content or '-'}\0{entry.size}\0{entry.path}"
 
 
 def unpacked(listing: Iterable[str]) -> dict[str, Entry]:

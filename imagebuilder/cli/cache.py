@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import print_json, print_table, size
-from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.cli.output import print_json, print_table, size, tell
+from imagebuilder.diagnostics import CompileError, Diagnostic, did_you_mean
 
 if TYPE_CHECKING:
     from imagebuilder.cache.disk import Item
@@ -113,7 +113,8 @@ def _prune(arguments: argparse.Namespace) -> int:
     age = None if arguments.older_than is None else _amount(arguments.older_than, _SECONDS, "an age", "12h, 7d or 2w")
     most = None if arguments.max_size is None else _amount(arguments.max_size, _BYTES, "a size", "500MB or 2GiB")
     client = Client()
-    disk = Disk(client.store, History(client.home))
+    history = History(client.home)
+    disk = Disk(client.store, history)
     items = chosen(
         disk.items(),
         everything=arguments.all,
@@ -137,6 +138,10 @@ def _prune(arguments: argparse.Namespace) -> int:
             found["builder_cache_bytes"] = layers
         print_json(found)
         return 0
+    name = "" if arguments.name is None else arguments.name.removesuffix(":latest")
+    if name and name not in (names := sorted(name for name, _ in history.by_name())) and not items:
+        hint = did_you_mean(name, names)
+        tell(f"no build of {name!r} is on record" + (f"; {hint}" if hint else ""))
     would = "would free" if arguments.dry_run else "freed"
     for kind, each in kinds.items():
         print(f"{kind:<13} {size(worth[kind]):>9}  {len(each):,}")

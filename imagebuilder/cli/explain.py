@@ -94,7 +94,7 @@ def _of_builds(arguments: argparse.Namespace, history: History) -> Explanation:
 
 def _of_targets(arguments: argparse.Namespace, history: History) -> tuple[list[Explanation], str]:
     """An explanation for each snapshot of the target, and what to say at the end."""
-    from imagebuilder.cache.builds import find
+    from imagebuilder.cache.builds import find, none_succeeded
     from imagebuilder.cache.explain import explain_plan
     from imagebuilder.cli.build import plans
 
@@ -112,6 +112,8 @@ def _of_targets(arguments: argparse.Namespace, history: History) -> tuple[list[E
         else:
             found.append(explanation)
     if not found:
+        if len(missing) == 1 and (failed := history.failed(missing[0].removesuffix(":latest"))):
+            raise CompileError(none_succeeded(missing[0], failed))
         names = " and ".join(map(repr, missing))
         help = f"`imagebuilder plan {arguments.target}` says what a first build does; --against names another build"
         raise CompileError(Diagnostic("IB650", f"no build of {names} is on record", help=help))

@@ -32,6 +32,7 @@ _CONFIGS = ("application/vnd.docker.container.image.v1+json", "application/vnd.o
 # Of a repository that nobody has pushed to yet, registries say one or the other.
 _ABSENT = re.compile(r"(?:not found|name unknown|manifest unknown|repository name not known to registry)\W*$", re.I)
 _REFUSED = re.compile(r"\b(?:401|403)\b|unauthorized|forbidden|denied|no basic auth|authorization failed", re.I)
+_FULL = re.compile(r"\b(?:413|507)\b|too large|insufficient storage|no space left|quota", re.I)
 _LONGEST = 300
 # More than any store of images holds; what says so is damaged, or wants to be.
 _LARGEST = 1 << 50
@@ -70,6 +71,8 @@ class RegistryError(Exception):
         """From the message of the registry or of who asked it."""
         if refused(reason):
             return cls(shorten(reason), "`imagebuilder registry add` or `docker login` says who asks")
+        if _FULL.search(reason):
+            return cls(shorten(reason), "it has no room for this, or takes no layers of this size")
         return cls(shorten(reason))
 
 

@@ -229,6 +229,8 @@ def image_reference(value: str) -> str:
     """``[host[:port]/]path[:tag][@digest]``, the grammar of the distribution project."""
     if not _REFERENCE.fullmatch(value):
         hint = "names are in lower case" if value != value.lower() else "such as python:3.12-slim-bookworm"
+        if (rest := re.sub(r"(?i)^https?://", "", value)) != value and _REFERENCE.fullmatch(rest):
+            hint = f"write {rest}, without http: how a registry is reached is the engine's to know"
         raise Invalid("IB113", f"not an image reference: {_short(value)}", hint)
     return value
 

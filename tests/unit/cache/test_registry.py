@@ -85,6 +85,13 @@ def test_what_is_no_repository_is_refused(ref: str, tmp_path: Path) -> None:
     assert error.value.diagnostics[0].code == "IB640" and repr(ref) in str(error.value)
 
 
+@pytest.mark.parametrize("ref", ["http://127.0.0.1:5000/app", "HTTPS://ghcr.io/team/app"])
+def test_an_address_of_the_web_is_told_how_to_be_a_repository(ref: str, tmp_path: Path) -> None:
+    with pytest.raises(CompileError) as error:
+        connect(ref, tmp_path)
+    assert f"write {ref.partition('://')[2]}," in error.value.diagnostics[0].help
+
+
 @pytest.mark.parametrize("ref", ["team/cache", "127.0.0.1:5000/cache", "localhost/cache", "ghcr.io/a/b/c"])
 def test_repositories(ref: str, tmp_path: Path) -> None:
     assert connect(ref, tmp_path).tag(KEY) == f"{ref}:key-sha256-{'ab' * 32}"

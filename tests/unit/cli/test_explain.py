@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from imagebuilder.engine.protocol import BuildFailed
 from tests.unit.cli.conftest import Machine, Run
 
 SNAP = """\
@@ -26,6 +28,35 @@ def test_nothing_is_on_record(cli: Run) -> None:
     assert done.code == 2 and "IB650" in done.err and "`imagebuilder plan spec.py` says" in done.err
     assert cli("explain", "spec").code == 2
     assert cli("plan", "spec.py").code == 0
+
+
+@pytest.mark.parametrize("words", [("spec.py",), ("spec",), ("spec.py", "--against", "spec")])
+def test_builds_that_came_to_no_image_are_nothing_to_compare_with(
+    cli: Run, machine: Machine, words: tuple[str, ...]
+) -> None:
+    assert machine.engine is not None
+    for count in ("the one build on record has not", "none of the 2 builds on record has"):
+        machine.engine.fail = BuildFailed("no")
+        assert cli("build", "spec.py").code == 1
+        done = cli("explain", *words)
+        assert done.code == 2 and count in done.err and "snapshot logs spec" in done.err
+    other = cli("explain", "spec.py", "--against", "nope")
+    assert "nothing has been built yet" in other.err, "no name is offered that then is none"
+
+
+def test_digests_are_whole(cli: Run, project: Path) -> None:
+    """So that they can be compared with what sha256sum prints."""
+    (project / "src").mkdir()
+    (project / "dir.py").write_text(
+        'from imagebuilder import Image\nimage = Image.scratch().add_local_dir("src", "/s")\n'
+    )
+    digests = []
+    for text in ("one", "two"):
+        (project / "src/a").write_text(text)
+        digests.append("sha256:" + sha256(text.encode()).hexdigest())
+        assert cli("build", "dir.py").code == 0
+    (each,) = cli("explain", "dir", "--json").json["changed"]
+    assert [each["before"], each["after"]] == digests
 
 
 def test_a_target_against_its_last_build(cli: Run, project: Path) -> None:
@@ -108,6 +139,9 @@ def test_du_and_prune(cli: Run, machine: Machine) -> None:
     assert dry["dry_run"] and dry["freed_bytes"] == used["bytes"] > 0
     assert cli("cache", "du", "--json").json["bytes"] == used["bytes"]
     assert cli("cache", "prune", "--name", "other", "--json").json["items"] == []
+    typo = cli("cache", "prune", "--name", "spce")
+    assert typo.out == "nothing to take away\n" and "did you mean 'spec'?" in typo.err
+    assert cli("cache", "prune", "--name", "spec", "--older-than", "9w").err == ""
     assert "freed " in cli("cache", "prune", "--max-size", "0").out
     assert cli("cache", "du", "--json").json["bytes"] == 0
     assert cli("snapshot", "info", "spec", "--json").json["state"] == "active", "snapshots stay"

@@ -148,6 +148,11 @@ def test_what_is_there_under_a_digest_is_read(setup: Setup, monkeypatch: pytest.
         setup.tools.read("r/a@sha256:1", 5)
 
 
+@pytest.mark.parametrize("said", ["unexpected status: 413 Request Entity Too Large", "507 Insufficient Storage"])
+def test_a_registry_that_is_full_is_not_out_of_reach(said: str) -> None:
+    assert "no room" in RegistryError.said(said).help
+
+
 HOSTILE = ['{"layers": [{"size": 1e999}]}', '{"layers": [{"size": -1}]}', '{"layers": [{"size": 1e30}]}', "[" * 100_000]
 
 
