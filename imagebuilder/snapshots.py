@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from imagebuilder.builder import image_ref
+from imagebuilder.cache.history import History
+from imagebuilder.cache.sizes import LayerSize, sizes
+from imagebuilder.comparison import Difference, compare
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import (
     BuildError,
@@ -20,6 +24,7 @@ from imagebuilder.diagnostics import (
     Invalid,
     SandboxError,
 )
+from imagebuilder.engine.contents import Contents, read
 from imagebuilder.engine.protocol import Engine, Event, ImageInfo, LogEvent, WarningEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.ir import checks
@@ -192,6 +197,22 @@ class Snapshots:
                 engine.untag(found.image)
             return store.delete(found.name)
 
+    def diff(self, a: str, b: str) -> Difference:
+        """What two images differ in; nothing of either is run.
+
+        Args:
+            a, b: snapshots, or images that the engine has.
+
+        Raises:
+            CompileError: there is no such snapshot or image, or a snapshot has no image.
+            EngineError: the engine does not answer, or an image has a million files or more.
+        """
+        first, second = self._image_of(a), self._image_of(b)
+        before = self._contents(first.ref)
+        after = before if second.id == first.id else self._contents(second.ref)
+        layers = (self._layers(first), self._layers(second))
+        return changed(compare(before, after), layers=layers)
+
     def usable(self, name: str) -> Snapshot:
         """The snapshot, which is active, or becomes so since it is used.
 
@@ -306,8 +327,57 @@ class Snapshots:
         help = "take another name, or replace it: --replace, or replace=True"
         raise CompileError(Diagnostic("IB763", f"there is a snapshot {found.name!r} of something else", help=help))
 
+    def _image_of(self, name: str) -> _Compared:
+        """The image of a snapshot, or else the image of that name."""
+        engine = self._connect()
+        try:
+            found = self.get(name)
+        except CompileError as error:
+            # What is no reference at all the engine would refuse.
+            image = engine.image(name) if _is_reference(name) else None
+            if error.diagnostics[0].code != "IB702" or image is None:
+                raise
+            return _Compared(image.id, name, None)
+        if found.state not in ("active", "inactive"):
+            raise _unusable(found)
+        ref = found.image if "@" in found.image else found.digest
+        if "@" in ref:
+            engine.fetch(ref)
+        image = engine.image(ref)
+        if image is None:
+            help = "build it again"
+            raise CompileError(
+                Diagnostic("IB707", f"the engine does not have the image of {found.name!r} any more", help=help)
+            )
+        return _Compared(image.id, ref, found)
+
+    def _contents(self, ref: str) -> Contents:
+        containers = self._connect().containers
+        with self._sandboxes().unstarted(ref) as id, containers.export(id) as archive:
+            return read(archive)
+
+    def _layers(self, image: _Compared) -> tuple[LayerSize, ...]:
+        builds = History(self._store.home).of(image.snapshot.name) if image.snapshot else ()
+        record = next((kept.load() for kept in builds if image.snapshot and kept.id == image.snapshot.id), None)
+        return sizes(self._connect().history(image.ref), record)
+
     def _users(self, snapshot: Snapshot) -> Sequence[str]:
         return sorted(each.name for each in self._sandboxes().list() if each.image == snapshot.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    id: str
+    ref: str
+    snapshot: Snapshot | None
+
+
+def _is_reference(name: str) -> bool:
+    try:
+        checks.image_reference(name)
+    except Invalid:
+        return bool(re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", name))
+    return True
 
 
 def _check_reference(ref: str, *, moving: bool) -> None:

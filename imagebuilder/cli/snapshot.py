@@ -1,4 +1,4 @@
-"""``snapshot create | push | list | info | logs | activate | deactivate | delete``."""
+"""``snapshot create | push | list | info | logs | activate | deactivate | delete``; ``diff`` is in snapshot_diff.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from imagebuilder.cli import snapshot_diff
 from imagebuilder.cli.output import ago, print_json, print_table, size, tell
 from imagebuilder.cli.target import load_one, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
@@ -60,6 +61,7 @@ def register(commands: Any) -> None:
             verb.add_argument("name", metavar="NAME")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=function)
+    snapshot_diff.register(verbs)
 
 
 def _resource_options(parser: argparse.ArgumentParser) -> None:

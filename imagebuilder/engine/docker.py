@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine import command
@@ -13,7 +15,7 @@ from imagebuilder.engine.api import Api, TimedOut
 from imagebuilder.engine.buildx import Buildx, find_docker, find_program
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
 from imagebuilder.engine.imagetools import shorten
-from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
+from imagebuilder.engine.protocol import BuildRequest, EngineInfo, HistoryEntry, ImageInfo, OnEvent, Output
 
 if TYPE_CHECKING:
     from imagebuilder.engine.docker_containers import DockerContainers
@@ -56,6 +58,13 @@ class DockerEngine:
             tuple(config.get("Entrypoint") or ()),
             tuple(config.get("Cmd") or ()),
         )
+
+    def history(self, ref: str) -> Sequence[HistoryEntry]:
+        found = self.api.json("GET", f"/images/{quote(ref)}/history").get("items") or ()
+        return [
+            HistoryEntry(_instruction(str(each.get("CreatedBy") or "")), int(each.get("Size") or 0))
+            for each in reversed(found)
+        ]
 
     def fetch(self, ref: str) -> None:
         if self.api.image(ref) is not None:
@@ -118,6 +127,15 @@ class DockerEngine:
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)
+
+
+def _instruction(said: str) -> str:
+    """On one line, as a Dockerfile has it; of the builder before BuildKit, too."""
+    text = " ".join(said.removesuffix("# buildkit").split())
+    if text.startswith("/bin/sh -c #(nop)"):
+        return text.removeprefix("/bin/sh -c #(nop)").strip()
+    text = re.sub(r"^(RUN )?/bin/sh -c ", "RUN ", text)
+    return text or "an imported archive"
 
 
 def _digests(image: Mapping[str, Any]) -> tuple[str, ...]:
