@@ -119,6 +119,7 @@ class AsyncSnapshots(_Wrapped[Snapshots]):
     activate = _threaded(Snapshots.activate)
     deactivate = _threaded(Snapshots.deactivate)
     delete = _threaded(Snapshots.delete)
+    diff = _threaded(Snapshots.diff)
 
 
 class AsyncRegistries(_Wrapped[Registries]):

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagebuilder.builder import image_ref
+from imagebuilder.compared import diff, unusable
+from imagebuilder.comparison import Difference
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.diagnostics import (
     BuildError,
@@ -228,7 +230,7 @@ class Snapshots:
         """
         found = self.get(name)
         if found.state not in ("active", "inactive"):
-            raise _unusable(found)
+            raise unusable(found)
         return self._store.set_state(found.name, "active")
 
     def deactivate(self, name: str) -> Snapshot:
@@ -239,7 +241,7 @@ class Snapshots:
         """
         found = self.get(name)
         if found.state not in ("active", "inactive"):
-            raise _unusable(found)
+            raise unusable(found)
         return self._store.set_state(found.name, "inactive", "deactivated")
 
     def delete(self, name: str) -> Snapshot:
@@ -271,6 +273,18 @@ class Snapshots:
             engine.untag(_kept_ref(found.name))
             return store.delete(found.name)
 
+    def diff(self, a: str, b: str) -> Difference:
+        """What two images differ in; nothing of either is run.
+
+        Args:
+            a, b: snapshots, or images that the engine has.
+
+        Raises:
+            CompileError: there is no such snapshot or image, or a snapshot has no image.
+            EngineError: the engine does not answer, or an image has a million files or more.
+        """
+        return diff(self._store, self._connect(), self._sandboxes(), self._fetch, a, b)
+
     def usable(self, name: str) -> Snapshot:
         """The snapshot, which is active, or becomes so since it is used.
 
@@ -284,7 +298,7 @@ class Snapshots:
         if found.state == "inactive" and found.reason.startswith(UNUSED):
             found = self._store.set_state(found.name, "active")
         if found.state != "active":
-            raise _unusable(found)
+            raise unusable(found)
         return found
 
     def of_image(
@@ -448,12 +462,6 @@ def _line(event: Event, tell: OnLogs) -> None:
         tell(event.line)
     elif isinstance(event, WarningEvent):
         tell(event.diagnostic.render())
-
-
-def _unusable(found: Snapshot) -> CompileError:
-    why = f"{found.state}: {found.reason}" if found.reason else found.state
-    help = f"`imagebuilder snapshot activate {found.name}`" if found.state == "inactive" else "build it again"
-    return CompileError(Diagnostic("IB707", f"the snapshot {found.name!r} cannot be used ({why})", help=help))
 
 
 def _reason(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from imagebuilder.cli import snapshot_diff
 from imagebuilder.cli.output import ago, print_json, print_table, size, tell
 from imagebuilder.cli.target import load_one, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
@@ -71,6 +72,7 @@ def register(commands: Any) -> None:
     alias.add_argument("name", metavar="NAME")
     alias.add_argument("--json", action="store_true", help="print JSON")
     alias.set_defaults(command=_alias)
+    snapshot_diff.register(verbs)
 
 
 def _resource_options(parser: argparse.ArgumentParser) -> None:

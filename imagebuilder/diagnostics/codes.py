@@ -89,6 +89,7 @@ CODES: dict[str, str] = {
     "IB508": "the engine did not answer in time",
     "IB509": "no such builder",
     "IB540": "a command whose end the engine does not tell",
+    "IB541": "an image whose files cannot be read",
     # Builds.
     "IB600": "a command failed",
     "IB601": "interrupted",

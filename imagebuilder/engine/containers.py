@@ -203,6 +203,10 @@ class Containers(Protocol):
         """
         ...
 
+    def export(self, id: str) -> AbstractContextManager[IO[bytes]]:
+        """All its files, without those of volumes, as a tar archive that is read while it comes."""
+        ...
+
     def put(self, id: str, folder: str, archive: Iterable[bytes] | Iterator[bytes]) -> None:
         """Unpack a tar archive into a folder. Folders on the way are made; owners are those of the archive."""
         ...

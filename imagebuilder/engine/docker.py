@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.api import Api, TimedOut
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
-from imagebuilder.engine.protocol import BuildRequest, EngineInfo, ImageInfo, OnEvent, Output
+from imagebuilder.engine.protocol import BuildRequest, EngineInfo, HistoryEntry, ImageInfo, OnEvent, Output
 
 if TYPE_CHECKING:
     # Imported late: to ask for an image takes neither buildx nor any other program.
@@ -57,6 +59,13 @@ class DockerEngine:
             tuple(config.get("Entrypoint") or ()),
             tuple(config.get("Cmd") or ()),
         )
+
+    def history(self, ref: str) -> Sequence[HistoryEntry]:
+        found = self.api.json("GET", f"/images/{quote(ref)}/history").get("items") or ()
+        return [
+            HistoryEntry(_instruction(str(each.get("CreatedBy") or "")), int(each.get("Size") or 0))
+            for each in reversed(found)
+        ]
 
     def fetch(self, ref: str, login: str | None = None) -> None:
         if self.api.image(ref) is None:
@@ -131,6 +140,15 @@ class DockerEngine:
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)
+
+
+def _instruction(said: str) -> str:
+    """On one line, as a Dockerfile has it; of the builder before BuildKit, too."""
+    text = " ".join(said.removesuffix("# buildkit").split())
+    if text.startswith("/bin/sh -c #(nop)"):
+        return text.removeprefix("/bin/sh -c #(nop)").strip()
+    text = re.sub(r"^(RUN )?/bin/sh -c ", "RUN ", text)
+    return text or "an imported archive"
 
 
 def _digests(image: Mapping[str, Any]) -> tuple[str, ...]:

@@ -176,6 +176,11 @@ class DockerContainers:
         with self._api.stream("GET", f"/containers/{id}/archive?{query}", timeout=_COPY_TIMEOUT) as response:
             yield cast("IO[bytes]", response)
 
+    @contextmanager
+    def export(self, id: str) -> Iterator[IO[bytes]]:
+        with self._api.stream("GET", f"/containers/{id}/export", timeout=_COPY_TIMEOUT) as response:
+            yield cast("IO[bytes]", response)
+
     def put(self, id: str, folder: str, archive: Iterable[bytes]) -> None:
         query = urlencode({"path": folder, "noOverwriteDirNonDir": "1"})
         path = f"/containers/{id}/archive?{query}"

@@ -10,6 +10,7 @@ from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
     EngineInfo,
+    HistoryEntry,
     ImageInfo,
     LogEvent,
     OnEvent,
@@ -29,6 +30,7 @@ class FakeEngine:
         self.dockerfiles: list[str] = []
         self.images: dict[str, str] = {}
         self.layers = 5000
+        self.histories: dict[str, Sequence[HistoryEntry]] = {}
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
         self.logins: list[str | None] = []
@@ -59,6 +61,9 @@ class FakeEngine:
             if ref in (tag, digest):
                 return ImageInfo(digest, 1000, (tag,))
         return None
+
+    def history(self, ref: str) -> Sequence[HistoryEntry]:
+        return self.histories.get(ref, ())
 
     def fetch(self, ref: str, login: str | None = None) -> None:
         self.fetched.append(ref)

@@ -48,7 +48,10 @@ class FakeRunning:
 
 
 class FakeContainers:
-    """All stay up, but those of the images and entrypoints in ``ends``, which end with an exit code."""
+    """All stay up, but those of the images and entrypoints in ``ends``, which end with an exit code.
+
+    ``archives`` are what the files of images are, by what containers are made of.
+    """
 
     def __init__(self) -> None:
         self.specs: dict[str, ContainerSpec] = {}
@@ -57,6 +60,7 @@ class FakeContainers:
         self.refuses: set[tuple[str, ...] | None] = set()
         self.busy: set[str] = set()
         self.commands: list[list[str]] = []
+        self.archives: dict[str, bytes] = {}
 
     def create(self, spec: ContainerSpec) -> str:
         if any(info.name == spec.name for info in self.infos.values()):
@@ -115,6 +119,10 @@ class FakeContainers:
     @contextmanager
     def files(self, id: str, path: str) -> Iterator[IO[bytes]]:
         yield BytesIO()
+
+    @contextmanager
+    def export(self, id: str) -> Iterator[IO[bytes]]:
+        yield BytesIO(self.archives[self.specs[id].image])
 
     def put(self, id: str, folder: str, archive: Iterable[bytes]) -> None:
         b"".join(archive)

@@ -118,6 +118,18 @@ class ImageInfo(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """An instruction that an image was made by, as its history has it, and the bytes that it added."""
+
+    instruction: str
+    size: int
+
+    @property
+    def keyword(self) -> str:
+        return self.instruction.partition(" ")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """What a command in a container printed, and how it ended."""
 
@@ -232,6 +244,10 @@ class Engine(Protocol):
 
     def image(self, ref: str) -> ImageInfo | None:
         """The image of that name, digest or id, or None."""
+        ...
+
+    def history(self, ref: str) -> Sequence[HistoryEntry]:
+        """What an image that it has was made by, the oldest first."""
         ...
 
     def fetch(self, ref: str, login: str | None = None) -> None:

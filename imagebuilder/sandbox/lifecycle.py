@@ -16,8 +16,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -46,7 +46,7 @@ _SWEEP = 30.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,62}")
 _HOME, _SANDBOX, _SNAPSHOT = "imagebuilder.home", "imagebuilder.sandbox", "imagebuilder.snapshot"
 TRIAL = "imagebuilder.trial"
-"""The label of a container that is only to show whether an image stays up."""
+"""The label of a container that is only to show what an image holds, or whether it stays up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +247,27 @@ class Sandboxes:
             privileged=privileged,
         )
         return keep_up(self._containers(), spec, own, entrypoint, self._lock(trial))
+
+    @contextmanager
+    def unstarted(self, image: str) -> Iterator[str]:
+        """The id of a container of an image, which is never started and goes with the block."""
+        if time.monotonic() - self._swept > _SWEEP:
+            self.sweep()
+        trial = uuid4().hex
+        spec = ContainerSpec(
+            name=f"{self._container('trial')}-{trial[:8]}",
+            image=image,
+            # An image without a command makes no container.
+            entrypoint=("-",),
+            labels={_HOME: self.home_id, TRIAL: trial},
+            network=False,
+        )
+        with lock(self._lock(trial)):
+            id = self._containers().create(spec)
+            try:
+                yield id
+            finally:
+                self._containers().remove(id)
 
     def _write(self, id: str, kept: Kept) -> None:
         private_folder(self._folder)

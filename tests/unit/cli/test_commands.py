@@ -45,6 +45,7 @@ COMMANDS = {
         "deactivate",
         "delete",
         "alias",
+        "diff",
     ],
     ("sandbox",): ["create", "exec", "cp", "list", "info", "start", "stop", "delete", "preview"],
     ("registry",): ["add", "list", "test", "remove"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,6 +145,15 @@ def test_what_a_killed_program_left_goes(sandboxes: Sandboxes, containers: FakeC
         whole = create(sandboxes)
         assert len(containers.infos) == 3, "their makers are at work"
     assert [each.id for each in sandboxes.list()] == [whole.id] == list(containers.infos)
+
+
+def test_what_only_shows_its_files_goes(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    """With the block, whatever happens in it; and it is not swept away meanwhile."""
+    with suppress(KeyboardInterrupt), sandboxes.unstarted("sha256:1") as id:
+        assert sandboxes.list() == [] and containers.infos[id].state == "created"
+        assert TRIAL in containers.infos[id].labels and not containers.specs[id].network
+        raise KeyboardInterrupt
+    assert not containers.infos
 
 
 def test_it_is_stopped_when_nobody_uses_it(sandboxes: Sandboxes, containers: FakeContainers) -> None:
