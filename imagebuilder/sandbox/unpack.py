@@ -6,6 +6,7 @@ import os
 import posixpath
 import shutil
 import tarfile
+from itertools import dropwhile
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +46,10 @@ def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: 
         path.chmod((entry.mode & 0o777) | 0o700)
     elif entry.issym():
         _inside(posixpath.join(posixpath.dirname(name), entry.linkname), entry.linkname)
+        # Up from a real folder leads where it seems to lead; up from what another link leads to may lead out.
+        below = list(dropwhile(lambda part: part in ("", ".", ".."), entry.linkname.split("/")))
+        if ".." in below:
+            raise Refused(f"{entry.linkname!r} may lead out of the folder")
         path.symlink_to(entry.linkname)
     elif entry.islnk():
         source = target / _inside(entry.linkname.partition("/")[2], entry.linkname)

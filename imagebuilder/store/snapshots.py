@@ -250,10 +250,11 @@ class Store:
             return [self._snapshot(row) for row in db.execute("SELECT * FROM snapshots ORDER BY created DESC, name")]
 
     def built(self, key: str, platform: str) -> Sequence[Snapshot]:
-        """Active snapshots of that key, the newest first."""
+        """Snapshots of that key that have an image, the newest first."""
         with self.transaction(reading=True) as db:
             rows = db.execute(
-                "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state = 'active' ORDER BY created DESC",
+                "SELECT * FROM snapshots WHERE key = ? AND platform = ? AND state IN ('active', 'inactive')"
+                " ORDER BY created DESC",
                 (key, platform),
             )
             return [self._snapshot(row) for row in rows]
