@@ -19,11 +19,13 @@ from pathlib import Path
 
 from measure import in_turn, run, show
 
+from imagebuilder.engine.buildx import find_docker
 from imagebuilder.engine.docker import DockerEngine
+from imagebuilder.home import home
 
 FILES, BYTES = 100, 1_950
 ROUNDS = 3
-PEER = "buildx build, a plain COPY"
+PEER = "docker buildx build, a plain COPY"
 
 
 def edit_loop(engine: DockerEngine) -> None:
@@ -53,7 +55,7 @@ def edit_loop(engine: DockerEngine) -> None:
 class _Trees:
     folder: Path
     env: dict[str, str]
-    buildx: str
+    docker: str
 
     def ours(self) -> None:
         spec = str(self.folder / "ours/spec.py")
@@ -61,7 +63,7 @@ class _Trees:
 
     def theirs(self) -> None:
         run(
-            self.buildx, "build", "--progress=rawjson", "--provenance=false", "--load", "--tag=bench:bare",
+            self.docker, "buildx", "build", "--progress=rawjson", "--provenance=false", "--load", "--tag=bench:bare",
             f"--file={self.folder}/Dockerfile", str(self.folder / "theirs/src"), env=self.env,
         )  # fmt: skip
 
@@ -84,7 +86,7 @@ def _two_trees(engine: DockerEngine, folders: int) -> Iterator[_Trees]:
         plugins.mkdir(parents=True)
         (plugins / "docker-buildx").symlink_to(engine.buildx().program)
         try:
-            yield _Trees(folder, env, str(engine.buildx().program))
+            yield _Trees(folder, env, str(find_docker(home())))
         finally:
             for ref in ("imagebuilder/bench:latest", "bench:bare"):
                 engine.untag(ref)
