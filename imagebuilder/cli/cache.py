@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imagebuilder.cli.amounts import age, byte_count
 from imagebuilder.cli.output import print_json, print_table, size, tell
-from imagebuilder.diagnostics import CompileError, Diagnostic, did_you_mean
+from imagebuilder.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
     from imagebuilder.cache.disk import Item
@@ -17,21 +17,6 @@ _PRUNE = """\
 Take away what can be made anew. Without an option this is what nothing needs any more:
 records and logs whose snapshot is gone, and what killed builds left. Images and snapshots
 stay: `imagebuilder snapshot delete` is for those."""
-_SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_BYTES = {
-    "b": 1,
-    "": 1,
-    "k": 1000,
-    "kb": 1000,
-    "m": 10**6,
-    "mb": 10**6,
-    "g": 10**9,
-    "gb": 10**9,
-    "t": 10**12,
-    "tb": 10**12,
-}
-_BYTES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
-_AMOUNT = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,3})?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
 
 
 def register(commands: Any) -> None:
@@ -110,15 +95,15 @@ def _prune(arguments: argparse.Namespace) -> int:
     from imagebuilder.cache.history import History
     from imagebuilder.client import Client
 
-    age = None if arguments.older_than is None else _amount(arguments.older_than, _SECONDS, "an age", "12h, 7d or 2w")
-    most = None if arguments.max_size is None else _amount(arguments.max_size, _BYTES, "a size", "500MB or 2GiB")
+    oldest = None if arguments.older_than is None else age(arguments.older_than)
+    most = None if arguments.max_size is None else byte_count(arguments.max_size)
     client = Client()
     history = History(client.home)
     disk = Disk(client.store, history)
     items = chosen(
         disk.items(),
         everything=arguments.all,
-        older_than=age,
+        older_than=oldest,
         most_bytes=None if most is None else int(most),
         name=None if arguments.name is None else arguments.name.removesuffix(":latest"),
     )
@@ -127,7 +112,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     freed = sum(worth.values()) if arguments.dry_run else disk.remove(items)
     layers = 0
     if arguments.builder_cache:
-        layers = client.builder_cache(unused=True) if arguments.dry_run else client.prune_builder_cache(age)
+        layers = client.builder_cache(unused=True) if arguments.dry_run else client.prune_builder_cache(oldest)
     if arguments.json:
         found: dict[str, Any] = {
             "dry_run": arguments.dry_run,
@@ -149,11 +134,3 @@ def _prune(arguments: argparse.Namespace) -> int:
         print(f"{'builder cache':<13} {size(layers):>9}")
     print(f"{would} {size(freed + layers)}" if items or layers else "nothing to take away")
     return 0
-
-
-def _amount(text: str, units: Mapping[str, int], what: str, example: str) -> float:
-    match = _AMOUNT.fullmatch(text.strip())
-    unit = units.get(match["unit"].lower()) if match else None
-    if match is None or unit is None:
-        raise CompileError(Diagnostic("IB712", f"not {what}: {text!r}", help=f"such as {example}"))
-    return float(match["number"]) * unit

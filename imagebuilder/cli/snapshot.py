@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli import snapshot_diff
+from imagebuilder.cli.amounts import age
 from imagebuilder.cli.output import ago, print_json, print_table, size, tell
 from imagebuilder.cli.target import load_one, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.ir.resources import Resources
 
 if TYPE_CHECKING:
+    from imagebuilder.client import Client
     from imagebuilder.store import Snapshot
 
 
@@ -37,6 +39,7 @@ def register(commands: Any) -> None:
                         help="what keeps its containers up (default: the image's, or `sleep infinity`)")  # fmt: skip
     reading_options(create)
     _resource_options(create)
+    create.add_argument("--ttl", metavar="AGE", help="let it go after so long, such as 12h or 7d")
     create.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
     create.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     create.set_defaults(command=_create, platform=None)
@@ -88,6 +91,15 @@ def _resources(arguments: argparse.Namespace, default: Resources) -> Resources:
 
 def _create(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
+
+    client = Client()
+    # Looked at first, so that a wrong one builds nothing.
+    seconds = None if arguments.ttl is None else age(arguments.ttl)
+    made = _created(client, arguments)
+    return _made(made if seconds is None else client.snapshot.expire(made.name, seconds), arguments)
+
+
+def _created(client: Client, arguments: argparse.Namespace) -> Snapshot:
     from imagebuilder.snapshots import CreateSnapshotParams
 
     sources = [arguments.target, arguments.image, arguments.dockerfile]
@@ -95,14 +107,13 @@ def _create(arguments: argparse.Namespace) -> int:
         if arguments.name is not None or any(source is not None for source in sources):
             help = "it has its name, and is of what the package says"
             raise CompileError(Diagnostic("IB700", "--default with something else", help=help))
-        return _made(Client().snapshot.create_default(on_logs=tell), arguments)
+        return client.snapshot.create_default(on_logs=tell)
     if arguments.name is None:
         raise CompileError(Diagnostic("IB700", "a snapshot without a name", help="snapshot create NAME …"))
     if sum(source is not None for source in sources) != 1:
         help = "give a TARGET, --image REF or --dockerfile FILE"
         raise CompileError(Diagnostic("IB700", "a snapshot is made of one thing", help=help))
     entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
-    client = Client()
     if arguments.image is not None:
         params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
         made = client.snapshot.create(params, on_logs=tell, resolve=arguments.resolve, replace=arguments.replace)
@@ -113,7 +124,7 @@ def _create(arguments: argparse.Namespace) -> int:
         target = load_one(arguments)
         params = CreateSnapshotParams(arguments.name, target.image, _resources(arguments, target.resources), entrypoint)
         made = client.snapshot.create(params, on_logs=tell, build_args=target.build_args, replace=arguments.replace)
-    return _made(made, arguments)
+    return made
 
 
 def _push(arguments: argparse.Namespace) -> int:

@@ -360,3 +360,9 @@ def test_output_that_is_no_utf8_terminal(project: Path, monkeypatch: pytest.Monk
     # A form that goes into a file by way of a pipe is that file, and JSON stays JSON.
     assert 'label a="é漢"' in process("convert", "text.py", "-", "--to", "snap", cwd=project).stdout
     assert 'LABEL a="é漢"' in json.loads(process("render", "text.py", "--json", cwd=project).stdout)["dockerfile"]
+
+
+@pytest.mark.parametrize("ttl", ["", "soon", "-1h", "12 parsecs"])
+def test_a_time_that_is_none_makes_nothing(cli: Run, ttl: str) -> None:
+    done = cli("snapshot", "create", "app", "--image", "python:3.13", f"--ttl={ttl}")
+    assert done.code == 2 and "IB712" in done.err and cli("snapshot", "list").out == ""
