@@ -15,13 +15,20 @@ _SELDOM = 200_000
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Also a decorator. Of several threads, the one that paused it lets it go on."""
+    """Also a decorator, for what makes no cycles. Of several threads, the one that paused it lets it go on.
+
+    What was made meanwhile counts as old: else all of it would be looked through as soon as the collector goes on.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was:
+            # A program that froze objects of its own would find them thawed.
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
