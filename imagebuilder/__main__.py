@@ -14,12 +14,16 @@ def main(argv: list[str] | None = None) -> int:
 
         print(f"imagebuilder {__version__}")
         return 0
+    import os
     import signal
     from contextlib import nullcontext
 
     from imagebuilder import collector
 
     signal.signal(signal.SIGTERM, _interrupt)
+    if argv is None:
+        # It would look through all installed packages for some that want to take part in checking values.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         # Given words, it is a part of somebody's program, whose collector is not ours.
         with collector.of_a_command() if argv is None else nullcontext():

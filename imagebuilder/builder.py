@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,6 @@ from imagebuilder.engine.protocol import (
     Cancel,
     Engine,
     Event,
-    ImageInfo,
     LogEvent,
     SecretValue,
     StepEvent,
@@ -145,18 +144,23 @@ class Build:
         plan = self._plan
         return self._store.begin(self._name, plan.key, plan.platform, image or self._ref, self._options.resources)
 
-    def _existing(self) -> tuple[Snapshot, ImageInfo] | None:
-        """A snapshot of this key whose image the engine still has."""
+    def _existing(self) -> tuple[Snapshot, Sequence[str]] | None:
+        """A snapshot of this key whose image the engine still has, and the names of the image."""
         for other in self._store.built(self._plan.key, self._plan.platform):
             try:
+                if "@" not in other.image:
+                    names = self._engine.names(other.digest)
                 # An engine without containerd's image store knows what was pulled by its name alone.
-                image = self._engine.image(other.digest) or ("@" in other.image and self._engine.image(other.image))
+                elif image := self._engine.image(other.digest) or self._engine.image(other.image):
+                    other, names = replace(other, digest=image.id, size=image.size), image.tags
+                else:
+                    names = None
             except EngineError:
                 if self._options.cache is None:
                     raise
                 return None
-            if image:
-                return other, image
+            if names is not None:
+                return other, names
         return None
 
     def _find(self) -> Found | None:
@@ -180,17 +184,19 @@ class Build:
                     self._engine.untag(self._ref)
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
-    def _reuse(self, other: Snapshot, image: ImageInfo, started: float) -> Snapshot:
+    def _reuse(self, other: Snapshot, names: Sequence[str], started: float) -> Snapshot:
         """The image under this name, with the log and the steps of the build that made it."""
-        if self._ref not in image.tags:
-            self._engine.tag(image.id, self._ref)
+        if self._ref not in names:
+            self._engine.tag(other.digest, self._ref)
         log = self._store.log_path(other.id)
         text = log.read_text(encoding="utf-8") if log.exists() else ""
         snapshot = self._begin()
         with self._logging(snapshot):
             self._write(text.rstrip("\n"))
         self._record_reuse(snapshot)
-        kept = self._store.active(snapshot, digest=image.id, size=image.size, seconds=other.seconds, steps=other.steps)
+        kept = self._store.active(
+            snapshot, digest=other.digest, size=other.size, seconds=other.seconds, steps=other.steps
+        )
         return replace(kept, reused=True, seconds=time.monotonic() - started)
 
     def _finish(self, snapshot: Snapshot, digest: str, steps: Steps, started: float) -> Snapshot:

@@ -62,6 +62,10 @@ class FakeEngine:
                 return ImageInfo(digest, 1000, (tag,))
         return None
 
+    def names(self, ref: str) -> Sequence[str] | None:
+        image = self.image(ref)
+        return None if image is None else image.tags
+
     def history(self, ref: str) -> Sequence[HistoryEntry]:
         return self.histories.get(ref, ())
 

@@ -246,6 +246,10 @@ class Engine(Protocol):
         """The image of that name, digest or id, or None."""
         ...
 
+    def names(self, ref: str) -> Sequence[str] | None:
+        """The names that an image has, or None where it is not there: the cheapest question about an image."""
+        ...
+
     def history(self, ref: str) -> Sequence[HistoryEntry]:
         """What an image that it has was made by, the oldest first."""
         ...

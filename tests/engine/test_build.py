@@ -135,6 +135,30 @@ RUN echo last >>/word
 """
 
 
+@pytest.mark.parametrize(
+    ("image", "platform"),
+    [
+        (Image.debian_slim("3.13").env({"ID": "names"}), None),
+        (Image.scratch().env({"ID": "names"}), None),
+        (Image.scratch().add_text("names", "/id"), "linux/arm64"),
+    ],
+    ids=["layers", "no layers", "another platform"],
+)
+def test_the_cheap_question_is_answered_as_the_whole_one(
+    client: Client, env: dict[str, str], name: str, image: Image, platform: str | None
+) -> None:
+    """Reuse asks for an image's names alone, and takes their absence for the image's."""
+    made = client.build(image, name=name, platform=platform)
+    whole = client.engine.image(made.digest)
+    assert whole is not None and made.image in whole.tags
+    assert sorted(client.engine.names(made.digest) or ()) == sorted(whole.tags)
+    assert client.build(image, name=name, platform=platform).reused
+    client.engine.untag(made.image)
+    left = client.engine.image(made.digest)
+    assert client.engine.names(made.digest) == (None if left is None else left.tags)
+    assert client.engine.names("sha256:" + "0" * 64) is None
+
+
 def test_a_dockerfile(cli: Cli, env: dict[str, str], tmp_path: Path, name: str) -> None:
     folder = write(tmp_path / "project", DOCKERFILE, "Dockerfile")
     for place, text in ((folder, "its own"), (tmp_path / "elsewhere", "of the context")):
