@@ -11,7 +11,7 @@ from imagebuilder.diagnostics.excerpt import visible
 
 if TYPE_CHECKING:
     from imagebuilder.cache.sizes import LayerSize
-    from imagebuilder.comparison import Changes, Line
+    from imagebuilder.snapshots.difference import Changes, Line
 
 # Of the files, for a person; --json has all.
 _MOST = 200
@@ -60,7 +60,7 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 def _print(lines: Iterator[str] | Sequence[str]) -> None:
     """What an image holds is a stranger's text, and no terminal is to obey it."""
-    from imagebuilder.comparison import text
+    from imagebuilder.snapshots.difference import text
 
     for line in lines:
         print(visible(text(line)).translate({9: "␉", 10: "␊"}))

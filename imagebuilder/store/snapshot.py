@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.ir.resources import Resources
 
 State = Literal["pending", "building", "pulling", "active", "inactive", "error", "build_failed", "removing"]
@@ -90,3 +91,10 @@ class Snapshot:
                 {"op": s.op, "name": s.name, "seconds": round(s.seconds, 3), "cached": s.cached} for s in self.steps
             ],
         }
+
+
+def unusable(found: Snapshot) -> CompileError:
+    """What is told of a snapshot that is not active."""
+    why = f"{found.state}: {found.reason}" if found.reason else found.state
+    help = f"`imagebuilder snapshot activate {found.name}`" if found.state == "inactive" else "build it again"
+    return CompileError(Diagnostic("IB707", f"the snapshot {found.name!r} cannot be used ({why})", help=help))

@@ -238,6 +238,13 @@ class Store:
             raise CompileError(Diagnostic("IB702", f"no snapshot is called {name!r}", help=hint))
         return found
 
+    def unlocked(self, name: str) -> Snapshot:
+        """As :meth:`get`; CompileError also where it is locked."""
+        found = self.get(name)
+        if found.locked:
+            raise _locked(found)
+        return found
+
     def named(self, name: str) -> Snapshot | None:
         """The snapshot of exactly that name, if there is one."""
         with self.transaction(reading=True) as db:
@@ -269,11 +276,9 @@ class Store:
         """Forget the snapshot and its log; the image is the engine's to remove.
 
         Raises:
-            CompileError: there is none of that name.
+            CompileError: there is none of that name, or it is locked.
         """
-        found = self.get(name)
-        if found.locked:
-            raise _locked(found)
+        found = self.unlocked(name)
         with self.transaction() as db:
             db.execute("DELETE FROM snapshots WHERE name = ?", (found.name,))
             db.execute("DELETE FROM aliases WHERE name = ?", (found.name,))

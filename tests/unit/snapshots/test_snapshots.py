@@ -14,6 +14,7 @@ from imagebuilder import (
     CreateSnapshotParams,
     Image,
     ImagebuilderError,
+    Resources,
     SandboxError,
 )
 from imagebuilder.diagnostics import Diagnostic, EngineError
@@ -70,6 +71,19 @@ def test_what_would_end_is_kept_up(client: Client, engine: FakeEngine, own: Star
         "x", own, None, client.snapshot.create(CreateSnapshotParams("a", PYTHON)).resources
     )
     assert found == SLEEP and not engine.containers.infos
+
+
+def test_what_is_made_again_is_not_tried_again(client: Client, engine: FakeEngine) -> None:
+    def tried(image: Image, resources: Resources | None = None) -> bool:
+        told: list[str] = []
+        made = client.snapshot.create(CreateSnapshotParams("app", image, resources), replace=True, on_logs=told.append)
+        assert made.state == "active" and made.tried and client.snapshot.get("app").tried
+        return any("stay up" in line for line in told)
+
+    image = Image.base(PYTHON).env({"A": "1"})
+    assert tried(image) and not tried(image)
+    assert tried(image, Resources(memory=0.5)) and not tried(image, Resources(memory=0.5))
+    assert tried(image.entrypoint(["server"])) and not tried(image.entrypoint(["server"]))
 
 
 def test_an_entrypoint_that_ends_is_an_error(client: Client, engine: FakeEngine) -> None:

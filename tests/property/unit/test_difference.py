@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebuilder.comparison import Difference, compare
 from imagebuilder.engine.contents import Contents, Entry
+from imagebuilder.snapshots.difference import Difference, compare
 
 SETTINGS = settings(max_examples=300, deadline=None, derandomize=True)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from imagebuilder.cache.history import History
 from imagebuilder.cache.sizes import LayerSize, sizes
-from imagebuilder.comparison import Difference, compare
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
 from imagebuilder.engine.contents import Contents, read
 from imagebuilder.engine.protocol import Engine
 from imagebuilder.ir import checks
-from imagebuilder.store import Snapshot, Store
+from imagebuilder.snapshots.difference import Difference, compare
+from imagebuilder.store import Snapshot, Store, unusable
 
 if TYPE_CHECKING:
     from imagebuilder.sandbox import Sandboxes
@@ -77,10 +77,3 @@ def _is_reference(name: str) -> bool:
     except Invalid:
         return bool(re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", name))
     return True
-
-
-def unusable(found: Snapshot) -> CompileError:
-    """What is told of a snapshot that is not active."""
-    why = f"{found.state}: {found.reason}" if found.reason else found.state
-    help = f"`imagebuilder snapshot activate {found.name}`" if found.state == "inactive" else "build it again"
-    return CompileError(Diagnostic("IB707", f"the snapshot {found.name!r} cannot be used ({why})", help=help))

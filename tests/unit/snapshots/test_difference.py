@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from imagebuilder.comparison import Line, changes, compare, folded, ways
 from imagebuilder.engine.contents import Contents, Entry
+from imagebuilder.snapshots.difference import Line, changes, compare, folded, ways
 
 
 def entry(content: str = "", mode: int = 0o644, owner: tuple[int, int] = (0, 0)) -> Entry:

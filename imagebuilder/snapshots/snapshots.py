@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from dataclasses import replace as changed
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagebuilder.builder import image_ref
-from imagebuilder.compared import diff, unusable
-from imagebuilder.comparison import Difference
-from imagebuilder.compiler import Plan, compile
-from imagebuilder.diagnostics import (
-    BuildError,
-    CompileError,
-    Diagnostic,
-    EngineError,
-    ImagebuilderError,
-    Invalid,
-    SandboxError,
-)
-from imagebuilder.engine.protocol import Engine, Event, ImageInfo, LogEvent, WarningEvent
+from imagebuilder.compiler import compile
+from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, SandboxError
+from imagebuilder.engine.protocol import Engine, Event, LogEvent, WarningEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock
-from imagebuilder.sandbox.stays_up import SLEEP, Started
-from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name
+from imagebuilder.sandbox.stays_up import SLEEP
+from imagebuilder.snapshots.diff import diff
+from imagebuilder.snapshots.difference import Difference
+from imagebuilder.snapshots.making import CreateSnapshotParams, Making, OnLogs, kept_ref
+from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name, unusable
 
 if TYPE_CHECKING:
     from imagebuilder.sandbox import Sandboxes
@@ -38,21 +28,6 @@ UNUSED_AFTER = 14 * 86400.0
 """Seconds after which a snapshot that nobody used is inactive."""
 
 _LOOK = 0.2
-
-OnLogs = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class CreateSnapshotParams:
-    """What :meth:`Snapshots.create` makes: an ``Image``, or the name of one, under a name of its own.
-
-    ``entrypoint`` is what keeps its containers up; None is the image's own, and ``sleep infinity`` where that ends.
-    """
-
-    name: str
-    image: str | Image
-    resources: Resources | None = None
-    entrypoint: Sequence[str] | None = None
 
 
 class Snapshots:
@@ -74,6 +49,7 @@ class Snapshots:
         self._connect = engine
         self._sandboxes = sandboxes
         self._build = build
+        self._making = Making(store, engine, sandboxes)
 
     def create(
         self,
@@ -115,9 +91,13 @@ class Snapshots:
             image = params.image if params.entrypoint is None else params.image.entrypoint(params.entrypoint)
         name = check_name(params.name)
         state = self._store.home
-        with self._replacing(name, lambda: compile(image, build_args=build_args, state=state).key, replace=replace):
+
+        def key() -> str:
+            return compile(image, build_args=build_args, state=state).key
+
+        with self._making.replacing(name, key, replace=replace) as before:
             if ref:
-                return self._pulled(params, ref, compile(image, state=state), tell, resolve=resolve, local=local)
+                return self._making.pulled(params, ref, compile(image, state=state), tell, resolve=resolve, local=local)
             made = self._build(
                 image,
                 name=name,
@@ -126,7 +106,9 @@ class Snapshots:
                 timeout=timeout,
                 on_event=lambda event: _line(event, tell),
             )
-            return self._tried(made, params.entrypoint, tell)
+            if before is not None and _answers_for(before, made):
+                return self._making.stays_up(made, before.entrypoint)
+            return self._making.tried(made, params.entrypoint, tell)
 
     def create_default(self, *, on_logs: OnLogs | None = None) -> Snapshot:
         """The snapshot ``default``, of ``default.snap`` in this package: what a sandbox is of that names none.
@@ -199,7 +181,7 @@ class Snapshots:
             back = self._store.put_back(self.get(name))
             self._connect().tag(back.digest, back.image)
             if found.state == "active":
-                self._connect().tag(found.digest, _kept_ref(found.name))
+                self._connect().tag(found.digest, kept_ref(found.name))
             return back
 
     def lock(self, name: str) -> Snapshot:
@@ -248,7 +230,7 @@ class Snapshots:
         """Forget the snapshot; its image goes too, unless it has another name. Of an alias, only that goes.
 
         Raises:
-            CompileError: there is none.
+            CompileError: there is none, or it is locked.
             SandboxError: a sandbox was made of it.
             EngineError: the engine does not answer; the snapshot stays.
         """
@@ -257,8 +239,8 @@ class Snapshots:
         if store.unalias(name):
             return found
         # A build of that name is waited for: it would leave an image without a snapshot.
-        with lock(store.name_lock_path(self.get(name).name)):
-            found = self.get(name)
+        with lock(store.name_lock_path(found.name)):
+            found = store.unlocked(name)
             image = engine.image(found.image)
             # One that was pulled is named by its digest, which not every engine takes for its id.
             if image is not None and (image.id == found.digest or not found.digest or "@" in found.image):
@@ -267,10 +249,8 @@ class Snapshots:
                 if in_use:
                     help = f"`imagebuilder sandbox delete {in_use[0]}` first"
                     raise SandboxError(Diagnostic("IB762", f"sandboxes use it: {', '.join(in_use)}", help=help))
-                if found.locked:
-                    return store.delete(found.name)  # Which refuses.
                 engine.untag(found.image)
-            engine.untag(_kept_ref(found.name))
+            engine.untag(kept_ref(found.name))
             return store.delete(found.name)
 
     def diff(self, a: str, b: str) -> Difference:
@@ -283,7 +263,7 @@ class Snapshots:
             CompileError: there is no such snapshot or image, or a snapshot has no image.
             EngineError: the engine does not answer, or an image has a million files or more.
         """
-        return diff(self._store, self._connect(), self._sandboxes(), self._fetch, a, b)
+        return diff(self._store, self._connect(), self._sandboxes(), self._making.fetch, a, b)
 
     def usable(self, name: str) -> Snapshot:
         """The snapshot, which is active, or becomes so since it is used.
@@ -329,117 +309,10 @@ class Snapshots:
 
         With ``privileged`` that may be something that ends without those rights, such as Docker itself.
         """
-        snapshot = snapshot if snapshot.tried else self._tried(snapshot, None, lambda line: None)
-        image = self._connect().image(snapshot.digest) if privileged and snapshot.entrypoint == SLEEP else None
-        if image is None:
-            return snapshot
-        own = Started(image.entrypoint, image.command)
-        found = self._sandboxes().keep_up(snapshot.digest, own, None, snapshot.resources, privileged=True)
-        return changed(snapshot, entrypoint=found)
-
-    # ---------------------------------------------------------------------------------------------------
-
-    def _pulled(
-        self, params: CreateSnapshotParams, ref: str, plan: Plan, tell: OnLogs, *, resolve: bool, local: bool
-    ) -> Snapshot:
-        name = check_name(params.name)
-        store, engine = self._store, self._connect()
-        started = time.monotonic()
-        with lock(store.name_lock_path(name)):
-            snapshot = store.begin(name, plan.key, plan.platform, image_ref(name), params.resources or Resources())
-            store.pulling(snapshot)
-            try:
-                found = engine.image(ref)
-                if found is None or (resolve and not local):
-                    if local:
-                        help = "`docker images` lists those that it has"
-                        raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
-                    tell(f"pulling {ref}")
-                    try:
-                        self._fetch(ref)
-                    except EngineError as error:
-                        engine.info()  # Whether it answers.
-                        raise BuildError(error.diagnostics) from None
-                    found = engine.image(ref)
-                if found is None:
-                    raise BuildError(Diagnostic("IB645", f"cannot pull {ref}", help="does the registry have it?"))
-                engine.tag(found.id, snapshot.image)
-                made = store.active(
-                    snapshot, digest=found.id, size=found.size, seconds=time.monotonic() - started, steps=()
-                )
-            except BaseException as error:
-                store.failed(snapshot, _reason(error), "error")
-                raise
-        return self._tried(made, params.entrypoint, tell, found)
-
-    def _tried(
-        self, snapshot: Snapshot, entrypoint: Sequence[str] | None, tell: OnLogs, image: ImageInfo | None = None
-    ) -> Snapshot:
-        """The snapshot once a container of it was seen to stay up."""
-        engine = self._connect()
-        tell("waiting for a container of it to stay up")
-        ref = snapshot.image if "@" in snapshot.image else snapshot.digest
-        image = image or engine.image(ref)
-        if image is None and "@" in ref:
-            self._fetch(ref)
-            image = engine.image(ref)
-        own = Started() if image is None else Started(image.entrypoint, image.command)
-        try:
-            found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
-        except (SandboxError, EngineError) as error:
-            self._store.failed(snapshot, error.diagnostics[0].message, "error")
-            raise
-        kept = self._store.stays_up(snapshot, found)
-        return changed(kept, reused=snapshot.reused, seconds=snapshot.seconds)
-
-    def _fetch(self, ref: str) -> None:
-        """Pull an image, with the login of its registry where that is one of ours."""
-        from imagebuilder.registries import Registries
-
-        self._connect().fetch(ref, Registries(self._store).header(ref))
-
-    @contextmanager
-    def _replacing(self, name: str, key: Callable[[], str], *, replace: bool) -> Iterator[None]:
-        """Whatever has the name serves until the block has ended, and goes on to where that fails.
-
-        Raises:
-            CompileError: the name is taken by something else, and not to be replaced.
-        """
-        found = self._store.named(name)
-        if found is None or found.state not in ("active", "inactive") or not found.digest:
-            yield
-            return
-        same = found.key == key()
-        if not same and not replace:
-            help = "take another name, or replace it: --replace, or replace=True"
-            raise CompileError(Diagnostic("IB763", f"there is a snapshot {name!r} of something else", help=help))
-        engine = self._connect()
-        if same or engine.image(found.digest) is None:
-            yield
-            return
-        # An engine may drop an image that has no name left.
-        engine.tag(found.digest, _kept_ref(name))
-        self._store.serve(found)
-        try:
-            yield
-        except BaseException as error:
-            with suppress(CompileError):
-                now = self._store.get(name)
-                if now.id != found.id:
-                    back = self._store.put_back(now, f"the one that was to replace it failed: {_reason(error)}")
-                    self._store.log_path(now.id).unlink(missing_ok=True)
-                    with suppress(EngineError):
-                        engine.tag(back.digest, back.image)
-                        engine.untag(_kept_ref(name))
-            raise
+        return self._making.started(snapshot, privileged=privileged)
 
     def _users(self, snapshot: Snapshot) -> Sequence[str]:
         return sorted(each.name for each in self._sandboxes().list() if each.image == snapshot.digest)
-
-
-def _kept_ref(name: str) -> str:
-    """What the image of a snapshot is called that was replaced."""
-    return image_ref(name).replace("imagebuilder/", "imagebuilder-before/", 1)
 
 
 def _check_reference(ref: str, *, moving: bool) -> None:
@@ -457,17 +330,15 @@ def _check_reference(ref: str, *, moving: bool) -> None:
     raise CompileError(Diagnostic("IB761", f"{what}: {ref!r}", help=help))
 
 
+def _answers_for(before: Snapshot, made: Snapshot) -> bool:
+    """Whether a container of ``made`` stays up as one of ``before`` did."""
+    # What else an entrypoint may be was asked for, of an image by its name.
+    alike = before.digest == made.digest and before.resources == made.resources
+    return alike and before.tried and before.entrypoint in (None, SLEEP)
+
+
 def _line(event: Event, tell: OnLogs) -> None:
     if isinstance(event, LogEvent):
         tell(event.line)
     elif isinstance(event, WarningEvent):
         tell(event.diagnostic.render())
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ImagebuilderError):
-        return error.diagnostics[0].message
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-
-
-__all__ = ["CreateSnapshotParams", "Snapshots"]

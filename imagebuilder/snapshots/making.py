@@ -1,0 +1,172 @@
+"""How a snapshot is made: its image pulled, tried out, and put in the place of the one that had the name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from typing import TYPE_CHECKING
+
+from imagebuilder.builder import image_ref
+from imagebuilder.compiler import Plan
+from imagebuilder.diagnostics import (
+    BuildError,
+    CompileError,
+    Diagnostic,
+    EngineError,
+    ImagebuilderError,
+    SandboxError,
+)
+from imagebuilder.engine.protocol import Engine, ImageInfo
+from imagebuilder.frontends.image import Image
+from imagebuilder.locks import lock
+from imagebuilder.sandbox.stays_up import SLEEP, Started
+from imagebuilder.store import Resources, Snapshot, Store, check_name
+
+if TYPE_CHECKING:
+    from imagebuilder.sandbox import Sandboxes
+
+OnLogs = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSnapshotParams:
+    """What :meth:`Snapshots.create` makes: an ``Image``, or the name of one, under a name of its own.
+
+    ``entrypoint`` is what keeps its containers up; None is the image's own, and ``sleep infinity`` where that ends.
+    """
+
+    name: str
+    image: str | Image
+    resources: Resources | None = None
+    entrypoint: Sequence[str] | None = None
+
+
+class Making:
+    """The parts that :class:`~imagebuilder.snapshots.Snapshots` makes a snapshot of; errors are those of its create."""
+
+    def __init__(self, store: Store, engine: Callable[[], Engine], sandboxes: Callable[[], Sandboxes]) -> None:
+        self._store = store
+        self._connect = engine
+        self._sandboxes = sandboxes
+
+    def pulled(
+        self, params: CreateSnapshotParams, ref: str, plan: Plan, tell: OnLogs, *, resolve: bool, local: bool
+    ) -> Snapshot:
+        name = check_name(params.name)
+        store, engine = self._store, self._connect()
+        started = time.monotonic()
+        with lock(store.name_lock_path(name)):
+            snapshot = store.begin(name, plan.key, plan.platform, image_ref(name), params.resources or Resources())
+            store.pulling(snapshot)
+            try:
+                found = engine.image(ref)
+                if found is None or (resolve and not local):
+                    if local:
+                        help = "`docker images` lists those that it has"
+                        raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
+                    tell(f"pulling {ref}")
+                    try:
+                        self.fetch(ref)
+                    except EngineError as error:
+                        engine.info()  # Whether it answers.
+                        raise BuildError(error.diagnostics) from None
+                    found = engine.image(ref)
+                if found is None:
+                    raise BuildError(Diagnostic("IB645", f"cannot pull {ref}", help="does the registry have it?"))
+                engine.tag(found.id, snapshot.image)
+                made = store.active(
+                    snapshot, digest=found.id, size=found.size, seconds=time.monotonic() - started, steps=()
+                )
+            except BaseException as error:
+                store.failed(snapshot, _reason(error), "error")
+                raise
+        return self.tried(made, params.entrypoint, tell, found)
+
+    def tried(
+        self, snapshot: Snapshot, entrypoint: Sequence[str] | None, tell: OnLogs, image: ImageInfo | None = None
+    ) -> Snapshot:
+        """The snapshot once a container of it was seen to stay up."""
+        engine = self._connect()
+        tell("waiting for a container of it to stay up")
+        ref = snapshot.image if "@" in snapshot.image else snapshot.digest
+        image = image or engine.image(ref)
+        if image is None and "@" in ref:
+            self.fetch(ref)
+            image = engine.image(ref)
+        own = Started() if image is None else Started(image.entrypoint, image.command)
+        try:
+            found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
+        except (SandboxError, EngineError) as error:
+            self._store.failed(snapshot, error.diagnostics[0].message, "error")
+            raise
+        return self.stays_up(snapshot, found)
+
+    def stays_up(self, snapshot: Snapshot, entrypoint: Sequence[str] | None) -> Snapshot:
+        """The snapshot as one of which it is known what keeps its containers up."""
+        kept = self._store.stays_up(snapshot, entrypoint)
+        return changed(kept, reused=snapshot.reused, seconds=snapshot.seconds)
+
+    def fetch(self, ref: str) -> None:
+        """Pull an image, with the login of its registry where that is one of ours."""
+        from imagebuilder.registries import Registries
+
+        self._connect().fetch(ref, Registries(self._store).header(ref))
+
+    @contextmanager
+    def replacing(self, name: str, key: Callable[[], str], *, replace: bool) -> Iterator[Snapshot | None]:
+        """Whatever has the name serves until the block has ended, and goes on to where that fails; it is what is given.
+
+        Raises:
+            CompileError: the name is taken by something else, and not to be replaced.
+        """
+        found = self._store.named(name)
+        if found is None or found.state not in ("active", "inactive") or not found.digest:
+            yield None
+            return
+        same = found.key == key()
+        if not same and not replace:
+            help = "take another name, or replace it: --replace, or replace=True"
+            raise CompileError(Diagnostic("IB763", f"there is a snapshot {name!r} of something else", help=help))
+        engine = self._connect()
+        if same or engine.image(found.digest) is None:
+            yield found
+            return
+        # An engine may drop an image that has no name left.
+        engine.tag(found.digest, kept_ref(name))
+        self._store.serve(found)
+        try:
+            yield found
+        except BaseException as error:
+            with suppress(CompileError):
+                now = self._store.get(name)
+                if now.id != found.id:
+                    back = self._store.put_back(now, f"the one that was to replace it failed: {_reason(error)}")
+                    self._store.log_path(now.id).unlink(missing_ok=True)
+                    with suppress(EngineError):
+                        engine.tag(back.digest, back.image)
+                        engine.untag(kept_ref(name))
+            raise
+
+    def started(self, snapshot: Snapshot, *, privileged: bool = False) -> Snapshot:
+        """See :meth:`imagebuilder.snapshots.Snapshots.started`."""
+        snapshot = snapshot if snapshot.tried else self.tried(snapshot, None, lambda line: None)
+        image = self._connect().image(snapshot.digest) if privileged and snapshot.entrypoint == SLEEP else None
+        if image is None:
+            return snapshot
+        own = Started(image.entrypoint, image.command)
+        found = self._sandboxes().keep_up(snapshot.digest, own, None, snapshot.resources, privileged=True)
+        return changed(snapshot, entrypoint=found)
+
+
+def kept_ref(name: str) -> str:
+    """What the image of a snapshot is called that was replaced."""
+    return image_ref(name).replace("imagebuilder/", "imagebuilder-before/", 1)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ImagebuilderError):
+        return error.diagnostics[0].message
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
