@@ -29,11 +29,11 @@ def unpack(stream: IO[bytes], target: Path) -> None:
         for entry in archive:
             _, _, name = entry.name.partition("/")
             if name := name.rstrip("/"):
-                _write(archive, entry, name, target)
+                _write(archive, entry, _inside(name), target)
 
 
 def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: Path) -> None:
-    path = target / _inside(name)
+    path = target / name
     # A link that was written before may not be what the next entry goes through.
     for folder in path.parents:
         if folder == target:
@@ -67,6 +67,7 @@ def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: 
 
 
 def _inside(name: str, shown: str = "") -> str:
+    """The name without ``.`` and ``..``."""
     path = posixpath.normpath(name)
     if path.startswith("/") or path.split("/")[0] == ".." or (shown or name).startswith("/") or "\0" in path:
         raise Refused(f"{shown or name!r} leads out of the folder")
