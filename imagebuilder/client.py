@@ -79,7 +79,7 @@ class Client:
         """The sandboxes of the home; :meth:`create`, :meth:`get` and :meth:`list` are the way to them."""
         from imagebuilder.sandbox import Sandboxes
 
-        return Sandboxes(self.home, lambda: self.engine.containers)
+        return Sandboxes(self.home, lambda: self.engine.containers, self._network_tool)
 
     @cached_property
     def registry(self) -> Registries:
@@ -290,6 +290,8 @@ class Client:
         from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 
         params = params or CreateSandboxFromSnapshotParams()
+        # What is wrong is told before anything is built for it.
+        self.sandboxes.check(params)
         if isinstance(params, CreateSandboxFromImageParams):
             snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs, timeout or None)
             shown = params.image if isinstance(params.image, str) else snapshot.name
@@ -308,6 +310,12 @@ class Client:
         )
         self.store.used(snapshot.name)
         return made
+
+    def _network_tool(self) -> str:
+        """The image that holds sandboxes to their allow lists, built where it is not there."""
+        from imagebuilder.sandbox.allow_list import TOOL
+
+        return self.snapshot.of_image(TOOL, None).digest
 
     def get(self, name: str) -> Sandbox:
         """The sandbox of that name or id, whoever made it; CompileError where there is none."""

@@ -29,6 +29,8 @@ def register(commands: Any) -> None:
     create.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="a label, to find it by")
     create.add_argument("--user", help="who its commands run as (default: the image's)")
     create.add_argument("--no-network", action="store_true", help="nothing but loopback")
+    help = "a network, an address or a host that it may connect to, and nothing else; repeatable"
+    create.add_argument("--allow", action="append", default=[], metavar="HOST", help=help)
     help = "the machine's own rights, for Docker in the sandbox; nothing protects from what runs in it"
     create.add_argument("--privileged", action="store_true", help=help)
     create.add_argument("--auto-stop", type=int, metavar="MINUTES", help="stop it after so long unused (default: 15)")
@@ -97,6 +99,7 @@ def _create(arguments: argparse.Namespace) -> int:
         "labels": _labels(arguments.label),
         "user": arguments.user,
         "network_block_all": arguments.no_network,
+        "network_allow_list": arguments.allow,
         "privileged": arguments.privileged,
         "auto_stop_interval": arguments.auto_stop,
         "auto_delete_interval": arguments.auto_delete,
@@ -221,6 +224,7 @@ def _info(arguments: argparse.Namespace) -> int:
         "last used": ago(found.last_used_at),
         "auto-stop": f"after {stop} min without use" if stop else "never",
         "auto-delete": f"after {delete} min stopped" if delete else "never",
+        **({"reaches": ", ".join(allowed)} if (allowed := found.network_allow_list) else {}),
     }
     for name, value in rows.items():
         print(f"{name:<11} {value}".rstrip())

@@ -151,4 +151,5 @@ CODES: dict[str, str] = {
     "IB763": "a snapshot's name that is taken",
     "IB764": "a snapshot that nothing came before",
     "IB765": "a snapshot that is locked",
+    "IB766": "a network that cannot be bounded",
 }

@@ -27,8 +27,9 @@ class ContainerSpec:
 
     ``entrypoint`` takes the place of the image's own, and of its command. ``cpu`` is in CPUs, ``memory`` and ``disk``
     in GiB; where the engine cannot bound a container's disk, ``disk`` bounds each of its files. ``gpu`` counts GPUs.
-    Without ``network`` there is none but loopback. ``privileged`` takes every bound away but those of resources, and
-    gives it a volume for Docker's own files, which goes with the container.
+    Without ``network`` there is none but loopback; ``joins`` is a container whose network it has in place of its own.
+    ``hosts`` are names and their addresses. ``capabilities`` are what root may do in it. ``privileged`` takes every
+    bound away but those of resources, and gives it a volume for Docker's own files, which goes with the container.
     """
 
     name: str
@@ -44,6 +45,9 @@ class ContainerSpec:
     disk: float = 3
     gpu: float = 0
     network: bool = True
+    joins: str | None = None
+    hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    capabilities: Sequence[str] = KEPT_CAPABILITIES
     privileged: bool = False
 
 
@@ -146,6 +150,10 @@ class Containers(Protocol):
         ...
 
     def start(self, id: str) -> None: ...
+
+    def set_network(self, id: str, *, on: bool) -> None:
+        """Give it the engine's network, or take it away; of one that runs or not."""
+        ...
 
     def stop(self, id: str, grace: float = 2.0) -> None:
         """End what runs in it: asked to, and after ``grace`` seconds killed."""

@@ -16,7 +16,6 @@ from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.api import Api, Conflict, NotFound, TimedOut, frames
 from imagebuilder.engine.attached import Attached
 from imagebuilder.engine.containers import (
-    KEPT_CAPABILITIES,
     PIDS,
     ContainerInfo,
     ContainerSpec,
@@ -49,6 +48,16 @@ class DockerContainers:
 
     def start(self, id: str) -> None:
         self._api.json("POST", f"/containers/{id}/start")
+
+    def set_network(self, id: str, *, on: bool) -> None:
+        before, after = ("none", "bridge") if on else ("bridge", "none")
+        found = self._api.json("GET", f"/containers/{id}/json")
+        networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+        # "none" is one of them, and there is no other besides it.
+        if before in networks:
+            self._api.json("POST", f"/networks/{before}/disconnect", {"Container": id, "Force": True})
+        if after not in networks:
+            self._api.json("POST", f"/networks/{after}/connect", {"Container": id})
 
     def stop(self, id: str, grace: float = 2.0) -> None:
         self._api.json("POST", f"/containers/{id}/stop?t={int(grace)}", timeout=grace + 60)
@@ -196,7 +205,8 @@ def _body(spec: ContainerSpec) -> dict[str, Any]:
         "MemorySwap": memory,
         "PidsLimit": PIDS,
         "Init": True,
-        "NetworkMode": "bridge" if spec.network else "none",
+        "NetworkMode": f"container:{spec.joins}" if spec.joins else "bridge" if spec.network else "none",
+        "ExtraHosts": [f"{name}:{each}" for name, addresses in spec.hosts.items() for each in addresses],
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "2"}},
         "Ulimits": [{"Name": "fsize", "Soft": int(spec.disk * _GIB), "Hard": int(spec.disk * _GIB)}],
     }
@@ -204,7 +214,7 @@ def _body(spec: ContainerSpec) -> dict[str, Any]:
         host["Privileged"] = True
         del host["Ulimits"], host["PidsLimit"]
     else:
-        host |= {"CapDrop": ["ALL"], "CapAdd": list(KEPT_CAPABILITIES), "SecurityOpt": ["no-new-privileges"]}
+        host |= {"CapDrop": ["ALL"], "CapAdd": list(spec.capabilities), "SecurityOpt": ["no-new-privileges"]}
     if spec.gpu:
         host["DeviceRequests"] = [{"Count": int(spec.gpu), "Capabilities": [["gpu"]]}]
     body: dict[str, Any] = {

@@ -50,6 +50,7 @@ class FakeRunning:
 class FakeContainers:
     """All stay up, but those of the images and entrypoints in ``ends``, which end with an exit code.
 
+    ``exits`` are exit codes by images. ``done`` is what was started, and whose network changed, in order.
     ``archives`` are what the files of images are, by what containers are made of.
     """
 
@@ -57,6 +58,8 @@ class FakeContainers:
         self.specs: dict[str, ContainerSpec] = {}
         self.infos: dict[str, ContainerInfo] = {}
         self.ends: dict[tuple[str, ...] | None, int] = {}
+        self.exits: dict[str, int | None] = {}
+        self.done: list[str] = []
         self.refuses: set[tuple[str, ...] | None] = set()
         self.busy: set[str] = set()
         self.commands: list[list[str]] = []
@@ -74,7 +77,14 @@ class FakeContainers:
         entrypoint = self._entrypoint(id)
         if entrypoint in self.refuses:
             raise EngineError(Diagnostic("IB503", f'the engine refused POST: exec: "{entrypoint}": not found'))
+        spec = self.specs[id]
+        joined = f"tool: {(spec.entrypoint or '-')[0]} in {spec.joins} with {' '.join(spec.capabilities)}"
+        self.done.append(f"start {joined if spec.joins else id}")
         self._change(id, state="running", started=datetime.now(UTC))
+
+    def set_network(self, id: str, *, on: bool) -> None:
+        self.done.append(f"network {'on' if on else 'off'} {id}")
+        self.specs[id] = replace(self.specs[id], network=on)
 
     def stop(self, id: str, grace: float = 2.0) -> None:
         self._change(id, state="exited", ended=datetime.now(UTC))
@@ -92,7 +102,7 @@ class FakeContainers:
         return id in self.busy
 
     def wait(self, id: str, timeout: float) -> int | None:
-        return self.ends.get(self._entrypoint(id))
+        return self.exits.get(self.specs[id].image, self.ends.get(self._entrypoint(id)))
 
     def logs(self, id: str, lines: int = 50) -> str:
         return "its last line\n"

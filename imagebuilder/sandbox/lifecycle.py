@@ -31,6 +31,7 @@ from imagebuilder.engine.containers import ContainerInfo, Containers, ContainerS
 from imagebuilder.home import private_folder
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
+from imagebuilder.sandbox.allow_list import AllowList, allow_list, bounded, of_labels, start
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 from imagebuilder.sandbox.sandbox import Sandbox
@@ -63,9 +64,15 @@ class Kept:
 class Sandboxes:
     """The sandboxes of one home."""
 
-    def __init__(self, home: Path, containers: Callable[[], Containers]) -> None:
+    def __init__(self, home: Path, containers: Callable[[], Containers], tool: Callable[[], str]) -> None:
+        """
+        Args:
+            containers: those of the engine.
+            tool: the image of :data:`imagebuilder.sandbox.allow_list.TOOL`; called when it is needed.
+        """
         self._home = home
         self._containers = containers
+        self._tool = tool
         self._folder = home / "sandboxes"
         self._swept = 0.0
         self.home_id = sha256(str(home.resolve()).encode()).hexdigest()[:12]
@@ -90,8 +97,7 @@ class Sandboxes:
             CompileError: the name is none, or taken.
             SandboxError: it does not start.
         """
-        name = _name(params.name)
-        stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
+        name, allow, stop, delete = _checked(params)
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
         spec = ContainerSpec(
@@ -109,6 +115,8 @@ class Sandboxes:
             network=not params.network_block_all,
             privileged=params.privileged,
         )
+        if allow is not None:
+            spec = bounded(spec, allow)
         with lock(self._lock(name)):
             try:
                 id = self._containers().create(spec)
@@ -118,7 +126,7 @@ class Sandboxes:
             try:
                 self._write(id, Kept(dict(params.labels), stop, delete, params.ephemeral))
                 box = self._box(name, id)
-                self.start(box)
+                self._start(box, allow)
                 found = box.info()
                 if found is None:
                     raise box.gone()
@@ -126,6 +134,10 @@ class Sandboxes:
                 self._forget(id)
                 raise
         return Sandbox(self, box, found)
+
+    def check(self, params: Params) -> None:
+        """Whether one could be asked for with these; CompileError says why not. Asks no engine."""
+        _checked(params)
 
     def get(self, name: str) -> Sandbox:
         """The sandbox of that name, or of that id.
@@ -193,8 +205,23 @@ class Sandboxes:
         Raises:
             SandboxError: it does not start; the reason and its last lines are told.
         """
+        found = box.info()
+        if found is None:
+            raise box.gone()
+        if found.is_running:
+            box.used()
+        else:
+            self._start(box, of_labels(found.labels))
+
+    def _start(self, box: Box, allow: AllowList | None) -> None:
         try:
-            self._containers().start(box.id)
+            if allow is None:
+                self._containers().start(box.id)
+            else:
+                trial = uuid4().hex
+                tool = replace(self._trial(trial, self._tool()), name=f"{self._container('trial')}-{trial[:8]}")
+                with lock(self._lock(trial)):
+                    start(self._containers(), box.id, allow, tool)
         except EngineError as error:
             message = error.diagnostics[0].message.rpartition(": ")[2] or error.diagnostics[0].message
             help = "is the image for this machine, and does it have what its entrypoint names?"
@@ -237,10 +264,8 @@ class Sandboxes:
     ) -> tuple[str, ...] | None:
         """What keeps containers of an image up; see :func:`imagebuilder.sandbox.stays_up.keep_up`."""
         trial = uuid4().hex
-        spec = ContainerSpec(
-            name=self._container("trial"),
-            image=image,
-            labels={_HOME: self.home_id, TRIAL: trial},
+        spec = replace(
+            self._trial(trial, image),
             cpu=resources.cpu,
             memory=resources.memory,
             disk=resources.disk,
@@ -254,20 +279,19 @@ class Sandboxes:
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
         trial = uuid4().hex
-        spec = ContainerSpec(
-            name=f"{self._container('trial')}-{trial[:8]}",
-            image=image,
-            # An image without a command makes no container.
-            entrypoint=("-",),
-            labels={_HOME: self.home_id, TRIAL: trial},
-            network=False,
-        )
+        # An image without a command makes no container.
+        spec = replace(self._trial(trial, image), name=f"{self._container('trial')}-{trial[:8]}", entrypoint=("-",))
         with lock(self._lock(trial)):
             id = self._containers().create(spec)
             try:
                 yield id
             finally:
                 self._containers().remove(id)
+
+    def _trial(self, trial: str, image: str = "") -> ContainerSpec:
+        """A container that goes when its maker does."""
+        labels = {_HOME: self.home_id, TRIAL: trial}
+        return ContainerSpec(name=self._container("trial"), image=image, labels=labels, network=False)
 
     def _write(self, id: str, kept: Kept) -> None:
         private_folder(self._folder)
@@ -291,6 +315,22 @@ class Sandboxes:
 
     def _container(self, name: str) -> str:
         return f"imagebuilder-{self.home_id}-{name}"
+
+
+def _checked(params: Params) -> tuple[str, AllowList | None, int, int]:
+    """The name, what it may connect to, and the minutes after which it is stopped and deleted."""
+    stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
+    return _name(params.name), _allow_list(params), stop, delete
+
+
+def _allow_list(params: Params) -> AllowList | None:
+    allow = allow_list(params.network_allow_list)
+    if allow is not None and params.network_block_all:
+        raise CompileError(Diagnostic("IB755", "both an allow list and no network", help="leave one of them out"))
+    if allow is not None and params.privileged:
+        help = "what is privileged can take the list away; leave one of them out"
+        raise CompileError(Diagnostic("IB755", "an allow list for a privileged sandbox", help=help))
+    return allow
 
 
 def _name(given: str | None) -> str:

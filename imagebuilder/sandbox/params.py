@@ -21,8 +21,9 @@ class _Params:
     ``name`` is chosen where None is given. ``auto_stop_interval`` and ``auto_delete_interval`` are in minutes: after
     so long without use the sandbox is stopped, after so long stopped it is deleted; 0 is never, and None the default
     of 15 minutes and never. ``ephemeral`` deletes it as soon as it is stopped. ``network_block_all`` leaves it
-    loopback alone. ``privileged`` gives it the machine's rights, which Docker in a sandbox needs, and which is no
-    sandbox any more to whoever means harm.
+    loopback alone; ``network_allow_list`` leaves it what is named there: networks, addresses, and hosts by the
+    addresses that they have when it is made. ``privileged`` gives it the machine's rights, which Docker in a sandbox
+    needs, and which is no sandbox any more to whoever means harm.
     """
 
     name: str | None = None
@@ -33,6 +34,7 @@ class _Params:
     auto_delete_interval: int | None = None
     ephemeral: bool = False
     network_block_all: bool = False
+    network_allow_list: str | Sequence[str] | None = None
     privileged: bool = False
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.engine.containers import ContainerInfo
+from imagebuilder.sandbox.allow_list import of_labels
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.fs import FileSystem
 from imagebuilder.sandbox.params import State
@@ -63,6 +64,12 @@ class Sandbox:
     @property
     def labels(self) -> Mapping[str, str]:
         return self._owner.kept(self.id).labels
+
+    @property
+    def network_allow_list(self) -> Sequence[str]:
+        """The networks that it may connect to; empty where it has no such list."""
+        allow = of_labels(self._found.labels)
+        return () if allow is None else allow.networks
 
     @property
     def created_at(self) -> datetime:
@@ -156,6 +163,7 @@ class Sandbox:
             "snapshot": self.snapshot,
             "image": self.image,
             "labels": dict(kept.labels),
+            "network_allow_list": list(self.network_allow_list),
             "created_at": self.created_at.isoformat(),
             "last_used_at": self.last_used_at.isoformat(),
             "auto_stop_interval": kept.auto_stop,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import imagebuilder
-from imagebuilder import Client, CreateSnapshotParams, Image, Resources
+from imagebuilder import Client, CreateSandboxFromImageParams, CreateSnapshotParams, Image, Resources
 from imagebuilder.client import Wanted
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, EngineError
 from imagebuilder.engine.fake import FakeEngine
@@ -255,3 +255,11 @@ def test_what_is_no_image(client: Client) -> None:
 def test_resources_that_nothing_can_have(wrong: dict[str, float]) -> None:
     with pytest.raises(CompileError, match="IB709"):
         Resources(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"name": "A b"}, {"auto_stop_interval": -1}, {"network_allow_list": "https://x"}])
+def test_a_sandbox_that_cannot_be_builds_nothing(client: Client, engine: FakeEngine, wrong: dict[str, object]) -> None:
+    params = CreateSandboxFromImageParams(image=Image.debian_slim(), **wrong)  # type: ignore[arg-type]
+    with pytest.raises(CompileError) as caught:
+        client.create(params)
+    assert code(caught) in ("IB751", "IB755") and not engine.requests and not client.snapshot.list()

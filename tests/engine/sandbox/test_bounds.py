@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -65,3 +69,48 @@ def test_without_a_network_there_is_loopback_alone(client: Client, snapshot: str
         with pytest.raises(SandboxError) as caught:
             sandbox.preview(8000)
         assert code(caught) == "IB758"
+
+
+def test_an_allow_list_holds(client: Client, snapshot: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sandboxes listen; a third may reach one of them, by its address and by its name, also when started again."""
+    serve = "cd /srv && echo hello >index.html && python3 -m http.server 8000 >/dev/null 2>&1 &"
+    addresses = []
+    for _ in range(2):
+        listening = client.create(CreateSandboxFromSnapshotParams(snapshot=snapshot))
+        listening.process.exec(serve)
+        addresses.append(listening.process.exec("hostname -I").result.strip())
+        answers(listening)
+    allowed, other = addresses
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (allowed, 0))])
+    sandbox = client.create(CreateSandboxFromSnapshotParams(snapshot=snapshot, network_allow_list=["friend.test"]))
+    monkeypatch.undo()
+    for _ in range(2):
+        assert reached(sandbox, allowed) == reached(sandbox, "friend.test") == "hello"
+        for refused in (other, allowed.rpartition(".")[0] + ".1", "friend.other.test"):
+            assert reached(sandbox, refused) in ("Connection refused", "Temporary failure in name resolution")
+        assert "not permitted" in sandbox.process.exec("unshare --net true").result
+        # What is asked from outside is answered.
+        sandbox.process.exec(serve)
+        answers(sandbox)
+        sandbox.stop()
+        sandbox.start()
+
+
+def reached(sandbox: Sandbox, host: str) -> str:
+    """What a server of a host says to a sandbox, or why it does not."""
+    return sandbox.process.code_run(f"""
+import urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen("http://{host}:8000", timeout=20).read().decode(), end="")
+except urllib.error.URLError as error:
+    print(error.reason.strerror)""").result.strip()
+
+
+def answers(sandbox: Sandbox) -> None:
+    with sandbox.preview(8000) as opened:
+        for _ in range(100):
+            with suppress(OSError):
+                assert urllib.request.urlopen(opened.url, timeout=5).read() == b"hello\n"
+                return
+            time.sleep(0.1)
+    raise AssertionError("nothing answered")

@@ -29,7 +29,7 @@ def containers() -> FakeContainers:
 
 @pytest.fixture
 def sandboxes(tmp_path: Path, containers: FakeContainers) -> Sandboxes:
-    return Sandboxes(tmp_path, lambda: containers)
+    return Sandboxes(tmp_path, lambda: containers, lambda: "sha256:tool")
 
 
 def create(sandboxes: Sandboxes, **params: object) -> Sandbox:
@@ -120,13 +120,13 @@ def test_it_is_found_by_its_name_by_another_program(
 ) -> None:
     made = create(sandboxes, name="one", labels={"team": "a"})
     create(sandboxes, name="two", labels={"team": "b"})
-    again = Sandboxes(tmp_path, lambda: containers)
+    again = Sandboxes(tmp_path, lambda: containers, lambda: "sha256:tool")
     assert again.get("one").id == made.id == again.get(made.id[:12]).id
     assert [each.name for each in again.list({"team": "b"})] == ["two"]
     with pytest.raises(CompileError) as caught:
         again.get("onne")
     assert code(caught) == "IB750" and "did you mean 'one'" in caught.value.diagnostics[0].help
-    other = Sandboxes(tmp_path / "other", lambda: containers)
+    other = Sandboxes(tmp_path / "other", lambda: containers, lambda: "sha256:tool")
     assert other.list() == [], "another home has its own"
 
 
