@@ -17,6 +17,7 @@ from imagebuilder.sandbox import FileSystem, Process, Sandbox
 from imagebuilder.snapshots import Snapshots
 
 if TYPE_CHECKING:
+    from imagebuilder.builder import OnBuildEvent
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
     from imagebuilder.snapshots import OnLogs
 
@@ -155,10 +156,15 @@ class AsyncClient(_Wrapped[Client]):
         *,
         timeout: float | None = None,
         on_snapshot_create_logs: OnLogs | None = None,
+        on_event: OnBuildEvent | None = None,
     ) -> AsyncSandbox:
         """Make and start a sandbox; see :meth:`imagebuilder.Client.create`."""
         made = await asyncio.to_thread(
-            self.sync.create, params, timeout=timeout, on_snapshot_create_logs=on_snapshot_create_logs
+            self.sync.create,
+            params,
+            timeout=timeout,
+            on_snapshot_create_logs=on_snapshot_create_logs,
+            on_event=on_event,
         )
         return AsyncSandbox(made)
 

@@ -271,6 +271,7 @@ class Client:
         *,
         timeout: float | None = None,
         on_snapshot_create_logs: OnLogs | None = None,
+        on_event: OnBuildEvent | None = None,
     ) -> Sandbox:
         """Make and start a sandbox.
 
@@ -280,6 +281,7 @@ class Client:
                 when it is first needed: Python, Node.js and common packages.
             timeout: seconds, after which a build that it needs is given up; None and 0 wait for ever.
             on_snapshot_create_logs: called with each line that the build prints.
+            on_event: called for each change of a step of what it needs.
 
         Raises:
             CompileError: a name or an argument is wrong, or the snapshot cannot be used.
@@ -293,11 +295,13 @@ class Client:
         # What is wrong is told before anything is built for it.
         self.sandboxes.check(params)
         if isinstance(params, CreateSandboxFromImageParams):
-            snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs, timeout or None)
+            snapshot = self.snapshot.of_image(
+                params.image, params.resources, on_snapshot_create_logs, timeout or None, on_event
+            )
             shown = params.image if isinstance(params.image, str) else snapshot.name
         else:
             if params.snapshot is None and self.store.named(DEFAULT) is None:
-                self.snapshot.create_default(on_logs=on_snapshot_create_logs)
+                self.snapshot.create_default(on_logs=on_snapshot_create_logs, on_event=on_event)
             snapshot = self.snapshot.usable(params.snapshot or DEFAULT)
             shown = snapshot.name
         snapshot = self.snapshot.started(snapshot, privileged=params.privileged)

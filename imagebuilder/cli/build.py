@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import print_json, rendered, size, tell
+from imagebuilder.cli.output import print_json, progress_option, rendered, size, tell, tell_event
 from imagebuilder.cli.target import load, load_one, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, ImagebuilderError, span_json
 
@@ -38,6 +38,7 @@ def register(commands: Any) -> None:
     build.add_argument("--push", metavar="NAME:TAG", help="give the image this name in a registry; needs a cache")
     build.add_argument("--refresh", action="store_true", help="ask whether the bases' tags have moved, and follow them")
     build.add_argument("--timeout", type=float, metavar="SECONDS", help="give it up after so long")
+    progress_option(build)
     build.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     build.set_defaults(command=_build)
 
@@ -73,7 +74,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from imagebuilder.cli.progress import reporter
 
     (target,) = targets
-    with reporter() as progress:
+    with reporter(arguments.progress) as progress:
         snapshot = client.build(
             target.image,
             name=target.name if arguments.name is None else arguments.name,
@@ -106,7 +107,7 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
         if getattr(arguments, option) is not None:
             help = f"`imagebuilder build {arguments.target}:{targets[0].name} --{option} …` is for one of them"
             raise CompileError(Diagnostic("IB404", f"--{option} for a file of several snapshots", help=help))
-    with reporter() as progress:
+    with reporter(arguments.progress) as progress:
         outcomes = client.build_all(
             [Wanted(each.name, each.image, each.resources, each.build_args) for each in targets],
             platform=arguments.platform,
@@ -130,10 +131,13 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
         )
     told: dict[str, list[str]] = {}
     for target, outcome in zip(targets, outcomes, strict=True):
-        if isinstance(outcome, ImagebuilderError):
+        if not isinstance(outcome, ImagebuilderError):
+            if not arguments.json:
+                _show(outcome, client)
+        elif arguments.progress == "json":
+            tell_event("error", name=target.name, diagnostics=[each.as_json() for each in outcome.diagnostics])
+        else:
             told.setdefault(rendered(outcome), []).append(target.name)
-        elif not arguments.json:
-            _show(outcome, client)
     for text, names in told.items():
         tell(f"{', '.join(names)} failed:\n{text}")
     return max((failure.exit_code for failure in failures), default=0)

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from imagebuilder import __version__
-from imagebuilder.cli.output import print_diagnostics
+from imagebuilder.cli.output import print_diagnostics, wants_events
 from imagebuilder.diagnostics import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -109,7 +109,7 @@ def run(argv: list[str]) -> int:
     """Parse, carry out, and return the exit code."""
     _open_streams()
     # Asked of the words, since wrong usage is to be told in the same form.
-    as_json = "--json" in argv
+    form = {"as_json": "--json" in argv, "as_event": wants_events(argv)}
     try:
         if not argv:
             print(parser().format_help(), end="")
@@ -121,17 +121,17 @@ def run(argv: list[str]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)  # --help and --version
     except ImagebuilderError as error:
-        print_diagnostics(error, as_json=as_json)
+        print_diagnostics(error, **form)
         return error.exit_code
     except KeyboardInterrupt:
-        print_diagnostics(Interrupted(Diagnostic("IB601", "interrupted")), as_json=as_json)
+        print_diagnostics(Interrupted(Diagnostic("IB601", "interrupted")), **form)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the result has gone. Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print_diagnostics(refused_by_system(error), as_json=False)
+        print_diagnostics(refused_by_system(error), as_json=False, as_event=form["as_event"])
         return EXIT_FAILED
 
 

@@ -7,15 +7,35 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import ImagebuilderError
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def tell(line: str) -> None:
     """A line on standard error, for people. That nobody reads it any more changes nothing of what is done."""
     with suppress(BrokenPipeError):
         print(line, file=sys.stderr, flush=True)
+
+
+def tell_event(kind: str, **fields: Any) -> None:
+    """What ``--progress=json`` has in the place of a line: an object on standard error."""
+    tell(json.dumps({"event": kind, **fields}))
+
+
+def progress_option(parser: argparse.ArgumentParser) -> None:
+    """``--progress``, for what takes long; :func:`wants_events` looks for it as well."""
+    help = "how steps are shown on standard error: plain, json, or auto, which is live on a terminal (default: auto)"
+    parser.add_argument("--progress", choices=("auto", "plain", "json"), default="auto", metavar="FORM", help=help)
+
+
+def wants_events(argv: Sequence[str]) -> bool:
+    """Asked of the words, since wrong usage is to be told in the same form."""
+    return "--progress=json" in argv or ("--progress", "json") in pairwise(argv)
 
 
 def print_text(text: str) -> None:
@@ -33,9 +53,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
 
 
-def print_diagnostics(error: ImagebuilderError, *, as_json: bool) -> None:
-    """For people on standard error; with --json also one object on standard output."""
-    if error.diagnostics:
+def print_diagnostics(error: ImagebuilderError, *, as_json: bool, as_event: bool = False) -> None:
+    """On standard error, for people or as an event; with --json also one object on standard output."""
+    if as_event:
+        tell_event("error", diagnostics=[found.as_json() for found in error.diagnostics])
+    elif error.diagnostics:
         tell(rendered(error))
     if as_json:
         print_json({"error": [found.as_json() for found in error.diagnostics]})

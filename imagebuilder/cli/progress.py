@@ -1,4 +1,5 @@
-"""A build while it runs: one live line per step on a terminal, plain lines elsewhere. Always on standard error."""
+"""What takes long, while it runs: one live line per step on a terminal, plain lines elsewhere, or one JSON object per
+event. Always on standard error."""
 
 from __future__ import annotations
 
@@ -10,14 +11,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from imagebuilder.cli.output import tell
-from imagebuilder.engine.protocol import Event, LogEvent, StepEvent, WarningEvent
+from imagebuilder.cli.output import tell, tell_event
+from imagebuilder.engine.protocol import BESIDE, Event, LogEvent, StepEvent, WarningEvent
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 _LOG_LINES = 6
-_MARKS = {"started": "…", "done": "✓", "cached": "✓", "failed": "✗"}
+_MARKS = {"done": "✓", "cached": "✓", "failed": "✗"}
+_SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
+_TURNS = 8.0
 
 
 class Reporter(Protocol):
@@ -34,20 +37,23 @@ def labelled(name: str, event: Event) -> Event:
     if event.is_chore:
         return event
     # A position keeps what is shown without one (the export) from being taken for a chore under its new name.
-    return replace(event, id=id, name=f"{name}: {event.name}", position=event.position or -1)
+    return replace(event, id=id, name=f"{name}: {event.name}", position=event.position or BESIDE)
 
 
 @contextmanager
-def reporter() -> Iterator[Reporter]:
-    """The reporter that fits where standard error goes."""
-    if not sys.stderr.isatty():
+def reporter(kind: str = "auto") -> Iterator[Reporter]:
+    """The one that ``--progress`` asks for, or that fits where standard error goes."""
+    if kind == "json":
+        yield JsonReporter()
+        return
+    if kind == "plain" or not sys.stderr.isatty():
         yield PlainReporter()
         return
     from rich.console import Console
     from rich.live import Live
 
     shown = LiveReporter()
-    with Live(shown, console=Console(stderr=True), refresh_per_second=8, transient=False):
+    with Live(shown, console=Console(stderr=True), refresh_per_second=_TURNS, transient=False):
         yield shown
 
 
@@ -81,6 +87,19 @@ class PlainReporter:
 
     def _print(self, line: str) -> None:
         tell(line)
+
+
+class JsonReporter:
+    """An object a line: of ``event`` ``step``, ``log`` or ``warning``."""
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, WarningEvent):
+            tell_event("warning", **event.diagnostic.as_json())
+        elif isinstance(event, LogEvent):
+            tell_event("log", step=event.id, line=event.line)
+        elif not event.is_chore:
+            seconds = round(event.seconds, 3)
+            tell_event("step", step=event.id, name=event.name, state=event.state, seconds=seconds)
 
 
 class LiveReporter:
@@ -121,7 +140,8 @@ class LiveReporter:
             end = "CACHED" if step.state == "cached" else f"{seconds:.1f} s"
             width = max(20, options.max_width - len(end) - 4)
             name = step.name if len(step.name) <= width else step.name[: width - 1] + "…"
-            yield Text.assemble((f"{_MARKS[step.state]} ", styles[step.state]), name.ljust(width), " ", (end, "dim"))
+            mark = _SPINNER[int(seconds * _TURNS) % len(_SPINNER)] if running else _MARKS[step.state]
+            yield Text.assemble((f"{mark} ", styles[step.state]), name.ljust(width), " ", (end, "dim"))
             if running and step.id == self._log_of:
                 for line in self._log:
                     yield Text(f"    {line[: options.max_width - 5]}", style="dim")

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import ago, print_json, print_table, tell
+from imagebuilder.cli.output import ago, print_json, print_table, progress_option, tell, tell_event
 from imagebuilder.cli.target import pairs
 from imagebuilder.diagnostics import CompileError, Diagnostic
 
@@ -36,6 +36,7 @@ def register(commands: Any) -> None:
     create.add_argument("--auto-stop", type=int, metavar="MINUTES", help="stop it after so long unused (default: 15)")
     create.add_argument("--auto-delete", type=int, metavar="MINUTES", help="delete it after so long stopped (0: never)")
     create.add_argument("--ephemeral", action="store_true", help="delete it as soon as it is stopped")
+    progress_option(create)
     create.add_argument("--json", action="store_true", help="print JSON")
     create.set_defaults(command=_create)
 
@@ -87,6 +88,7 @@ def register(commands: Any) -> None:
 
 
 def _create(arguments: argparse.Namespace) -> int:
+    from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 
@@ -105,18 +107,22 @@ def _create(arguments: argparse.Namespace) -> int:
         "auto_delete_interval": arguments.auto_delete,
         "ephemeral": arguments.ephemeral,
     }
+    events = arguments.progress == "json"
     if arguments.privileged:
-        tell("warning: a privileged sandbox has the machine's own rights: nothing protects it from what runs there")
+        message = "a privileged sandbox has the machine's own rights: nothing protects it from what runs there"
+        tell_event("warning", message=message) if events else tell(f"warning: {message}")
     params = (
         CreateSandboxFromImageParams(image=arguments.image, **common)
         if arguments.image
         else CreateSandboxFromSnapshotParams(snapshot=arguments.snapshot, **common)
     )
-    made = Client().create(params, on_snapshot_create_logs=tell)
+    with reporter(arguments.progress) as progress:
+        made = Client().create(params, on_event=progress.on_event)
     if arguments.json:
         print_json(made.as_json())
     else:
         print(made.name)
+    if not arguments.json and not events:
         tell(f"  try    imagebuilder sandbox exec -it {made.name} sh")
     return 0
 

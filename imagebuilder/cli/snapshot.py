@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli import snapshot_diff
 from imagebuilder.cli.amounts import age
-from imagebuilder.cli.output import ago, print_json, print_table, size, tell
+from imagebuilder.cli.output import ago, print_json, print_table, progress_option, size
 from imagebuilder.cli.target import load_one, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.ir.resources import Resources
 
 if TYPE_CHECKING:
     from imagebuilder.client import Client
+    from imagebuilder.engine.protocol import OnEvent
     from imagebuilder.store import Snapshot
 
 
@@ -41,6 +42,7 @@ def register(commands: Any) -> None:
     _resource_options(create)
     create.add_argument("--ttl", metavar="AGE", help="let it go after so long, such as 12h or 7d")
     create.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
+    progress_option(create)
     create.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
     create.set_defaults(command=_create, platform=None)
 
@@ -50,6 +52,7 @@ def register(commands: Any) -> None:
     push.add_argument("--entrypoint", metavar="COMMAND", help="what keeps its containers up")
     _resource_options(push)
     push.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
+    progress_option(push)
     push.add_argument("--json", action="store_true", help="print JSON")
     push.set_defaults(command=_push)
     for name, function, help in (
@@ -90,16 +93,18 @@ def _resources(arguments: argparse.Namespace, default: Resources) -> Resources:
 
 
 def _create(arguments: argparse.Namespace) -> int:
+    from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
 
     client = Client()
     # Looked at first, so that a wrong one builds nothing.
     seconds = None if arguments.ttl is None else age(arguments.ttl)
-    made = _created(client, arguments)
+    with reporter(arguments.progress) as progress:
+        made = _created(client, arguments, progress.on_event)
     return _made(made if seconds is None else client.snapshot.expire(made.name, seconds), arguments)
 
 
-def _created(client: Client, arguments: argparse.Namespace) -> Snapshot:
+def _created(client: Client, arguments: argparse.Namespace, on_event: OnEvent) -> Snapshot:
     from imagebuilder.snapshots import CreateSnapshotParams
 
     sources = [arguments.target, arguments.image, arguments.dockerfile]
@@ -107,7 +112,7 @@ def _created(client: Client, arguments: argparse.Namespace) -> Snapshot:
         if arguments.name is not None or any(source is not None for source in sources):
             help = "it has its name, and is of what the package says"
             raise CompileError(Diagnostic("IB700", "--default with something else", help=help))
-        return client.snapshot.create_default(on_logs=tell)
+        return client.snapshot.create_default(on_event=on_event)
     if arguments.name is None:
         raise CompileError(Diagnostic("IB700", "a snapshot without a name", help="snapshot create NAME …"))
     if sum(source is not None for source in sources) != 1:
@@ -116,24 +121,29 @@ def _created(client: Client, arguments: argparse.Namespace) -> Snapshot:
     entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
     if arguments.image is not None:
         params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
-        made = client.snapshot.create(params, on_logs=tell, resolve=arguments.resolve, replace=arguments.replace)
+        made = client.snapshot.create(params, on_event=on_event, resolve=arguments.resolve, replace=arguments.replace)
     else:
         if arguments.resolve:
             raise CompileError(Diagnostic("IB700", "--resolve without --image", help="it is for an image's tag"))
         arguments.target = arguments.target if arguments.dockerfile is None else arguments.dockerfile
         target = load_one(arguments)
         params = CreateSnapshotParams(arguments.name, target.image, _resources(arguments, target.resources), entrypoint)
-        made = client.snapshot.create(params, on_logs=tell, build_args=target.build_args, replace=arguments.replace)
+        made = client.snapshot.create(
+            params, on_event=on_event, build_args=target.build_args, replace=arguments.replace
+        )
     return made
 
 
 def _push(arguments: argparse.Namespace) -> int:
+    from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
     from imagebuilder.snapshots import CreateSnapshotParams
 
     entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
     params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
-    return _made(Client().snapshot.create(params, on_logs=tell, local=True, replace=arguments.replace), arguments)
+    with reporter(arguments.progress) as progress:
+        made = Client().snapshot.create(params, on_event=progress.on_event, local=True, replace=arguments.replace)
+    return _made(made, arguments)
 
 
 def _made(made: Snapshot, arguments: argparse.Namespace) -> int:

@@ -141,11 +141,15 @@ class Output:
 State = Literal["started", "done", "cached", "failed"]
 
 
+BESIDE = -1
+
+
 @dataclass(frozen=True, slots=True)
 class StepEvent:
     """A step of a build changed its state. ``stage`` and ``position`` are those of ``[stage 2/5]``.
 
-    ``seconds`` is how long it ran, once it has ended.
+    ``seconds`` is how long it ran, once it has ended. Its ``position`` is :data:`BESIDE` where it is something besides
+    the steps of a build, such as a pull.
     """
 
     id: str

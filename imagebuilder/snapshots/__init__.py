@@ -6,7 +6,7 @@ two images that the engine has, and ``difference`` is what they differ in.
 
 from __future__ import annotations
 
-from imagebuilder.snapshots.making import CreateSnapshotParams, OnLogs
-from imagebuilder.snapshots.snapshots import UNUSED_AFTER, Snapshots
+from imagebuilder.snapshots.making import CreateSnapshotParams
+from imagebuilder.snapshots.snapshots import UNUSED_AFTER, OnLogs, Snapshots
 
 __all__ = ["UNUSED_AFTER", "CreateSnapshotParams", "OnLogs", "Snapshots"]

@@ -19,7 +19,7 @@ from imagebuilder.diagnostics import (
     ImagebuilderError,
     SandboxError,
 )
-from imagebuilder.engine.protocol import Engine, ImageInfo
+from imagebuilder.engine.protocol import BESIDE, Engine, ImageInfo, OnEvent, StepEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.locks import lock
 from imagebuilder.sandbox.stays_up import SLEEP, Started
@@ -27,8 +27,6 @@ from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
     from imagebuilder.sandbox import Sandboxes
-
-OnLogs = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Making:
         self._sandboxes = sandboxes
 
     def pulled(
-        self, params: CreateSnapshotParams, ref: str, plan: Plan, tell: OnLogs, *, resolve: bool, local: bool
+        self, params: CreateSnapshotParams, ref: str, plan: Plan, on_event: OnEvent, *, resolve: bool, local: bool
     ) -> Snapshot:
         name = check_name(params.name)
         store, engine = self._store, self._connect()
@@ -67,12 +65,12 @@ class Making:
                     if local:
                         help = "`docker images` lists those that it has"
                         raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
-                    tell(f"pulling {ref}")
-                    try:
-                        self.fetch(ref)
-                    except EngineError as error:
-                        engine.info()  # Whether it answers.
-                        raise BuildError(error.diagnostics) from None
+                    with _told(f"pulling {ref}", on_event):
+                        try:
+                            self.fetch(ref)
+                        except EngineError as error:
+                            engine.info()  # Whether it answers.
+                            raise BuildError(error.diagnostics) from None
                     found = engine.image(ref)
                 if found is None:
                     raise BuildError(Diagnostic("IB645", f"cannot pull {ref}", help="does the registry have it?"))
@@ -83,14 +81,13 @@ class Making:
             except BaseException as error:
                 store.failed(snapshot, _reason(error), "error")
                 raise
-        return self.tried(made, params.entrypoint, tell, found)
+        return self.tried(made, params.entrypoint, on_event, found)
 
     def tried(
-        self, snapshot: Snapshot, entrypoint: Sequence[str] | None, tell: OnLogs, image: ImageInfo | None = None
+        self, snapshot: Snapshot, entrypoint: Sequence[str] | None, on_event: OnEvent, image: ImageInfo | None = None
     ) -> Snapshot:
         """The snapshot once a container of it was seen to stay up."""
         engine = self._connect()
-        tell("waiting for a container of it to stay up")
         ref = snapshot.image if "@" in snapshot.image else snapshot.digest
         image = image or engine.image(ref)
         if image is None and "@" in ref:
@@ -98,7 +95,8 @@ class Making:
             image = engine.image(ref)
         own = Started() if image is None else Started(image.entrypoint, image.command)
         try:
-            found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
+            with _told("waiting for a container of it to stay up", on_event):
+                found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
         except (SandboxError, EngineError) as error:
             self._store.failed(snapshot, error.diagnostics[0].message, "error")
             raise
@@ -152,13 +150,27 @@ class Making:
 
     def started(self, snapshot: Snapshot, *, privileged: bool = False) -> Snapshot:
         """See :meth:`imagebuilder.snapshots.Snapshots.started`."""
-        snapshot = snapshot if snapshot.tried else self.tried(snapshot, None, lambda line: None)
+        snapshot = snapshot if snapshot.tried else self.tried(snapshot, None, lambda event: None)
         image = self._connect().image(snapshot.digest) if privileged and snapshot.entrypoint == SLEEP else None
         if image is None:
             return snapshot
         own = Started(image.entrypoint, image.command)
         found = self._sandboxes().keep_up(snapshot.digest, own, None, snapshot.resources, privileged=True)
         return changed(snapshot, entrypoint=found)
+
+
+@contextmanager
+def _told(what: str, on_event: OnEvent) -> Iterator[None]:
+    """Something that takes long, as a step of its own."""
+    began = time.monotonic()
+    step = StepEvent(what, what, "started", position=BESIDE)
+    on_event(step)
+    try:
+        yield
+    except BaseException:
+        on_event(changed(step, state="failed", seconds=time.monotonic() - began))
+        raise
+    on_event(changed(step, state="done", seconds=time.monotonic() - began))
 
 
 def kept_ref(name: str) -> str:

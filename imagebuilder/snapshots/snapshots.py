@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, SandboxError
-from imagebuilder.engine.protocol import Engine, Event, LogEvent, WarningEvent
+from imagebuilder.engine.protocol import BESIDE, Engine, Event, LogEvent, OnEvent, WarningEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock
 from imagebuilder.sandbox.stays_up import SLEEP
 from imagebuilder.snapshots.diff import diff
 from imagebuilder.snapshots.difference import Difference
-from imagebuilder.snapshots.making import CreateSnapshotParams, Making, OnLogs, kept_ref
+from imagebuilder.snapshots.making import CreateSnapshotParams, Making, kept_ref
 from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name, unusable
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 UNUSED_AFTER = 14 * 86400.0
 """Seconds after which a snapshot that nobody used is inactive."""
+
+OnLogs = Callable[[str], None]
 
 _LOOK = 0.2
 
@@ -56,6 +58,7 @@ class Snapshots:
         params: CreateSnapshotParams,
         *,
         on_logs: OnLogs | None = None,
+        on_event: OnEvent | None = None,
         timeout: float | None = None,
         build_args: Mapping[str, str] | None = None,
         resolve: bool = False,
@@ -67,7 +70,8 @@ class Snapshots:
         A snapshot of the name that is of the same description is as good as a new one, and is what is returned.
 
         Args:
-            on_logs: called with each line that the build prints, and with warnings.
+            on_logs: called with each line that the build prints, with warnings, and with what takes long besides.
+            on_event: called for each change of a step, and what it prints; a pull and the trial are steps too.
             timeout: seconds, after which the build of an ``Image`` is given up; None and 0 wait for ever.
             build_args: for an ``Image``; see :meth:`Client.build`.
             resolve: of an image by its name, take what a tag that moves is now, by its digest.
@@ -81,7 +85,7 @@ class Snapshots:
             SandboxError: a container of it does not stay up; the snapshot says ``error``, with its last lines.
             EngineError: no engine answers.
         """
-        tell = on_logs or (lambda line: None)
+        hear = _hearing(on_logs, on_event)
         if isinstance(params.image, str):
             ref = params.image
             _check_reference(ref, moving=resolve)
@@ -97,20 +101,20 @@ class Snapshots:
 
         with self._making.replacing(name, key, replace=replace) as before:
             if ref:
-                return self._making.pulled(params, ref, compile(image, state=state), tell, resolve=resolve, local=local)
+                return self._making.pulled(params, ref, compile(image, state=state), hear, resolve=resolve, local=local)
             made = self._build(
                 image,
                 name=name,
                 build_args=build_args,
                 resources=params.resources,
                 timeout=timeout,
-                on_event=lambda event: _line(event, tell),
+                on_event=hear,
             )
             if before is not None and _answers_for(before, made):
                 return self._making.stays_up(made, before.entrypoint)
-            return self._making.tried(made, params.entrypoint, tell)
+            return self._making.tried(made, params.entrypoint, hear)
 
-    def create_default(self, *, on_logs: OnLogs | None = None) -> Snapshot:
+    def create_default(self, *, on_logs: OnLogs | None = None, on_event: OnEvent | None = None) -> Snapshot:
         """The snapshot ``default``, of ``default.snap`` in this package: what a sandbox is of that names none.
 
         Errors are those of :meth:`create`.
@@ -119,7 +123,7 @@ class Snapshots:
 
         (spec,) = load(Path(__file__).with_name("default.snap")).snapshots
         params = CreateSnapshotParams(spec.name, spec.image, spec.resources)
-        return self.create(params, on_logs=on_logs, replace=True)
+        return self.create(params, on_logs=on_logs, on_event=on_event, replace=True)
 
     def push(
         self,
@@ -287,6 +291,7 @@ class Snapshots:
         resources: Resources | None,
         on_logs: OnLogs | None = None,
         timeout: float | None = None,
+        on_event: OnEvent | None = None,
     ) -> Snapshot:
         """The snapshot of an image that a sandbox was asked of, made where it is not there; errors as :meth:`create`.
 
@@ -302,7 +307,8 @@ class Snapshots:
         usable = found is not None and found.tried and found.state in ("active", "inactive")
         if found is not None and usable and self._connect().image(found.digest) is not None:
             return self.usable(name)
-        return self.create(CreateSnapshotParams(name, image, resources), on_logs=on_logs, timeout=timeout)
+        params = CreateSnapshotParams(name, image, resources)
+        return self.create(params, on_logs=on_logs, on_event=on_event, timeout=timeout)
 
     def started(self, snapshot: Snapshot, *, privileged: bool = False) -> Snapshot:
         """The snapshot, of which it is known what keeps its containers up.
@@ -337,8 +343,19 @@ def _answers_for(before: Snapshot, made: Snapshot) -> bool:
     return alike and before.tried and before.entrypoint in (None, SLEEP)
 
 
-def _line(event: Event, tell: OnLogs) -> None:
-    if isinstance(event, LogEvent):
-        tell(event.line)
-    elif isinstance(event, WarningEvent):
-        tell(event.diagnostic.render())
+def _hearing(on_logs: OnLogs | None, on_event: OnEvent | None) -> OnEvent:
+    """What hears of everything, for those who want lines and those who want events."""
+
+    def hear(event: Event) -> None:
+        if on_event is not None:
+            on_event(event)
+        if on_logs is None:
+            return
+        if isinstance(event, LogEvent):
+            on_logs(event.line)
+        elif isinstance(event, WarningEvent):
+            on_logs(event.diagnostic.render())
+        elif event.position == BESIDE and event.state == "started":
+            on_logs(event.name)
+
+    return hear

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from imagebuilder.cli.output import ago, print_table, size
-from imagebuilder.cli.progress import LiveReporter, PlainReporter, labelled, reporter
+from imagebuilder.cli.progress import JsonReporter, LiveReporter, PlainReporter, labelled, reporter
 from imagebuilder.diagnostics import Diagnostic
 from imagebuilder.engine.protocol import Event, LogEvent, StepEvent, WarningEvent
+from tests.conftest import imagebuilder
 
 EVENTS: tuple[Event, ...] = (
     StepEvent("i", "[internal] load build definition", "started"),
@@ -81,7 +85,9 @@ def test_on_a_terminal_there_is_a_line_for_each_step() -> None:
 def test_on_a_terminal_the_running_step_shows_its_last_lines() -> None:
     running = (*EVENTS[:4], *(LogEvent("b", f"line {n}") for n in range(20)))
     lines = drawn(running)
-    assert lines[1].startswith("… run_commands make") and lines[1].rstrip().endswith(" s")
+    assert (
+        lines[1][0] in "⣾⣽⣻⢿⡿⣟⣯⣷" and lines[1][1:].startswith(" run_commands make") and lines[1].rstrip().endswith(" s")
+    )
     assert [line.strip() for line in lines[2:-1]] == [f"line {n}" for n in range(14, 20)]
 
 
@@ -102,6 +108,43 @@ def test_markup_in_names_and_logs_is_text() -> None:
         (StepEvent("a", "run [red]x[/] \x1b[31m", "started", 0.0, "", 1), LogEvent("a", "[/nothing] [bold]y"))
     )
     assert "[red]x[/]" in lines[0] and "[/nothing] [bold]y" in lines[1]
+
+
+def test_events(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = JsonReporter()
+    for event in (
+        StepEvent("a", "run x", "started", 0.0, "", 1),
+        LogEvent("a", "ümläut \x1b[31m"),
+        StepEvent("a", "run x", "done", 1.23456, "", 1),
+        StepEvent("b", "[internal] load metadata for x", "done"),
+        WarningEvent(Diagnostic("IB100", "odd")),
+    ):
+        shown.on_event(event)
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.isascii()
+    assert [json.loads(line) for line in told.err.splitlines()] == [
+        {"event": "step", "step": "a", "name": "run x", "state": "started", "seconds": 0.0},
+        {"event": "log", "step": "a", "line": "ümläut \x1b[31m"},
+        {"event": "step", "step": "a", "name": "run x", "state": "done", "seconds": 1.235},
+        {"event": "warning", **Diagnostic("IB100", "odd").as_json()},
+    ]
+
+
+@pytest.mark.parametrize("words", [["--progress=json"], ["--progress", "json"]])
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_an_error_is_the_last_event(tmp_path: Path, words: list[str], as_json: list[str]) -> None:
+    env = {**os.environ, "IMAGEBUILDER_HOME": str(tmp_path)}
+    done = imagebuilder("snapshot", "create", "x", "--image", "python", *words, *as_json, env=env)
+    (event,) = [json.loads(line) for line in done.err.splitlines()]
+    assert done.code == 2 and event["event"] == "error" and event["diagnostics"][0]["code"] == "IB761"
+    assert bool(done.out) == bool(as_json)
+
+
+@pytest.mark.parametrize("kind", ["plain", "json"])
+def test_what_was_asked_for_is_used_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with reporter(kind) as shown:
+        assert isinstance(shown, JsonReporter if kind == "json" else PlainReporter)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

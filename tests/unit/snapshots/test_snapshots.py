@@ -19,6 +19,7 @@ from imagebuilder import (
 )
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.fake import FakeEngine
+from imagebuilder.engine.protocol import Event, StepEvent
 from imagebuilder.sandbox.stays_up import SLEEP, Started
 
 PYTHON = "python:3.13"
@@ -71,6 +72,21 @@ def test_what_would_end_is_kept_up(client: Client, engine: FakeEngine, own: Star
         "x", own, None, client.snapshot.create(CreateSnapshotParams("a", PYTHON)).resources
     )
     assert found == SLEEP and not engine.containers.infos
+
+
+def test_what_takes_long_is_a_step(client: Client, engine: FakeEngine) -> None:
+    events: list[Event] = []
+    lines: list[str] = []
+    client.snapshot.create(CreateSnapshotParams("a", PYTHON), on_event=events.append, on_logs=lines.append)
+    steps = [(each.name, each.state, each.is_chore) for each in events if isinstance(each, StepEvent)]
+    pull, trial = f"pulling {PYTHON}", "waiting for a container of it to stay up"
+    assert steps == [(name, state, False) for name in (pull, trial) for state in ("started", "done")]
+    assert lines == [pull, trial]
+
+    engine.containers.ends[("x",)] = 1
+    with pytest.raises(SandboxError):
+        client.snapshot.create(CreateSnapshotParams("b", PYTHON, entrypoint=["x"]), on_event=events.append)
+    assert isinstance(events[-1], StepEvent) and (events[-1].name, events[-1].state) == (trial, "failed")
 
 
 def test_what_is_made_again_is_not_tried_again(client: Client, engine: FakeEngine) -> None:
