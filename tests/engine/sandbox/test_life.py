@@ -118,19 +118,6 @@ def test_what_a_killed_client_left_is_found_and_cleaned(client: Client, snapshot
     assert client.engine.containers.list({"imagebuilder.home": client.sandboxes.home_id}) == []
 
 
-def test_the_sample_of_the_page(client: Client, snapshot: str) -> None:
-    """As on the page that the project began from, with another import and another name."""
-    daytona = client
-    sandbox = daytona.create(
-        CreateSandboxFromSnapshotParams(
-            snapshot="py",
-        )
-    )
-    assert sandbox.process.exec("echo hello").result == "hello\n"
-    daytona.delete(sandbox)
-    assert client.list() == []
-
-
 def test_docker_in_a_sandbox(client: Client) -> None:
     """Where no registry can be reached: Docker from Debian's packages, and an image that is made inside."""
     packages = ("docker.io", "docker-cli", "docker-buildx", "iptables", "ca-certificates", "busybox-static")
