@@ -59,6 +59,7 @@ class DockerEngine:
             _digests(found),
             tuple(config.get("Entrypoint") or ()),
             tuple(config.get("Cmd") or ()),
+            f"{found.get('Os', 'linux')}/{found['Architecture']}" if found.get("Architecture") else "",
         )
 
     def names(self, ref: str) -> Sequence[str] | None:

@@ -106,7 +106,8 @@ class BuildRequest:
 class ImageInfo(NamedTuple):
     """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it.
 
-    ``entrypoint`` and ``command`` are how its containers start.
+    ``entrypoint`` and ``command`` are how its containers start. ``platform`` is such as ``linux/arm64``, and empty where
+    the engine does not say it.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ImageInfo(NamedTuple):
     digests: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)

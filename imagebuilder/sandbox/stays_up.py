@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ _STAYS = 1.0
 # `sleep` either is there or is not.
 _SLEEPS = 0.2
 _LINES = 20
+# What the engine's init says of a program that the kernel does not start.
+_REFUSED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .+ failed: (.+)$", re.MULTILINE)
 # What reads from a terminal, and ends where there is none.
 _INTERACTIVE = frozenset(
     ("bash", "sh", "ash", "dash", "zsh", "fish", "python", "python2", "python3", "ipython", "node", "irb", "ghci",
@@ -56,14 +59,19 @@ def keep_up(
         if wanted is not None:
             _try(containers, replace(spec, entrypoint=tuple(wanted)), _STAYS)
             return tuple(wanted)
+        ended = None
         if not own.is_interactive:
             try:
                 _try(containers, replace(spec, entrypoint=None), _STAYS)
-            except _Ended:
-                pass
+            except _Ended as error:
+                ended = error
             else:
                 return None
-        _try(containers, replace(spec, entrypoint=SLEEP), _SLEEPS)
+        try:
+            _try(containers, replace(spec, entrypoint=SLEEP), _SLEEPS)
+        except SandboxError as error:
+            # Why the image's own ended says more than that it has nothing else to run.
+            raise (ended or error) from None
         return SLEEP
 
 
@@ -78,11 +86,16 @@ def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> None:
         try:
             containers.start(id)
         except EngineError as error:
-            raise SandboxError(_does_not_start(shown, error)) from None
+            message = error.diagnostics[0].message
+            raise SandboxError(_does_not_start(shown, message.partition(": ")[2] or message)) from None
         code = containers.wait(id, seconds)
         if code is None:
             return
         said = containers.logs(id, _LINES).strip()
+        if (refused := _REFUSED.search(said)) and "format" in refused[1]:
+            raise SandboxError(_does_not_start(shown, refused[1]))
+        if refused and spec.entrypoint is not None:
+            raise _Ended(_does_not_start(shown, refused[1]))
         after = f", after it printed:\n{said}" if said else ", and printed nothing"
         raise _Ended(
             Diagnostic(
@@ -95,13 +108,12 @@ def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> None:
         containers.remove(id)
 
 
-def _does_not_start(shown: str, error: EngineError) -> Diagnostic:
-    message = error.diagnostics[0].message.partition(": ")[2] or error.diagnostics[0].message
-    if "exec format error" in message:
+def _does_not_start(shown: str, message: str) -> Diagnostic:
+    if "exec format error" in message.lower():
         return Diagnostic(
             "IB759", f"{shown} is for another architecture: exec format error", help="take the image for this machine's"
         )
-    if "not found" in message or "no such file" in message:
+    if "not found" in message or "no such file" in message.lower():
         help = "name a program of the image; an image without `sleep` needs an entrypoint of its own that stays"
         return Diagnostic("IB759", f"the image has no {shown!r}", help=help)
     return Diagnostic("IB759", f"{shown} does not start: {message}", help="`imagebuilder doctor` looks at the engine")

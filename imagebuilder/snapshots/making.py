@@ -98,9 +98,20 @@ class Making:
             with _told("waiting for a container of it to stay up", on_event):
                 found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
         except (SandboxError, EngineError) as error:
-            self._store.failed(snapshot, error.diagnostics[0].message, "error")
-            raise
+            told = error if image is None else self._explained(error, image)
+            self._store.failed(snapshot, told.diagnostics[0].message, "error")
+            raise told from None
         return self.stays_up(snapshot, found)
+
+    def _explained(self, error: SandboxError | EngineError, image: ImageInfo) -> SandboxError | EngineError:
+        """What went wrong, as that of an image for another machine where it is one."""
+        ours = self._connect().info().platform
+        if not image.platform or image.platform == ours:
+            return error
+        (why,) = error.diagnostics
+        message = f"the image is for another architecture, {image.platform}, and the engine's machine is {ours}"
+        help = f"take the image for {ours}, or have the engine's machine emulate the other"
+        return SandboxError(changed(why, message=f"{message}: {why.message}", help=help))
 
     def stays_up(self, snapshot: Snapshot, entrypoint: Sequence[str] | None) -> Snapshot:
         """The snapshot as one of which it is known what keeps its containers up."""
