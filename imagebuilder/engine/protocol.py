@@ -106,7 +106,7 @@ class BuildRequest:
 class ImageInfo(NamedTuple):
     """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it.
 
-    ``entrypoint`` and ``command`` are how its containers start. ``platform`` is such as ``linux/arm64``, and empty where
+    ``entrypoint`` and ``command`` are how its containers start. ``platform`` is such as ``linux/arm64``, or empty where
     the engine does not say it.
     """
 
