@@ -6,6 +6,7 @@ import select
 import socket
 import socketserver
 import threading
+import time
 from contextlib import suppress
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
@@ -13,6 +14,8 @@ from imagebuilder.sandbox.box import Box
 
 _CHUNK = 1 << 16
 _TIMEOUT = 10.0
+# Seconds between two notes that a connection is still used.
+_USE = 10.0
 
 
 class Preview:
@@ -57,7 +60,7 @@ class _Relay(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        self.server.box.used()
+        used = self._used()
         with socket.create_connection(self.server.target, timeout=_TIMEOUT) as there:
             there.settimeout(None)
             ends = {self.request: there, there: self.request}
@@ -67,10 +70,16 @@ class _Relay(socketserver.BaseRequestHandler):
                     data = end.recv(_CHUNK)
                     if data:
                         ends[end].sendall(data)
+                        if time.monotonic() - used > _USE:
+                            used = self._used()
                     else:
                         open_ends.discard(end)
                         with suppress(OSError):
                             ends[end].shutdown(socket.SHUT_WR)
+
+    def _used(self) -> float:
+        self.server.box.used()
+        return time.monotonic()
 
 
 def open_preview(box: Box, port: int, local_port: int) -> Preview:
