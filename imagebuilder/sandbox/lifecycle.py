@@ -36,6 +36,7 @@ from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 from imagebuilder.sandbox.sandbox import Sandbox
 from imagebuilder.sandbox.stays_up import Started, keep_up
+from imagebuilder.sandbox.watch import Watch
 
 AUTO_STOP = 15
 """Minutes without use after which a sandbox is stopped that says nothing else."""
@@ -75,6 +76,7 @@ class Sandboxes:
         self._tool = tool
         self._folder = home / "sandboxes"
         self._swept = 0.0
+        self._watch = Watch(self)
         self.home_id = sha256(str(home.resolve()).encode()).hexdigest()[:12]
 
     def create(
@@ -133,6 +135,8 @@ class Sandboxes:
             except BaseException:
                 self._forget(id)
                 raise
+        if stop or delete:
+            self._watch.begin()
         return Sandbox(self, box, found)
 
     def check(self, params: Params) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +20,7 @@ from imagebuilder.engine.docker_containers import _body
 from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import lock
-from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
+from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Sandbox, Sandboxes, watch
 from imagebuilder.sandbox.lifecycle import TRIAL
 
 
@@ -173,6 +175,32 @@ def test_a_command_that_takes_long_is_a_use(sandboxes: Sandboxes, containers: Fa
     assert sandboxes.get(sandbox.name).state == "started"
     containers.busy.clear()
     assert sandboxes.get(sandbox.name).state == "stopped"
+
+
+def test_it_is_stopped_while_its_program_does_nothing(
+    sandboxes: Sandboxes, containers: FakeContainers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_EVERY", 0.01)
+    sandbox = create(sandboxes, auto_stop_interval=10)
+    unused_for(sandboxes, containers, sandbox, 11)
+    for _ in range(1000):
+        if containers.infos[sandbox.id].state == "exited":
+            break
+        time.sleep(0.01)
+    else:
+        pytest.fail("it runs")
+
+
+def test_the_watch_ends_with_its_client(tmp_path: Path, containers: FakeContainers) -> None:
+    before = set(threading.enumerate())
+    sandboxes = Sandboxes(tmp_path, lambda: containers, lambda: "sha256:tool")
+    for _ in range(2):
+        create(sandboxes, auto_stop_interval=10)
+    (thread,) = set(threading.enumerate()) - before
+    del sandboxes
+    gc.collect()
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_never_is_never(sandboxes: Sandboxes, containers: FakeContainers) -> None:
