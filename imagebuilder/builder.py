@@ -108,6 +108,7 @@ class Build:
         started = time.monotonic()
         # By name first, so that of two builds of one name the later one has the last word; then by key.
         with (
+            store.held(),
             lock(store.name_lock_path(self._name), self._waiting, self._following(Follower.of_name(store, self._name))),
             lock(store.lock_path(plan.key), self._waiting, self._following(Follower.of_key(store, plan.key))) as held,
         ):

@@ -52,6 +52,19 @@ class Database:
         self._ready = False
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Several transactions are to come: whoever closes the file as the last one has its log written into it.
+
+        Raises:
+            CompileError: it cannot be used.
+        """
+        with self.transaction(reading=True):
+            db = sqlite3.connect(self.path, isolation_level=None)
+            db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        with closing(db):
+            yield
+
+    @contextmanager
     def transaction(self, *, reading: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction; while one writes, others read what was committed before."""
         try:
@@ -61,6 +74,8 @@ class Database:
                     self.path.touch(mode=0o600)
             with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as db:
                 db.row_factory = sqlite3.Row
+                # What a power failure takes of the last commits is built or looked up again.
+                db.execute("PRAGMA synchronous = NORMAL")
                 if not self._ready:
                     with ExitStack() as stack:
                         # SQLite waits for nobody while it changes to write-ahead logging. A home in which nothing

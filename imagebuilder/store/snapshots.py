@@ -63,6 +63,7 @@ class Store:
             ) from error
         self._database = Database(home / "store.db", self.locks)
         self.transaction = self._database.transaction
+        self.held = self._database.held
 
     def lock_path(self, key: str) -> Path:
         """The lock that whoever builds this key holds."""
