@@ -20,7 +20,7 @@ def register(commands: Any) -> None:
         description="Write a target as .snap, Python, JSON or a Dockerfile. What is written is read back and compared;"
         " a step that has no equal in that form is an error that names it.",
     )
-    target_options(parser, metavar="IN")
+    target_options(parser, metavar="IN", platform="for one alone, such as linux/arm64 (default: whatever IN is for)")
     parser.add_argument("out", metavar="OUT", help=f"the file to write, {_HELP}; - is standard output, with --to")
     parser.add_argument("--to", metavar="FORM", help="snap, python, json or dockerfile, where the name does not say it")
     parser.add_argument("--force", action="store_true", help="write over a file that exists")

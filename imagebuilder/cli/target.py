@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from imagebuilder.frontends.target import Target
 
 
-def target_options(parser: argparse.ArgumentParser, metavar: str = "TARGET") -> None:
+def target_options(
+    parser: argparse.ArgumentParser,
+    metavar: str = "TARGET",
+    platform: str = "such as linux/arm64 (default: this machine's)",
+) -> None:
     parser.add_argument(
         "target", metavar=metavar, help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json"
     )
-    parser.add_argument("--platform", help="such as linux/arm64 (default: this machine's)")
+    parser.add_argument("--platform", help=platform)
     reading_options(parser)
 
 

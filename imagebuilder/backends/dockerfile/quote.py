@@ -74,7 +74,8 @@ def quoted(value: Word, values: Values | None = None) -> str:
         return "".join(
             _variable(part, values) if isinstance(part, Var) else quoted(part, values) for part in value.parts
         )
-    if _CONTROL.search(value) or len(value) > _LONGEST_WORD:
+    # Between quotes a tab is a character like others.
+    if _CONTROL.search(value.replace("\t", "")) or len(value) > _LONGEST_WORD:
         return held(value, values)
     return re.sub(r'(["$\\])', r"\\\1", value)
 

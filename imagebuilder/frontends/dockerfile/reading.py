@@ -83,7 +83,7 @@ def automatic(token: Token, name: str, *more: str) -> Problem:
         "IB325",
         f"this depends on ${name}, which each platform of a build sets",
         token.span,
-        f"{given(name, *more)}, to choose one while the Dockerfile is read",
+        f"{'--platform reads it for one; or ' if name.startswith('TARGET') else ''}{given(name, *more)}",
         only_if_needed=True,
     )
 

@@ -1,7 +1,6 @@
 FROM python:3.13-slim-trixie
 ARG IB_VALUE_b9af77b6dae0
 ARG IB_VALUE_af9081672dd5
-ARG IB_VALUE_894891f8b78a
 ENV CERT="${IB_VALUE_b9af77b6dae0}" \
     RETURN="${IB_VALUE_af9081672dd5}" \
-    TAB="${IB_VALUE_894891f8b78a}"
+    TAB="a	b"

@@ -183,12 +183,12 @@ def test_a_broken_stage_does_not_break_those_on_top(tmp_path):
         ("ARG V=1\nFROM a\nCOPY $V /x", "an ARG before the first FROM must be repeated: ARG V"),
         (
             "FROM a\nARG TARGETOS TARGETARCH BIN\nCOPY d/$TARGETOS/$TARGETARCH/$BIN$TARGETOS /x",
-            "pass --build-arg TARGETOS=… --build-arg TARGETARCH=… --build-arg BIN=…, or"
-            " build_args={'TARGETOS': …, 'TARGETARCH': …, 'BIN': …}, to choose one while the Dockerfile is read",
+            "--platform reads it for one; or pass --build-arg TARGETOS=… --build-arg TARGETARCH=… --build-arg BIN=…, or"
+            " build_args={'TARGETOS': …, 'TARGETARCH': …, 'BIN': …}",
         ),
         (
             "FROM a-$TARGETOS",
-            "pass --build-arg TARGETOS=…, or build_args={'TARGETOS': …}, to choose one while the Dockerfile is read",
+            "--platform reads it for one; or pass --build-arg TARGETOS=…, or build_args={'TARGETOS': …}",
         ),
     ],
 )
