@@ -290,6 +290,10 @@ class Client:
         from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 
         params = params or CreateSandboxFromSnapshotParams()
+        if not isinstance(params, CreateSandboxFromImageParams | CreateSandboxFromSnapshotParams):
+            shown = repr(params) if isinstance(params, str) else "…"
+            help = f"CreateSandboxFromSnapshotParams(snapshot={shown}), or CreateSandboxFromImageParams(image=…)"
+            raise CompileError(Diagnostic("IB755", f"not what a sandbox is made of: {params!r}", help=help))
         if isinstance(params, CreateSandboxFromImageParams):
             snapshot = self.snapshot.of_image(params.image, params.resources, on_snapshot_create_logs, timeout or None)
             shown = params.image if isinstance(params.image, str) else snapshot.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -59,14 +60,14 @@ class Making:
         store, engine = self._store, self._connect()
         started = time.monotonic()
         with lock(store.name_lock_path(name)):
+            found = engine.image(ref)
+            if found is None and local:
+                help = "`docker images` lists those that it has; `snapshot create --image` pulls one"
+                raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
             snapshot = store.begin(name, plan.key, plan.platform, image_ref(name), params.resources or Resources())
             store.pulling(snapshot)
             try:
-                found = engine.image(ref)
                 if found is None or (resolve and not local):
-                    if local:
-                        help = "`docker images` lists those that it has"
-                        raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
                     tell(f"pulling {ref}")
                     try:
                         self.fetch(ref)
@@ -159,6 +160,17 @@ class Making:
         own = Started(image.entrypoint, image.command)
         found = self._sandboxes().keep_up(snapshot.digest, own, None, snapshot.resources, privileged=True)
         return changed(snapshot, entrypoint=found)
+
+
+def check_entrypoint(words: Sequence[str]) -> None:
+    """CompileError where it is not the words of a command."""
+    if not isinstance(words, list | tuple) or not words or not all(isinstance(word, str) for word in words):
+        given = ["sleep", "infinity"]
+        if isinstance(words, str):
+            with suppress(ValueError):
+                given = shlex.split(words)
+        help = f"its words: {given}"
+        raise CompileError(Diagnostic("IB755", f"not an entrypoint: {words!r}", help=help))
 
 
 def kept_ref(name: str) -> str:
