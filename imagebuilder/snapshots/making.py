@@ -117,7 +117,9 @@ class Making:
         self._connect().fetch(ref, Registries(self._store).header(ref))
 
     @contextmanager
-    def replacing(self, name: str, key: Callable[[], str], *, replace: bool) -> Iterator[Snapshot | None]:
+    def replacing(
+        self, params: CreateSnapshotParams, name: str, key: Callable[[], str], *, replace: bool
+    ) -> Iterator[Snapshot | None]:
         """Whatever has the name serves until the block has ended, and goes on to where that fails; it is what is given.
 
         Raises:
@@ -132,6 +134,9 @@ class Making:
             help = "take another name, or replace it: --replace, or replace=True"
             raise CompileError(Diagnostic("IB763", f"there is a snapshot {name!r} of something else", help=help))
         engine = self._connect()
+        # Of the same image, other resources or another entrypoint may fail as well.
+        same = same and found.resources == (params.resources or Resources())
+        same = same and (params.entrypoint is None or tuple(params.entrypoint) == found.entrypoint)
         if same or engine.image(found.digest) is None:
             yield found
             return

@@ -100,7 +100,7 @@ class Snapshots:
         def key() -> str:
             return compile(image, build_args=build_args, state=state).key
 
-        with self._making.replacing(name, key, replace=replace) as before:
+        with self._making.replacing(params, name, key, replace=replace) as before:
             if ref:
                 return self._making.pulled(params, ref, compile(image, state=state), tell, resolve=resolve, local=local)
             made = self._build(

@@ -19,6 +19,7 @@ from imagebuilder import (
     SandboxError,
 )
 from imagebuilder.diagnostics import Diagnostic, EngineError
+from imagebuilder.engine.containers import ContainerSpec
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.sandbox.stays_up import SLEEP, Started
 
@@ -341,3 +342,33 @@ def test_more_cpus_than_there_are(client: Client, engine: FakeEngine, monkeypatc
     with pytest.raises(SandboxError) as caught:
         client.snapshot.create(CreateSnapshotParams("app", PYTHON, Resources(cpu=64)))
     assert code(caught) == "IB759" and "64 CPUs were asked for, and the engine's machine has 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [CreateSnapshotParams("app", PYTHON, Resources(cpu=64)), CreateSnapshotParams("app", PYTHON, None, ["ends"])],
+)
+def test_the_same_image_with_what_fails(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, params: CreateSnapshotParams
+) -> None:
+    """The old one goes on, though no image was replaced."""
+    first = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    made = engine.containers.create
+
+    def create(spec: ContainerSpec) -> str:
+        if spec.cpu > 2:
+            raise EngineError(Diagnostic("IB503", "range of CPUs is from 0.01 to 2.00"))
+        return made(spec)
+
+    monkeypatch.setattr(engine.containers, "create", create)
+    engine.containers.ends[("ends",)] = 1
+    with pytest.raises(SandboxError):
+        client.snapshot.create(params)
+    found = client.snapshot.usable("app")
+    assert (found.id, found.state, found.resources, found.entrypoint) == (
+        first.id,
+        "active",
+        first.resources,
+        first.entrypoint,
+    )
+    assert engine.image(found.image) is not None
