@@ -7,7 +7,7 @@ call that is cancelled is no longer waited for, and ends by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imagebuilder.builder import OnBuildEvent
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
     from imagebuilder.snapshots import OnLogs
+    from imagebuilder.store import Snapshot
 
 _Sync = TypeVar("_Sync")
 _Args = ParamSpec("_Args")
@@ -101,12 +102,17 @@ class AsyncSandbox(_Wrapped[Sandbox]):
     stop = _threaded(Sandbox.stop)
     delete = _threaded(Sandbox.delete)
     preview = _threaded(Sandbox.preview)
+    get_preview_link = preview
     set_labels = _threaded(Sandbox.set_labels)
+    set_autostop_interval = _threaded(Sandbox.set_autostop_interval)
+    set_auto_delete_interval = _threaded(Sandbox.set_auto_delete_interval)
 
     async def refresh(self) -> AsyncSandbox:
         """Look again; see :meth:`imagebuilder.Sandbox.refresh`."""
         await asyncio.to_thread(self.sync.refresh)
         return self
+
+    refresh_data = refresh
 
 
 class AsyncSnapshots(_Wrapped[Snapshots]):
@@ -115,12 +121,24 @@ class AsyncSnapshots(_Wrapped[Snapshots]):
     create = _threaded(Snapshots.create)
     push = _threaded(Snapshots.push)
     list = _threaded(Snapshots.list)
+    create_default = _threaded(Snapshots.create_default)
     get = _threaded(Snapshots.get)
     logs = _threaded(Snapshots.logs)
+    rollback = _threaded(Snapshots.rollback)
+    lock = _threaded(Snapshots.lock)
+    unlock = _threaded(Snapshots.unlock)
+    expire = _threaded(Snapshots.expire)
+    alias = _threaded(Snapshots.alias)
     activate = _threaded(Snapshots.activate)
     deactivate = _threaded(Snapshots.deactivate)
     delete = _threaded(Snapshots.delete)
     diff = _threaded(Snapshots.diff)
+
+    async def follow(self, name: str | Snapshot) -> AsyncIterator[str]:
+        """See :meth:`imagebuilder.snapshots.Snapshots.follow`; for ``async for``."""
+        lines = self.sync.follow(name)
+        while (line := await asyncio.to_thread(next, lines, None)) is not None:
+            yield line
 
 
 class AsyncRegistries(_Wrapped[Registries]):
@@ -148,6 +166,9 @@ class AsyncClient(_Wrapped[Client]):
         """Nothing is held open between calls."""
 
     build = _threaded(Client.build)
+    build_all = _threaded(Client.build_all)
+    builder_cache = _threaded(Client.builder_cache)
+    prune_builder_cache = _threaded(Client.prune_builder_cache)
     run = _threaded(Client.run)
 
     async def create(

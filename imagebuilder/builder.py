@@ -243,6 +243,8 @@ class Build:
         # Who asked for a build, or learned that a base has moved, knows why.
         with self._recorded.recording(explained=not self._options.no_cache and not (fresh and fresh.stale)):
             yield
+        # A build may be over sooner than why it ran is found out.
+        self._tell_why()
 
     def _tell_why(self) -> None:
         if self._recorded is not None and (lines := self._recorded.why):

@@ -292,6 +292,10 @@ class Client:
         from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 
         params = params or CreateSandboxFromSnapshotParams()
+        if not isinstance(params, CreateSandboxFromImageParams | CreateSandboxFromSnapshotParams):
+            shown = repr(params) if isinstance(params, str) else "…"
+            help = f"CreateSandboxFromSnapshotParams(snapshot={shown}), or CreateSandboxFromImageParams(image=…)"
+            raise CompileError(Diagnostic("IB755", f"not what a sandbox is made of: {params!r}", help=help))
         # What is wrong is told before anything is built for it.
         self.sandboxes.check(params)
         if isinstance(params, CreateSandboxFromImageParams):

@@ -42,6 +42,18 @@ def byte_count(text: str) -> float:
     return _amount(text, _BYTES, "a size", "500MB or 2GiB")
 
 
+def gibibytes(text: str) -> float:
+    """GiB of ``4``, ``4GiB`` or ``512MiB``.
+
+    Raises:
+        CompileError: it is none.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return _amount(text, _BYTES, "a size", "4, 4GiB or 512MiB") / (1 << 30)
+
+
 def _amount(text: str, units: Mapping[str, int], what: str, example: str) -> float:
     match = _AMOUNT.fullmatch(text.strip())
     unit = units.get(match["unit"].lower()) if match else None

@@ -59,6 +59,14 @@ _CHOICE = re.compile(
 )
 
 
+# What other programs call it.
+_SAME = {
+    "rm": ("delete", "remove"), "remove": ("delete",), "delete": ("remove",), "ls": ("list",), "ps": ("list",),
+    "show": ("info",), "inspect": ("info",), "get": ("info",), "run": ("exec",), "new": ("create",), "add": ("create",),
+    "copy": ("cp",), "upload": ("cp",), "download": ("cp",), "login": ("add",), "logout": ("remove",),
+}  # fmt: skip
+
+
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
@@ -85,7 +93,9 @@ class _Parser(argparse.ArgumentParser):
         if match := _CHOICE.search(message):
             choices = [choice.strip("' ") for choice in match["choices"].split(",")]
             message = f"{match['word']!r} is not a command"
-            hint = did_you_mean(match["word"], choices) or f"one of: {', '.join(choices)}"
+            same = next((name for name in _SAME.get(match["word"], ()) if name in choices), "")
+            near = f"did you mean {same!r}?" if same else did_you_mean(match["word"], choices)
+            hint = near or f"one of: {', '.join(choices)}"
         raise CompileError(Diagnostic("IB700", message, help=hint))
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import ago, print_json, print_table, progress_option, tell, tell_event
+from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import pairs
-from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
+from imagebuilder.ir.resources import Resources
 
 if TYPE_CHECKING:
-    from imagebuilder.sandbox import Sandbox
+    from imagebuilder.sandbox import FileSystem, Sandbox
 
 
 def register(commands: Any) -> None:
@@ -24,6 +28,7 @@ def register(commands: Any) -> None:
     create = verbs.add_parser("create", help="make and start a sandbox")
     create.add_argument("snapshot", metavar="SNAPSHOT", nargs="?", help="a snapshot's name (default: default)")
     create.add_argument("--image", metavar="REF", help="an image by name and tag, in place of a snapshot")
+    resource_options(create)
     create.add_argument("--name", help="the sandbox's name (default: chosen)")
     create.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its commands")
     create.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="a label, to find it by")
@@ -43,6 +48,8 @@ def register(commands: Any) -> None:
     exec = verbs.add_parser(
         "exec",
         help="run a command in a sandbox",
+        description="Run a program in a sandbox, and pass on what it prints and its exit code. No shell reads"
+        " its words: where one is meant, name it, as in `sandbox exec one sh -c 'cd /srv && ls'`.",
         usage="imagebuilder sandbox exec [-h] [-i] [-t] [--json] [--cwd DIR] [--env NAME=VALUE] [--user USER]"
         " [--timeout SECONDS] NAME COMMAND …",
     )
@@ -74,8 +81,11 @@ def register(commands: Any) -> None:
         ("stop", _stop, "end what runs in it, and keep its files"),
         ("delete", _delete, "remove it with its files"),
     ):
-        verb = verbs.add_parser(name, help=help)
-        verb.add_argument("name", metavar="NAME")
+        verb = verbs.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+        if name == "info":
+            verb.add_argument("name", metavar="NAME")
+        else:
+            verb.add_argument("names", metavar="NAME", nargs="+")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=function)
 
@@ -95,6 +105,10 @@ def _create(arguments: argparse.Namespace) -> int:
     if arguments.image and arguments.snapshot:
         help = "a sandbox is of one of them"
         raise CompileError(Diagnostic("IB700", "both a snapshot and --image", help=help))
+    resources = given_resources(arguments, Resources())
+    if not arguments.image and resources != Resources():
+        help = "`imagebuilder snapshot create NAME --cpu …` gives it others; or name an --image"
+        raise CompileError(Diagnostic("IB700", "a sandbox of a snapshot has the snapshot's resources", help=help))
     common: dict[str, Any] = {
         "name": arguments.name,
         "env_vars": pairs(arguments.env, "IB755", "variable", "--env NAME=VALUE"),
@@ -112,7 +126,7 @@ def _create(arguments: argparse.Namespace) -> int:
         message = "a privileged sandbox has the machine's own rights: nothing protects it from what runs there"
         tell_event("warning", message=message) if events else tell(f"warning: {message}")
     params = (
-        CreateSandboxFromImageParams(image=arguments.image, **common)
+        CreateSandboxFromImageParams(image=arguments.image, resources=resources, **common)
         if arguments.image
         else CreateSandboxFromSnapshotParams(snapshot=arguments.snapshot, **common)
     )
@@ -173,6 +187,10 @@ def _copy(arguments: argparse.Namespace) -> int:
 
 
 def _copy_one(arguments: argparse.Namespace) -> None:
+    for given in (arguments.source, arguments.target):
+        if given.endswith(":") and "/" not in given:
+            help = f"a path in the sandbox, such as {given}/srv/"
+            raise CompileError(Diagnostic("IB755", f"no path after {given!r}", help=help))
     (source, from_path), (target, to_path) = _parted(arguments.source), _parted(arguments.target)
     if (source is None) == (target is None):
         help = "imagebuilder sandbox cp LOCAL NAME:PATH, or NAME:PATH LOCAL"
@@ -184,8 +202,8 @@ def _copy_one(arguments: argparse.Namespace) -> None:
         elif Path(from_path).is_dir():
             fs.upload_dir(from_path, to_path)
         else:
-            # As `cp` has it: into a folder that is named as one.
-            into = f"{to_path}{Path(from_path).name}" if to_path.endswith("/") else to_path
+            # As `cp` has it: into a folder that is named as one, or is one.
+            into = f"{to_path}/{Path(from_path).name}" if _is_folder(fs, to_path) else to_path
             fs.upload_file(from_path, into)
         return
     assert source is not None
@@ -198,6 +216,13 @@ def _copy_one(arguments: argparse.Namespace) -> None:
     else:
         local = Path(to_path)
         fs.download_file(from_path, local / Path(from_path).name if local.is_dir() else local)
+
+
+def _is_folder(fs: FileSystem, path: str) -> bool:
+    try:
+        return path.endswith("/") or fs.is_folder(path)
+    except SandboxError:
+        return False
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -238,24 +263,27 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    found = _sandbox(arguments.name)
-    found.start()
-    return _told(found, arguments, f"started {found.name}")
+    return _each(arguments, "started", lambda found: found.start())
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    found = _sandbox(arguments.name)
-    found.stop()
-    return _told(found, arguments, f"stopped {found.name}")
+    return _each(arguments, "stopped", lambda found: found.stop())
 
 
 def _delete(arguments: argparse.Namespace) -> int:
-    found = _sandbox(arguments.name)
-    found.delete()
+    return _each(arguments, "deleted", lambda found: found.delete())
+
+
+def _each(arguments: argparse.Namespace, done: str, do: Callable[[Sandbox], None]) -> int:
+    # All are looked for first, so that a name that is misspelt changes nothing.
+    every, told = [_sandbox(name) for name in arguments.names], []
+    for found in every:
+        do(found)
+        told.append({"name": found.name, "deleted": True} if done == "deleted" else found.as_json())
+        if not arguments.json:
+            print(f"{done} {found.name}")
     if arguments.json:
-        print_json({"name": found.name, "deleted": True})
-    else:
-        print(f"deleted {found.name}")
+        print_json(told if len(told) > 1 else told[0])
     return 0
 
 
@@ -269,15 +297,8 @@ def _preview(arguments: argparse.Namespace) -> int:
         else:
             print(opened.url, flush=True)
         tell("Ctrl-C closes it")
-        signal.pause()
-    return 0
-
-
-def _told(found: Sandbox, arguments: argparse.Namespace, line: str) -> int:
-    if arguments.json:
-        print_json(found.as_json())
-    else:
-        print(line)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
     return 0
 
 

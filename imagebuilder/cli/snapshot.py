@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from imagebuilder.cli import snapshot_diff
 from imagebuilder.cli.amounts import age
 from imagebuilder.cli.output import ago, print_json, print_table, progress_option, size
+from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import load_one, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.ir.resources import Resources
@@ -17,7 +19,11 @@ from imagebuilder.ir.resources import Resources
 if TYPE_CHECKING:
     from imagebuilder.client import Client
     from imagebuilder.engine.protocol import OnEvent
+    from imagebuilder.frontends.target import Target
     from imagebuilder.store import Snapshot
+
+# An image with its tag, which no target looks like.
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9._/:-]*:[0-9][\w.-]*")
 
 
 def register(commands: Any) -> None:
@@ -39,7 +45,7 @@ def register(commands: Any) -> None:
     create.add_argument("--entrypoint", metavar="COMMAND",
                         help="what keeps its containers up (default: the image's, or `sleep infinity`)")  # fmt: skip
     reading_options(create)
-    _resource_options(create)
+    resource_options(create)
     create.add_argument("--ttl", metavar="AGE", help="let it go after so long, such as 12h or 7d")
     create.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
     progress_option(create)
@@ -50,7 +56,7 @@ def register(commands: Any) -> None:
     push.add_argument("image", metavar="IMAGE")
     push.add_argument("--name", required=True, help="the snapshot's name")
     push.add_argument("--entrypoint", metavar="COMMAND", help="what keeps its containers up")
-    _resource_options(push)
+    resource_options(push)
     push.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
     progress_option(push)
     push.add_argument("--json", action="store_true", help="print JSON")
@@ -66,8 +72,10 @@ def register(commands: Any) -> None:
         ("deactivate", _deactivate, "let nobody use it until it is activated"),
         ("delete", _delete, "forget it, and remove its image"),
     ):
-        verb = verbs.add_parser(name, help=help)
-        if name != "list":
+        verb = verbs.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+        if name == "delete":
+            verb.add_argument("names", metavar="NAME", nargs="+")
+        elif name != "list":
             verb.add_argument("name", metavar="NAME")
         if name == "logs":
             verb.add_argument("-f", "--follow", action="store_true", help="go on until it is built")
@@ -79,17 +87,6 @@ def register(commands: Any) -> None:
     alias.add_argument("--json", action="store_true", help="print JSON")
     alias.set_defaults(command=_alias)
     snapshot_diff.register(verbs)
-
-
-def _resource_options(parser: argparse.ArgumentParser) -> None:
-    for name, unit in (("cpu", "CPUs"), ("memory", "GiB"), ("disk", "GiB"), ("gpu", "GPUs")):
-        default = getattr(Resources(), name)
-        parser.add_argument(f"--{name}", type=float, metavar=unit, help=f"of a sandbox (default: {default:g})")
-
-
-def _resources(arguments: argparse.Namespace, default: Resources) -> Resources:
-    given = {name: getattr(arguments, name) for name in ("cpu", "memory", "disk", "gpu")}
-    return replace(default, **{name: value for name, value in given.items() if value is not None})
 
 
 def _create(arguments: argparse.Namespace) -> int:
@@ -120,18 +117,33 @@ def _created(client: Client, arguments: argparse.Namespace, on_event: OnEvent) -
         raise CompileError(Diagnostic("IB700", "a snapshot is made of one thing", help=help))
     entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
     if arguments.image is not None:
-        params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
+        params = CreateSnapshotParams(
+            arguments.name, arguments.image, given_resources(arguments, Resources()), entrypoint
+        )
         made = client.snapshot.create(params, on_event=on_event, resolve=arguments.resolve, replace=arguments.replace)
     else:
         if arguments.resolve:
             raise CompileError(Diagnostic("IB700", "--resolve without --image", help="it is for an image's tag"))
         arguments.target = arguments.target if arguments.dockerfile is None else arguments.dockerfile
-        target = load_one(arguments)
-        params = CreateSnapshotParams(arguments.name, target.image, _resources(arguments, target.resources), entrypoint)
+        target = _read(arguments)
+        params = CreateSnapshotParams(
+            arguments.name, target.image, given_resources(arguments, target.resources), entrypoint
+        )
         made = client.snapshot.create(
             params, on_event=on_event, build_args=target.build_args, replace=arguments.replace
         )
     return made
+
+
+def _read(arguments: argparse.Namespace) -> Target:
+    try:
+        return load_one(arguments)
+    except CompileError as error:
+        (found, *_) = error.diagnostics
+        if found.code != "IB401" or not _REFERENCE.fullmatch(arguments.target):
+            raise
+        help = f"an image is named with --image {arguments.target}"
+        raise CompileError(replace(found, help=help)) from None
 
 
 def _push(arguments: argparse.Namespace) -> int:
@@ -140,7 +152,7 @@ def _push(arguments: argparse.Namespace) -> int:
     from imagebuilder.snapshots import CreateSnapshotParams
 
     entrypoint = None if arguments.entrypoint is None else words(arguments.entrypoint)
-    params = CreateSnapshotParams(arguments.name, arguments.image, _resources(arguments, Resources()), entrypoint)
+    params = CreateSnapshotParams(arguments.name, arguments.image, given_resources(arguments, Resources()), entrypoint)
     with reporter(arguments.progress) as progress:
         made = Client().snapshot.create(params, on_event=progress.on_event, local=True, replace=arguments.replace)
     return _made(made, arguments)
@@ -237,7 +249,10 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([snapshot.as_json() for snapshot in found])
     elif not found:
-        print("no snapshots yet: `imagebuilder build TARGET` makes one", file=sys.stderr)
+        print(
+            "no snapshots yet: `imagebuilder snapshot create NAME …` or `imagebuilder build TARGET` makes one",
+            file=sys.stderr,
+        )
     else:
         rows = [
             (
@@ -307,16 +322,20 @@ def _logs(arguments: argparse.Namespace) -> int:
     elif text:
         sys.stdout.write(text)
     else:
-        print("no log: the image was there already, and nothing was built", file=sys.stderr)
+        print("no log: nothing was built for it here", file=sys.stderr)
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
 
-    Client().snapshot.delete(arguments.name)
+    client, deleted = Client(), []
+    for name in arguments.names:
+        found = client.snapshot.delete(name)
+        deleted.append({"name": name, "deleted": True})
+        if not arguments.json:
+            alias = name.removesuffix(":latest") not in (found.name, found.id)
+            print(f"deleted the alias {name} of {found.name}" if alias else f"deleted {name}")
     if arguments.json:
-        print_json({"name": arguments.name, "deleted": True})
-    else:
-        print(f"deleted {arguments.name}")
+        print_json(deleted if len(deleted) > 1 else deleted[0])
     return 0

@@ -30,6 +30,7 @@ class Resources:
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not 0 <= value < 1e9 or (value == 0 and name != "gpu"):
+                unit = " of GiB" if name in ("memory", "disk") else ""
                 raise CompileError(
-                    Diagnostic("IB709", f"{name}={value!r} of a snapshot's resources", help=f"a number, {least}")
+                    Diagnostic("IB709", f"not an amount: {name}={value!r}", help=f"a number{unit}, {least}")
                 )

@@ -24,6 +24,7 @@ from imagebuilder.sandbox.unpack import Refused, unpack
 
 CHUNK = 1 << 20
 _LINKS = 40
+_PATH = "is it spelt right? A text is the path of a local file; contents are given as bytes"
 
 
 class Archives:
@@ -53,7 +54,7 @@ class Archives:
         except EngineError:
             if self._box.info() is None:
                 raise self._box.gone() from None
-            help = "is there a circle of links on the way to it?"
+            help = "is there a file, or a circle of links, in the place of a folder on the way to it?"
             raise SandboxError(Diagnostic("IB758", f"the engine cannot look at {path!r}", help=help)) from None
 
     def followed(self, path: str) -> str:
@@ -134,7 +135,7 @@ class Archives:
             Diagnostic(
                 "IB758",
                 f"there is no {path!r} in the sandbox",
-                help=f"relative paths start at {self._workdir}; list_files() shows what is there",
+                help=f"relative paths start at {self._workdir}; `ls` there, or list_files(), shows what it has",
             )
         )
 
@@ -165,9 +166,7 @@ def opened(src: bytes | str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO
             file = open_regular(Path(src))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise CompileError(
-                Diagnostic("IB758", f"cannot read {os.fspath(src)!r}: {reason}", help="bytes are given as bytes")
-            ) from None
+            raise CompileError(Diagnostic("IB758", f"cannot read {os.fspath(src)!r}: {reason}", help=_PATH)) from None
         with file:
             status = os.fstat(file.fileno())
             yield file, status.st_size, bool(status.st_mode & 0o100)

@@ -47,6 +47,11 @@ class Box:
         except EngineError as error:
             if self.info() is None:
                 raise self.gone() from None
+            _, unknown, who = error.diagnostics[0].message.partition("unable to find ")
+            if unknown:
+                help = "its /etc/passwd or /etc/group has to have the name; a number needs no entry"
+                what = f"the sandbox {self.name!r} has no {who.partition(':')[0]}"
+                raise SandboxError(Diagnostic("IB758", what, help=help)) from None
             raise SandboxError(error.diagnostics) from None
 
     def info(self) -> ContainerInfo | None:
@@ -61,7 +66,10 @@ class Box:
         if found is None:
             return self.gone()
         why = ": it went over its memory" if found.killed else ""
-        help = f"`imagebuilder sandbox start {self.name}`, or sandbox.start()"
+        # One that was stopped has ended in peace, or by the signals of that.
+        if not why and found.state == "exited" and found.exit_code not in (0, 137, 143):
+            why = f": what kept it up ended with exit code {found.exit_code}"
+        help = f"`imagebuilder sandbox start {self.name}`, or sandbox.start(); auto-stop ends one that is not used"
         return SandboxError(Diagnostic("IB752", f"the sandbox {self.name!r} does not run{why}", help=help))
 
     def gone(self) -> SandboxError:

@@ -95,7 +95,7 @@ class FileSystem:
         with self._archives.member(path) as member:
             if dst is None:
                 return member.read()
-            target = Path(dst)
+            target = _local(dst)
             # Whole or not at all: whatever was there before stays until everything has come.
             handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
             try:
@@ -278,7 +278,7 @@ class FileSystem:
     def _tool(self, words: list[str], path: str, fine: tuple[int, ...] = (0,)) -> ExecuteResponse:
         done = self._process.exec(words)
         if done.exit_code not in fine:
-            said = done.result.strip().splitlines()[-1:] or [f"exit code {done.exit_code}"]
+            said = done.result.strip().splitlines()[:1] or [f"exit code {done.exit_code}"]
             help = (
                 f"the image has no {words[0]!r}"
                 if done.exit_code in (126, 127)
@@ -296,6 +296,17 @@ def _info(found: FileStat, path: str) -> FileInfo:
 
 def _not_a_file(path: str) -> CompileError:
     return CompileError(Diagnostic("IB755", f"not the path of a file: {path!r}", help="name the file, not its folder"))
+
+
+def _local(dst: str | os.PathLike[str]) -> Path:
+    """The path of a local file that can be written, as far as can be seen."""
+    target = Path(dst)
+    if target.is_dir():
+        raise CompileError(Diagnostic("IB758", f"{str(target)!r} is a folder", help="name the file to write"))
+    if not target.parent.is_dir():
+        help = "make it first, or is it misspelt?"
+        raise CompileError(Diagnostic("IB758", f"there is no local folder {str(target.parent)!r}", help=help))
+    return target
 
 
 def _umask() -> int:

@@ -35,7 +35,7 @@ from imagebuilder.sandbox.allow_list import AllowList, allow_list, bounded, of_l
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 from imagebuilder.sandbox.sandbox import Sandbox
-from imagebuilder.sandbox.stays_up import Started, keep_up
+from imagebuilder.sandbox.stays_up import Started, keep_up, too_large
 from imagebuilder.sandbox.watch import Watch
 
 AUTO_STOP = 15
@@ -100,13 +100,14 @@ class Sandboxes:
             SandboxError: it does not start.
         """
         name, allow, stop, delete = _checked(params)
+        labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
         spec = ContainerSpec(
             name=self._container(name),
             image=image,
             entrypoint=entrypoint,
-            env=dict(params.env_vars),
+            env=env,
             labels={_HOME: self.home_id, _SANDBOX: name, _SNAPSHOT: snapshot},
             user=params.user,
             hostname=re.sub(r"[^a-z0-9\-]", "-", name)[:63].strip("-") or "sandbox",
@@ -125,8 +126,10 @@ class Sandboxes:
             except NameTaken:
                 help = f"`imagebuilder sandbox delete {name}`, or take another name"
                 raise CompileError(Diagnostic("IB751", f"there is a sandbox {name!r} already", help=help)) from None
+            except EngineError as error:
+                raise too_large(error, spec) or error from None
             try:
-                self._write(id, Kept(dict(params.labels), stop, delete, params.ephemeral))
+                self._write(id, Kept(labels, stop, delete, params.ephemeral))
                 box = self._box(name, id)
                 self._start(box, allow)
                 found = box.info()
@@ -181,7 +184,7 @@ class Sandboxes:
             for each in self.sweep()
             if _SANDBOX in each.labels
         ]
-        wanted = dict(labels or {}).items()
+        wanted = texts(labels or {}, "labels").items()
         found = [each for each in found if wanted <= dict(each.labels).items()]
         return sorted(found, key=lambda each: each.created_at, reverse=True)
 
@@ -253,6 +256,8 @@ class Sandboxes:
         for name in ("auto_stop", "auto_delete"):
             if name in changes:
                 changes[name] = _minutes(changes[name], 0)
+        if "labels" in changes:
+            changes["labels"] = texts(changes["labels"], "labels")
         kept = replace(self.kept(id), **changes)
         self._write(id, kept)
         return kept
@@ -344,6 +349,13 @@ def _name(given: str | None) -> str:
         help = "lower-case letters, digits, '.', '_' and '-', at most 63"
         raise CompileError(Diagnostic("IB751", f"not a name for a sandbox: {given!r}", help=help))
     return given
+
+
+def texts(given: Mapping[str, str], what: str) -> dict[str, str]:
+    """A dictionary of texts, which numbers become; CompileError where it is none."""
+    if not isinstance(given, Mapping):
+        raise CompileError(Diagnostic("IB755", f"not {what}: {given!r}", help='a dictionary, such as {"team": "a"}'))
+    return {str(name): str(value) for name, value in given.items()}
 
 
 def _minutes(given: int | None, default: int) -> int:

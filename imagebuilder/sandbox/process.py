@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
 from imagebuilder.engine.containers import Running
+from imagebuilder.sandbox import not_started
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import ExecuteResponse, Session, SessionCommand, SessionExecuteRequest
 from imagebuilder.sandbox.session import Shell
@@ -57,14 +58,13 @@ class Process:
             on_output: called with 1 (output) or 2 (errors) and each piece as it comes.
 
         Raises:
-            SandboxError: it did not end in time, the sandbox does not run, or it printed more than 256 MiB.
+            CompileError: an argument is none of these.
+            SandboxError: it did not end in time, the sandbox does not run, or it printed more than 256 MiB. That there
+                is no such command is none: as of a shell, its exit code is 127, and ``stderr`` says so.
         """
-        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
-        if not words or not all(isinstance(word, str) and "\0" not in word for word in words):
-            help = "a line of text, or the words of a program: ['ls', '-l']"
-            raise CompileError(Diagnostic("IB755", f"not a command: {command!r}", help=help))
+        words = _words(command)
         data = input.encode() if isinstance(input, str) else input
-        return self._run(words, cwd, env, timeout or None, user, data, on_output)
+        return self._run(words, cwd, env, _seconds(timeout), user, data, on_output)
 
     def attach(
         self,
@@ -118,7 +118,7 @@ class Process:
         if isinstance(request, str):
             request = SessionExecuteRequest(request)
         self._box.used()
-        return self._shell(session_id).run(request, timeout or request.timeout)
+        return self._shell(session_id).run(request, _seconds(timeout or request.timeout))
 
     def get_session(self, session_id: str) -> Session:
         return Session(session_id, tuple(self._shell(session_id).commands()))
@@ -171,10 +171,7 @@ class Process:
             if input is not None:
                 threading.Thread(target=_feed, args=(running, input), daemon=True).start()
             try:
-                while True:
-                    stream, data = running.read(None if until is None else until - time.monotonic())
-                    if not data:
-                        break
+                for stream, data in _pieces(running, until, words, cwd):
                     if on_output is not None:
                         on_output(stream, data)
                         continue
@@ -209,6 +206,47 @@ class Process:
             with self._box.run(words, user=user) as running, suppress(TimeoutError):
                 while running.read(10)[1]:
                     pass
+
+
+def _words(command: str | Sequence[str]) -> list[str]:
+    words = ["sh", "-c", command] if isinstance(command, str) else command
+    if not isinstance(words, list | tuple) or not words or not all(map(_is_word, words)):
+        help = "a line of text, or the words of a program: ['ls', '-l']"
+        raise CompileError(Diagnostic("IB755", f"not a command: {command!r}", help=help))
+    return list(words)
+
+
+def _is_word(word: object) -> bool:
+    return isinstance(word, str) and "\0" not in word
+
+
+def _seconds(timeout: float | None) -> float | None:
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout < 0):
+        help = "a number of seconds; None waits for ever"
+        raise CompileError(Diagnostic("IB755", f"not a timeout: {timeout!r}", help=help))
+    return timeout or None
+
+
+def _pieces(
+    running: Running, until: float | None, words: Sequence[str], cwd: str | None
+) -> Iterator[tuple[int, bytes]]:
+    """The streams and pieces that a command prints; where the engine could not start it, a line that says why."""
+
+    def read() -> tuple[int, bytes]:
+        return running.read(None if until is None else until - time.monotonic())
+
+    stream, data = read()
+    if data.startswith(not_started.BEGIN):
+        after = read()
+        # A command may print the same; it ends otherwise.
+        if not after[1] and running.exit_code() in not_started.EXIT_CODES:
+            yield 2, (not_started.not_started(data.decode(errors="replace"), words, cwd) + "\n").encode()
+            return
+        yield stream, data
+        stream, data = after
+    while data:
+        yield stream, data
+        stream, data = read()
 
 
 def _feed(running: Running, data: bytes | IO[bytes]) -> None:

@@ -80,6 +80,16 @@ class Sandbox:
         return self._owner.kept(self.id).last_used or self._found.started or self._found.created
 
     @property
+    def auto_stop_interval(self) -> int:
+        """Minutes without use after which it is stopped; 0 is never."""
+        return self._owner.kept(self.id).auto_stop
+
+    @property
+    def auto_delete_interval(self) -> int:
+        """Minutes after its stop after which it is deleted; 0 is never."""
+        return self._owner.kept(self.id).auto_delete
+
+    @property
     def error_reason(self) -> str:
         """Why it is in the state ``error``."""
         # The mark stays on a container that lived on when one of its commands was killed.
@@ -125,7 +135,7 @@ class Sandbox:
 
     def set_labels(self, labels: Mapping[str, str]) -> Mapping[str, str]:
         """Labels in the place of those that it has."""
-        return self._owner.set(self.id, labels=dict(labels)).labels
+        return self._owner.set(self.id, labels=labels).labels
 
     def set_autostop_interval(self, minutes: int) -> None:
         """Stop it after so many minutes without use; 0 is never."""

@@ -45,6 +45,7 @@ class Shell:
         self._end = f"\0{uuid4().hex}:".encode()
         self._commands: dict[str, _Command] = {}
         self._turn = threading.Lock()
+        self._closing = threading.Lock()
         self._pid = 0
         self._open = True
         self._now: _Command | None = None
@@ -91,6 +92,9 @@ class Shell:
             said = f"{{ command eval {shlex.quote(line)}\n}} </dev/null; __code=$?; {end}; {end} >&2; (exit $__code)\n"
             self._running.write(said.encode())
         except OSError:
+            self._close()
+        # Of a shell that has ended nothing comes any more, and the engine may still have taken the line.
+        if not self._open:
             self._close()
         return command
 
@@ -168,8 +172,9 @@ class Shell:
 
     def _close(self) -> None:
         """Nothing more comes of the shell."""
-        self._open = False
-        if self._now is not None:
-            self._now.ended.set()
-            self._now = None
-            self._turn.release()
+        with self._closing:
+            self._open = False
+            if self._now is not None:
+                self._now.ended.set()
+                self._now = None
+                self._turn.release()

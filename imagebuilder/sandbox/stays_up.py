@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,8 @@ _STAYS = 1.0
 _SLEEPS = 0.2
 _LINES = 20
 # What the engine's init says of a program that the kernel does not start.
-_REFUSED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .+ failed: (.+)$", re.MULTILINE)
+_INIT = re.compile(r"\[FATAL tini \(\d+\)\] exec (?P<word>.*) failed: (?P<why>[^\n]+)\Z")
+_CPUS = re.compile(r"range of CPUs is from \S+ to (?P<most>\d+)")
 # What reads from a terminal, and ends where there is none.
 _INTERACTIVE = frozenset(
     ("bash", "sh", "ash", "dash", "zsh", "fish", "python", "python2", "python3", "ipython", "node", "irb", "ghci",
@@ -57,32 +59,34 @@ def keep_up(
     """
     with lock(held):
         if wanted is not None:
-            _try(containers, replace(spec, entrypoint=tuple(wanted)), _STAYS)
+            _kept(_try(containers, replace(spec, entrypoint=tuple(wanted)), _STAYS))
             return tuple(wanted)
         ended = None
         if not own.is_interactive:
-            try:
-                _try(containers, replace(spec, entrypoint=None), _STAYS)
-            except _Ended as error:
-                ended = error
-            else:
+            ended = _try(containers, replace(spec, entrypoint=None), _STAYS)
+            if ended is None:
                 return None
         try:
-            _try(containers, replace(spec, entrypoint=SLEEP), _SLEEPS)
+            _kept(_try(containers, replace(spec, entrypoint=SLEEP), _SLEEPS))
         except SandboxError as error:
             # Why the image's own ended says more than that it has nothing else to run.
-            raise (ended or error) from None
+            raise (error if ended is None else SandboxError(ended)) from None
         return SLEEP
 
 
-class _Ended(SandboxError):
-    """It started, and ended."""
+def _kept(ended: Diagnostic | None) -> None:
+    if ended is not None:
+        raise SandboxError(ended)
 
 
-def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> None:
-    id = containers.create(replace(spec, name=f"{spec.name}-{uuid4().hex[:8]}", network=False))
+def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> Diagnostic | None:
+    """Why it ended; None where it stays."""
+    shown = shlex.join(spec.entrypoint) if spec.entrypoint is not None else "its own entrypoint"
     try:
-        shown = " ".join(spec.entrypoint) if spec.entrypoint is not None else "its own entrypoint"
+        id = containers.create(replace(spec, name=f"{spec.name}-{uuid4().hex[:8]}", network=False))
+    except EngineError as error:
+        raise too_large(error, spec) or error from None
+    try:
         try:
             containers.start(id)
         except EngineError as error:
@@ -90,22 +94,30 @@ def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> None:
             raise SandboxError(_does_not_start(shown, message.partition(": ")[2] or message)) from None
         code = containers.wait(id, seconds)
         if code is None:
-            return
+            return None
         said = containers.logs(id, _LINES).strip()
-        if (refused := _REFUSED.search(said)) and "format" in refused[1]:
-            raise SandboxError(_does_not_start(shown, refused[1]))
-        if refused and spec.entrypoint is not None:
-            raise _Ended(_does_not_start(shown, refused[1]))
+        if refused := _INIT.search(said):
+            if "format" in refused["why"]:
+                raise SandboxError(_does_not_start(shown, refused["why"]))
+            help = "name a program of the image; no shell runs it: a line for one is sh -c LINE"
+            return Diagnostic("IB759", f"the image has no {refused['word']!r}", help=help)
         after = f", after it printed:\n{said}" if said else ", and printed nothing"
-        raise _Ended(
-            Diagnostic(
-                "IB759",
-                f"the container ends at once: {shown} gave exit code {code}{after}",
-                help="give an entrypoint that stays, or none: then `sleep infinity` keeps it up",
-            )
+        return Diagnostic(
+            "IB759",
+            f"the container ends at once: {shown} gave exit code {code}{after}",
+            help="give an entrypoint that stays, or none: then `sleep infinity` keeps it up",
         )
     finally:
         containers.remove(id)
+
+
+def too_large(error: EngineError, spec: ContainerSpec) -> SandboxError | None:
+    """What is told where the engine's machine has fewer CPUs than were asked for."""
+    match = _CPUS.search(error.diagnostics[0].message)
+    if match is None:
+        return None
+    message = f"{spec.cpu:g} CPUs were asked for, and the engine's machine has {match['most']}"
+    return SandboxError(Diagnostic("IB759", message, help="ask for fewer: --cpu, or Resources(cpu=…)"))
 
 
 def _does_not_start(shown: str, message: str) -> Diagnostic:

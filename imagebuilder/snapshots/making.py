@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -57,14 +58,14 @@ class Making:
         store, engine = self._store, self._connect()
         started = time.monotonic()
         with lock(store.name_lock_path(name)):
+            found = engine.image(ref)
+            if found is None and local:
+                help = "`docker images` lists those that it has; `snapshot create --image` pulls one"
+                raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
             snapshot = store.begin(name, plan.key, plan.platform, image_ref(name), params.resources or Resources())
             store.pulling(snapshot)
             try:
-                found = engine.image(ref)
                 if found is None or (resolve and not local):
-                    if local:
-                        help = "`docker images` lists those that it has"
-                        raise CompileError(Diagnostic("IB760", f"the engine has no image {ref!r}", help=help))
                     with _told(f"pulling {ref}", on_event):
                         try:
                             self.fetch(ref)
@@ -125,7 +126,9 @@ class Making:
         self._connect().fetch(ref, Registries(self._store).header(ref))
 
     @contextmanager
-    def replacing(self, name: str, key: Callable[[], str], *, replace: bool) -> Iterator[Snapshot | None]:
+    def replacing(
+        self, params: CreateSnapshotParams, name: str, key: Callable[[], str], *, replace: bool
+    ) -> Iterator[Snapshot | None]:
         """Whatever has the name serves until the block has ended, and goes on to where that fails; it is what is given.
 
         Raises:
@@ -140,6 +143,9 @@ class Making:
             help = "take another name, or replace it: --replace, or replace=True"
             raise CompileError(Diagnostic("IB763", f"there is a snapshot {name!r} of something else", help=help))
         engine = self._connect()
+        # Of the same image, other resources or another entrypoint may fail as well.
+        same = same and found.resources == (params.resources or Resources())
+        same = same and (params.entrypoint is None or tuple(params.entrypoint) == found.entrypoint)
         if same or engine.image(found.digest) is None:
             yield found
             return
@@ -182,6 +188,17 @@ def _told(what: str, on_event: OnEvent) -> Iterator[None]:
         on_event(changed(step, state="failed", seconds=time.monotonic() - began))
         raise
     on_event(changed(step, state="done", seconds=time.monotonic() - began))
+
+
+def check_entrypoint(words: Sequence[str]) -> None:
+    """CompileError where it is not the words of a command."""
+    if not isinstance(words, list | tuple) or not words or not all(isinstance(word, str) for word in words):
+        given = ["sleep", "infinity"]
+        if isinstance(words, str):
+            with suppress(ValueError):
+                given = shlex.split(words)
+        help = f"its words: {given}"
+        raise CompileError(Diagnostic("IB755", f"not an entrypoint: {words!r}", help=help))
 
 
 def kept_ref(name: str) -> str:

@@ -18,7 +18,7 @@ from imagebuilder.locks import lock
 from imagebuilder.sandbox.stays_up import SLEEP
 from imagebuilder.snapshots.diff import diff
 from imagebuilder.snapshots.difference import Difference
-from imagebuilder.snapshots.making import CreateSnapshotParams, Making, kept_ref
+from imagebuilder.snapshots.making import CreateSnapshotParams, Making, check_entrypoint, kept_ref
 from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name, unusable
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Snapshots:
         A snapshot of the name that is of the same description is as good as a new one, and is what is returned.
 
         Args:
-            on_logs: called with each line that the build prints, with warnings, and with what takes long besides.
+            on_logs: called with a line for each step, each line that it prints, and warnings.
             on_event: called for each change of a step, and what it prints; a pull and the trial are steps too.
             timeout: seconds, after which the build of an ``Image`` is given up; None and 0 wait for ever.
             build_args: for an ``Image``; see :meth:`Client.build`.
@@ -85,6 +85,11 @@ class Snapshots:
             SandboxError: a container of it does not stay up; the snapshot says ``error``, with its last lines.
             EngineError: no engine answers.
         """
+        if not isinstance(params, CreateSnapshotParams):
+            help = "CreateSnapshotParams(name=…, image=…)"
+            raise CompileError(Diagnostic("IB100", f"not what a snapshot is made of: {params!r}", help=help))
+        if params.entrypoint is not None:
+            check_entrypoint(params.entrypoint)
         hear = _hearing(on_logs, on_event)
         if isinstance(params.image, str):
             ref = params.image
@@ -99,7 +104,7 @@ class Snapshots:
         def key() -> str:
             return compile(image, build_args=build_args, state=state).key
 
-        with self._making.replacing(name, key, replace=replace) as before:
+        with self._making.replacing(params, name, key, replace=replace) as before:
             if ref:
                 return self._making.pulled(params, ref, compile(image, state=state), hear, resolve=resolve, local=local)
             made = self._build(
@@ -148,16 +153,16 @@ class Snapshots:
                 self.delete(each.name)
         return self._store.list()
 
-    def get(self, name: str) -> Snapshot:
+    def get(self, name: str | Snapshot) -> Snapshot:
         """The snapshot of that name or id; CompileError where there is none."""
-        return self._store.get(name)
+        return self._store.get(_name(name))
 
-    def logs(self, name: str) -> str:
+    def logs(self, name: str | Snapshot) -> str:
         """What the snapshot's build printed; empty where it was not built here."""
         path = self._store.log_path(self.get(name).id)
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def follow(self, name: str) -> Iterator[str]:
+    def follow(self, name: str | Snapshot) -> Iterator[str]:
         """The lines that its build prints, those that it has printed first, until it has ended."""
         found = self.get(name)
         path, at = self._store.log_path(found.id), 0
@@ -174,7 +179,7 @@ class Snapshots:
                 return
             time.sleep(_LOOK)
 
-    def rollback(self, name: str) -> Snapshot:
+    def rollback(self, name: str | Snapshot) -> Snapshot:
         """Go back to the snapshot that this one replaced; a second call goes forward again.
 
         Raises:
@@ -182,21 +187,21 @@ class Snapshots:
         """
         found = self.get(name)
         with lock(self._store.name_lock_path(found.name)):
-            back = self._store.put_back(self.get(name))
+            back = self._store.put_back(self.get(found.name))
             self._connect().tag(back.digest, back.image)
             if found.state == "active":
                 self._connect().tag(found.digest, kept_ref(found.name))
             return back
 
-    def lock(self, name: str) -> Snapshot:
+    def lock(self, name: str | Snapshot) -> Snapshot:
         """Let it neither be replaced nor deleted, by whomever."""
-        return self._store.lock(name, True)
+        return self._store.lock(_name(name), True)
 
-    def unlock(self, name: str) -> Snapshot:
+    def unlock(self, name: str | Snapshot) -> Snapshot:
         """Undo :meth:`lock`."""
-        return self._store.lock(name, False)
+        return self._store.lock(_name(name), False)
 
-    def expire(self, name: str, seconds: float | None) -> Snapshot:
+    def expire(self, name: str | Snapshot, seconds: float | None) -> Snapshot:
         """Have it deleted when so many seconds have gone by, by the next look at the list; None keeps it."""
         return self._store.expire(self.get(name), seconds)
 
@@ -208,7 +213,7 @@ class Snapshots:
         """
         self._store.alias(check_name(alias), name)
 
-    def activate(self, name: str) -> Snapshot:
+    def activate(self, name: str | Snapshot) -> Snapshot:
         """Let it be used again.
 
         Raises:
@@ -219,7 +224,7 @@ class Snapshots:
             raise unusable(found)
         return self._store.set_state(found.name, "active")
 
-    def deactivate(self, name: str) -> Snapshot:
+    def deactivate(self, name: str | Snapshot) -> Snapshot:
         """Let nobody use it until it is activated.
 
         Raises:
@@ -230,7 +235,7 @@ class Snapshots:
             raise unusable(found)
         return self._store.set_state(found.name, "inactive", "deactivated")
 
-    def delete(self, name: str) -> Snapshot:
+    def delete(self, name: str | Snapshot) -> Snapshot:
         """Forget the snapshot; its image goes too, unless it has another name. Of an alias, only that goes.
 
         Raises:
@@ -238,7 +243,7 @@ class Snapshots:
             SandboxError: a sandbox was made of it.
             EngineError: the engine does not answer; the snapshot stays.
         """
-        engine, store = self._connect(), self._store
+        engine, store, name = self._connect(), self._store, _name(name)
         found = self.get(name)
         if store.unalias(name):
             return found
@@ -269,7 +274,7 @@ class Snapshots:
         """
         return diff(self._store, self._connect(), self._sandboxes(), self._making.fetch, a, b)
 
-    def usable(self, name: str) -> Snapshot:
+    def usable(self, name: str | Snapshot) -> Snapshot:
         """The snapshot, which is active, or becomes so since it is used.
 
         Raises:
@@ -321,6 +326,14 @@ class Snapshots:
         return sorted(each.name for each in self._sandboxes().list() if each.image == snapshot.digest)
 
 
+def _name(of: str | Snapshot) -> str:
+    """What a snapshot is asked for by; whoever has one may give that."""
+    name = of.name if isinstance(of, Snapshot) else of
+    if not isinstance(name, str):
+        raise CompileError(Diagnostic("IB701", f"not a snapshot name: {of!r}", help="its name, or a Snapshot"))
+    return name
+
+
 def _check_reference(ref: str, *, moving: bool) -> None:
     """A tag or digest is demanded, and ``latest`` is none: what it means today is not what it means tomorrow."""
     try:
@@ -345,17 +358,33 @@ def _answers_for(before: Snapshot, made: Snapshot) -> bool:
 
 def _hearing(on_logs: OnLogs | None, on_event: OnEvent | None) -> OnEvent:
     """What hears of everything, for those who want lines and those who want events."""
+    lines = None if on_logs is None else _Lines(on_logs)
 
     def hear(event: Event) -> None:
         if on_event is not None:
             on_event(event)
-        if on_logs is None:
-            return
-        if isinstance(event, LogEvent):
-            on_logs(event.line)
-        elif isinstance(event, WarningEvent):
-            on_logs(event.diagnostic.render())
-        elif event.position == BESIDE and event.state == "started":
-            on_logs(event.name)
+        if lines is not None:
+            lines(event)
 
     return hear
+
+
+class _Lines:
+    """A line for each step as it begins, each line that it prints, and each warning."""
+
+    def __init__(self, tell: OnLogs) -> None:
+        self._tell = tell
+        self._begun: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, LogEvent):
+            self._tell(event.line)
+        elif isinstance(event, WarningEvent):
+            self._tell(event.diagnostic.render())
+        elif event.position == BESIDE:
+            if event.state == "started":
+                self._tell(event.name)
+        elif not event.is_chore and event.id not in self._begun:
+            self._begun[event.id] = len(self._begun) + 1
+            cached = " (cached)" if event.state == "cached" else ""
+            self._tell(f"Step {self._begun[event.id]}: {event.name}{cached}")

@@ -234,7 +234,9 @@ class Store:
             names = [row[0] for row in db.execute("SELECT name FROM snapshots ORDER BY name")]
         if found is None:
             hint = did_you_mean(name, names) or (
-                "`imagebuilder snapshot list` shows what there is" if names else "nothing has been built yet"
+                "`imagebuilder snapshot list` shows what there is"
+                if names
+                else "`imagebuilder snapshot create` makes one"
             )
             raise CompileError(Diagnostic("IB702", f"no snapshot is called {name!r}", help=hint))
         return found

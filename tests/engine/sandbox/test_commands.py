@@ -41,7 +41,12 @@ def test_a_command(sandbox: Sandbox) -> None:
     assert sandbox.process.exec(["cat"], input=HOSTILE).stdout.encode(errors="replace") == HOSTILE.decode(
         errors="replace"
     ).encode(errors="replace")
-    assert sandbox.process.exec(["not-there"]).exit_code == 127
+    done = sandbox.process.exec(["not-there"])
+    assert (done.exit_code, done.stdout, done.stderr) == (127, "", "the sandbox has no command 'not-there'\n")
+    done = sandbox.process.exec(["ls"], cwd="/not-there")
+    assert (done.exit_code, done.stderr) == (127, "the folder to run in is not in the sandbox: '/not-there'\n")
+    with pytest.raises(SandboxError, match="has no user nobody-here"):
+        sandbox.process.exec("id", user="nobody-here")
     assert sandbox.process.exec("x", cwd="/not/there").exit_code != 0
 
 
@@ -109,6 +114,9 @@ def test_a_session_outlives_a_command_that_does_not_end(sandbox: Sandbox) -> Non
     assert (found.exit_code, found.stdout) == (0, "later\n")
     with pytest.raises(SandboxError) as caught:
         process.execute_session_command("s", "exit 3")
+    assert code(caught) == "IB757"
+    with pytest.raises(SandboxError) as caught:
+        process.execute_session_command("s", "echo nobody listens", timeout=60)
     assert code(caught) == "IB757"
 
 

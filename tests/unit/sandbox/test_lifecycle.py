@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -266,3 +267,18 @@ def test_use_counts(sandboxes: Sandboxes, containers: FakeContainers) -> None:
     before = sandbox.last_used_at
     sandbox.process.exec("true")
     assert sandbox.last_used_at - before > timedelta(minutes=13)
+
+
+def test_labels_are_texts_by_names(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    given: Any
+    for given in (["a"], "a=b", 3):
+        for what in ("labels", "env_vars"):
+            with pytest.raises(CompileError, match=f"not {what}"):
+                create(sandboxes, **{what: given})
+        with pytest.raises(CompileError, match="not labels"):
+            sandboxes.list(given)
+    assert not containers.infos
+    made = create(sandboxes, labels={"number": 1}, env_vars={"N": 1})
+    assert made.labels == {"number": "1"} and containers.specs[made.id].env == {"N": "1"}
+    assert made.set_labels({"number": 2}) == made.labels == {"number": "2"}  # type: ignore[dict-item]
+    assert [each.name for each in sandboxes.list({"number": 2})] == [made.name]  # type: ignore[dict-item]

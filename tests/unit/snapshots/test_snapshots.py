@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from imagebuilder import (
     SandboxError,
 )
 from imagebuilder.diagnostics import Diagnostic, EngineError
+from imagebuilder.engine.containers import ContainerSpec
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import Event, StepEvent
 from imagebuilder.sandbox.stays_up import SLEEP, Started
@@ -137,7 +139,7 @@ def test_an_image_that_cannot_be_pulled(client: Client, engine: FakeEngine, monk
 def test_an_image_that_is_to_be_here(client: Client, engine: FakeEngine) -> None:
     with pytest.raises(CompileError) as caught:
         client.snapshot.push("local:1", name="app")
-    assert code(caught) == "IB760" and not engine.fetched
+    assert code(caught) == "IB760" and not engine.fetched and not client.snapshot.list()
     engine.images["local:1"] = "sha256:1"
     assert client.snapshot.push("local:1", name="app").digest == "sha256:1"
 
@@ -303,3 +305,86 @@ def test_the_default_one(client: Client, engine: FakeEngine) -> None:
     for package in ("numpy==2.2.3", "SQLAlchemy==2.0.38", "nodejs", "pyright", "python-lsp-server"):
         assert package in built
     assert client.snapshot.create_default().id == client.snapshot.get("default").id
+
+
+def test_what_is_made_of_nothing(client: Client) -> None:
+    """The usual mistakes are told in one line, with what to write."""
+    given: Any
+    for given in ("app", None, {"name": "app"}):
+        with pytest.raises(CompileError) as caught:
+            client.snapshot.create(given)
+        assert code(caught) == "IB100" and "CreateSnapshotParams(" in str(caught.value)
+    for given in ("app", 3, {"snapshot": "app"}):
+        with pytest.raises(CompileError) as caught:
+            client.create(given)
+        assert code(caught) == "IB755" and "CreateSandboxFromSnapshotParams(" in str(caught.value)
+
+
+@pytest.mark.parametrize("entrypoint", ["sleep 100", "it's", [], ["sleep", 1], b"sleep"])
+def test_an_entrypoint_is_words(client: Client, entrypoint: Any) -> None:
+    """Of one text each letter would be a word."""
+    with pytest.raises(CompileError) as caught:
+        client.snapshot.create(CreateSnapshotParams("app", PYTHON, entrypoint=entrypoint))
+    assert code(caught) == "IB755" and "['sleep', " in str(caught.value)
+    assert not client.snapshot.list()
+
+
+def test_an_entrypoint_that_is_not_there(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.containers.ends[("no such", "-x")] = 127
+    said = "[FATAL tini (7)] exec no such failed: No such file or directory"
+    monkeypatch.setattr(engine.containers, "logs", lambda *_: said)
+    with pytest.raises(SandboxError) as caught:
+        client.snapshot.create(CreateSnapshotParams("app", PYTHON, entrypoint=["no such", "-x"]))
+    assert "the image has no 'no such'" in str(caught.value) and "tini" not in str(caught.value)
+
+
+def test_a_snapshot_in_the_place_of_its_name(client: Client) -> None:
+    made = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    assert client.snapshot.deactivate(made).state == "inactive" and client.snapshot.activate(made).state == "active"
+    assert client.snapshot.lock(made).locked and not client.snapshot.unlock(made).locked
+    assert client.snapshot.get(made).name == client.snapshot.delete(made).name == "app"
+    with pytest.raises(CompileError, match="not a snapshot name"):
+        client.snapshot.get(3)  # type: ignore[arg-type]
+
+
+def test_more_cpus_than_there_are(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is there; exit code 3 would say that it is not."""
+
+    def refuse(spec: object) -> None:
+        said = "the engine refused POST /containers/create: range of CPUs is from 0.01 to 2.00, as there are only 2"
+        raise EngineError(Diagnostic("IB503", said))
+
+    monkeypatch.setattr(engine.containers, "create", refuse)
+    with pytest.raises(SandboxError) as caught:
+        client.snapshot.create(CreateSnapshotParams("app", PYTHON, Resources(cpu=64)))
+    assert code(caught) == "IB759" and "64 CPUs were asked for, and the engine's machine has 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [CreateSnapshotParams("app", PYTHON, Resources(cpu=64)), CreateSnapshotParams("app", PYTHON, None, ["ends"])],
+)
+def test_the_same_image_with_what_fails(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, params: CreateSnapshotParams
+) -> None:
+    """The old one goes on, though no image was replaced."""
+    first = client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    made = engine.containers.create
+
+    def create(spec: ContainerSpec) -> str:
+        if spec.cpu > 2:
+            raise EngineError(Diagnostic("IB503", "range of CPUs is from 0.01 to 2.00"))
+        return made(spec)
+
+    monkeypatch.setattr(engine.containers, "create", create)
+    engine.containers.ends[("ends",)] = 1
+    with pytest.raises(SandboxError):
+        client.snapshot.create(params)
+    found = client.snapshot.usable("app")
+    assert (found.id, found.state, found.resources, found.entrypoint) == (
+        first.id,
+        "active",
+        first.resources,
+        first.entrypoint,
+    )
+    assert engine.image(found.image) is not None

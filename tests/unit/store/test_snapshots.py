@@ -136,7 +136,7 @@ def test_the_log_of_a_replaced_build_goes_with_it(store: Store) -> None:
 @pytest.mark.parametrize(
     ("names", "asked", "hint"),
     [
-        ([], "app", "nothing has been built yet"),
+        ([], "app", "`imagebuilder snapshot create` makes one"),
         (["web"], "app", "`imagebuilder snapshot list` shows what there is"),
         (["webapp", "other"], "webap", "did you mean 'webapp'?"),
     ],
