@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 from imagebuilder import Client, Image
 from tests.conftest import Cli
@@ -82,7 +83,8 @@ def test_the_commands(client: Client, cli: Cli, tmp_path: Path) -> None:
         "FROM alpine:latest\nWORKDIR /srv\nCOPY data data\nRUN cat data/file\nENV READY=1\n"
     )
     (tmp_path / "data").mkdir()
-    (tmp_path / "data/file").write_text("beside it\n")
+    beside = uuid4().hex  # Or the engine would have the step already.
+    (tmp_path / "data/file").write_text(f"{beside}\n")
     tags = ("custom-alpine:3.21", "alpine:latest")
     for tag in tags:
         client.engine.tag("python:3.13-slim-trixie", tag)
@@ -93,7 +95,7 @@ def test_the_commands(client: Client, cli: Cli, tmp_path: Path) -> None:
             assert done.out == f"✓ Use {name!r} to create a new sandbox: imagebuilder sandbox create {name}\n"
             assert "waiting for a container of it to stay up done in" in done.err
             assert client.snapshot.get(name).state == "active"
-        for step in ("FROM alpine:latest", "workdir /srv", "copy data data", "beside it"):
+        for step in ("FROM alpine:latest", "workdir /srv", "copy data data", beside):
             assert step in done.err
     finally:
         for snapshot in client.snapshot.list():
