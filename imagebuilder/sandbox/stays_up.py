@@ -18,6 +18,7 @@ _STAYS = 1.0
 # `sleep` either is there or is not.
 _SLEEPS = 0.2
 _LINES = 20
+_LONGEST = 240
 # What reads from a terminal, and ends where there is none.
 _INTERACTIVE = frozenset(
     ("bash", "sh", "ash", "dash", "zsh", "fish", "python", "python2", "python3", "ipython", "node", "irb", "ghci",
@@ -82,7 +83,9 @@ def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> None:
         code = containers.wait(id, seconds)
         if code is None:
             return
-        said = containers.logs(id, _LINES).strip()
+        # A line may be as long as its image likes.
+        lines = containers.logs(id, _LINES).strip().split("\n")[-_LINES:]
+        said = "\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines)
         after = f", after it printed:\n{said}" if said else ", and printed nothing"
         raise _Ended(
             Diagnostic(
