@@ -32,7 +32,7 @@ from imagebuilder.home import private_folder
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
 from imagebuilder.sandbox.box import Box
-from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
+from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, check_env
 from imagebuilder.sandbox.sandbox import Sandbox
 from imagebuilder.sandbox.stays_up import Started, keep_up
 
@@ -91,6 +91,7 @@ class Sandboxes:
             SandboxError: it does not start.
         """
         name = _name(params.name)
+        check_env(params.env_vars)
         stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
