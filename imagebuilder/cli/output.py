@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import ImagebuilderError
+from imagebuilder.diagnostics.excerpt import visible
 
 if TYPE_CHECKING:
     import argparse
 
 
 def tell(line: str) -> None:
-    """A line on standard error, for people. That nobody reads it any more changes nothing of what is done."""
+    """A line on standard error, for people. That nobody reads it any more changes nothing of what is done.
+
+    It may be what a build or a sandbox printed, which no terminal is to obey.
+    """
     with suppress(BrokenPipeError):
-        print(line, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
 
 
 def tell_event(kind: str, **fields: Any) -> None:
@@ -68,9 +72,17 @@ def rendered(error: ImagebuilderError) -> str:
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """What a cell holds may be a stranger's text."""
+    rows = [[visible(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for row in (heads, *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_rows(rows: Mapping[str, str], width: int) -> None:
+    """A name and a value on each line; the value may be a stranger's text."""
+    for name, value in rows.items():
+        print(f"{name:<{width}} {visible(value)}".rstrip())
 
 
 def size(bytes: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from imagebuilder.cli.output import tell, tell_event
+from imagebuilder.diagnostics.excerpt import visible
 from imagebuilder.engine.protocol import BESIDE, Event, LogEvent, StepEvent, WarningEvent
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class LiveReporter:
             if event.id != self._log_of:
                 self._log.clear()
                 self._log_of = event.id
-            self._log.append(event.line)
+            self._log.append(visible(event.line))
         elif not event.is_chore:
             self._steps[event.id] = event
             self._began.setdefault(event.id, time.monotonic())
@@ -139,7 +140,7 @@ class LiveReporter:
             seconds = time.monotonic() - self._began[step.id] if running else step.seconds
             end = "CACHED" if step.state == "cached" else f"{seconds:.1f} s"
             width = max(20, options.max_width - len(end) - 4)
-            name = step.name if len(step.name) <= width else step.name[: width - 1] + "…"
+            name = visible(step.name if len(step.name) <= width else step.name[: width - 1] + "…")
             mark = _SPINNER[int(seconds * _TURNS) % len(_SPINNER)] if running else _MARKS[step.state]
             yield Text.assemble((f"{mark} ", styles[step.state]), name.ljust(width), " ", (end, "dim"))
             if running and step.id == self._log_of:

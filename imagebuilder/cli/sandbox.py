@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from imagebuilder.cli.output import ago, print_json, print_table, progress_option, tell, tell_event
+from imagebuilder.cli.output import ago, print_json, print_rows, print_table, progress_option, tell, tell_event
 from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import pairs
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
@@ -165,12 +166,19 @@ def _exec(arguments: argparse.Namespace) -> int:
         env=env,
         timeout=arguments.timeout,
         user=arguments.user,
-        input=sys.stdin.buffer if arguments.interactive else None,
+        input=_input() if arguments.interactive else None,
         on_output=None if arguments.json else _pass_on,
     )
     if arguments.json:
         print_json(asdict(done))
     return done.exit_code
+
+
+def _input() -> IO[bytes]:
+    """Standard input without a buffer, whose lock a thread that waits for more would hold at the program's end."""
+    if sys.stdin is None:
+        return io.BytesIO()
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
 
 
 def _pass_on(stream: int, data: bytes) -> None:
@@ -180,6 +188,8 @@ def _pass_on(stream: int, data: bytes) -> None:
 
 
 def _copy(arguments: argparse.Namespace) -> int:
+    if arguments.json and arguments.target == "-":
+        raise CompileError(Diagnostic("IB755", "a file on standard output with --json", help="name a file to copy to"))
     _copy_one(arguments)
     if arguments.json:
         print_json({"from": arguments.source, "to": arguments.target})
@@ -198,7 +208,7 @@ def _copy_one(arguments: argparse.Namespace) -> None:
     if target is not None:
         fs = _sandbox(target).fs
         if from_path == "-":
-            fs.upload_file(sys.stdin.buffer, to_path)
+            fs.upload_file(_input(), to_path)
         elif Path(from_path).is_dir():
             fs.upload_dir(from_path, to_path)
         else:
@@ -209,7 +219,7 @@ def _copy_one(arguments: argparse.Namespace) -> None:
     assert source is not None
     fs = _sandbox(source).fs
     if to_path == "-":
-        sys.stdout.buffer.write(fs.download_file(from_path))
+        fs.download_file(from_path, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     elif fs.is_folder(from_path):
         fs.download_dir(from_path, to_path)
@@ -257,8 +267,7 @@ def _info(arguments: argparse.Namespace) -> int:
         "auto-delete": f"after {delete} min stopped" if delete else "never",
         **({"reaches": ", ".join(allowed)} if (allowed := found.network_allow_list) else {}),
     }
-    for name, value in rows.items():
-        print(f"{name:<11} {value}".rstrip())
+    print_rows(rows, 11)
     return 0
 
 

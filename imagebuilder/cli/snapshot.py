@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli import snapshot_diff
 from imagebuilder.cli.amounts import age
-from imagebuilder.cli.output import ago, print_json, print_table, progress_option, size
+from imagebuilder.cli.output import ago, print_json, print_rows, print_table, progress_option, size
 from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import load_one, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.diagnostics.excerpt import visible
 from imagebuilder.ir.resources import Resources
 
 if TYPE_CHECKING:
@@ -301,11 +302,9 @@ def _info(arguments: argparse.Namespace) -> int:
         "goes": f"{found.expires_at:%Y-%m-%d %H:%M:%S} UTC" if found.expires_at else "",
     }
     optional = ("before it", "locked", "goes")
-    for name, value in rows.items():
-        if value or name not in optional:
-            print(f"{name:<10} {value}".rstrip())
+    print_rows({name: value for name, value in rows.items() if value or name not in optional}, 10)
     for step in found.steps:
-        print(f"  {'CACHED' if step.cached else f'{step.seconds:.1f} s':>8}  {step.name}")
+        print(visible(f"  {'CACHED' if step.cached else f'{step.seconds:.1f} s':>8}  {step.name}"))
     return 0
 
 
@@ -314,16 +313,21 @@ def _logs(arguments: argparse.Namespace) -> int:
 
     if arguments.follow:
         for line in Client().snapshot.follow(arguments.name):
-            print(line, flush=True)
+            print(_shown(line), flush=True)
         return 0
     text = Client().snapshot.logs(arguments.name)
     if arguments.json:
         print_json({"name": arguments.name, "lines": text.splitlines()})
     elif text:
-        sys.stdout.write(text)
+        sys.stdout.write(_shown(text))
     else:
         print("no log: nothing was built for it here", file=sys.stderr)
     return 0
+
+
+def _shown(text: str) -> str:
+    """What a build printed, as it is for a program; a terminal would obey it."""
+    return visible(text) if sys.stdout.isatty() else text
 
 
 def _delete(arguments: argparse.Namespace) -> int:

@@ -7,13 +7,16 @@ import select
 import signal
 import sys
 import termios
+import time
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.containers import Running
 
 _CHUNK = 1 << 14
+_TRIES, _PAUSE = 5, 0.01
 
 
 def join(running: Running) -> int:
@@ -30,7 +33,9 @@ def join(running: Running) -> int:
                 if keys in ready:
                     typed = os.read(keys, _CHUNK)
                     typing = bool(typed)
-                    running.write(typed) if typed else running.close_input()
+                    # It may have ended by now, which shows when it is read next.
+                    with suppress(OSError):
+                        running.write(typed) if typed else running.close_input()
                 continue
             if not data:
                 return running.exit_code()
@@ -57,13 +62,21 @@ def _raw(keys: int) -> Iterator[None]:
 def _resizing(running: Running) -> Iterator[None]:
     """The command's terminal has the size of the person's, now and after each change."""
 
-    def resize(*_: object) -> None:
+    def resize(*_: object) -> bool:
         columns, rows = os.get_terminal_size(sys.stdout.fileno())
-        running.resize(columns, rows)
+        try:
+            running.resize(columns, rows)
+        except EngineError:
+            return False
+        return True
 
     before = signal.signal(signal.SIGWINCH, resize)
     try:
-        resize()
+        # It may not have started yet, or have ended already, and the engine says the same of both.
+        for _ in range(_TRIES):
+            if resize():
+                break
+            time.sleep(_PAUSE)
         yield
     finally:
         signal.signal(signal.SIGWINCH, before)

@@ -29,7 +29,7 @@ from imagebuilder.engine.protocol import (
     SecretValue,
     StepEvent,
 )
-from imagebuilder.engine.redact import redactor
+from imagebuilder.engine.redact import of_config, redactor
 
 _PAUSE = 1.0
 _GRACE = 15.0
@@ -94,7 +94,8 @@ class Buildx:
             inherited=() if request.lock is None else (request.lock,),
             dies_with_parent=True,
         )
-        progress = Progress(redactor(request.secrets.values()))
+        logins = of_config(request.docker_config) if request.docker_config else ()
+        progress = Progress(redactor([*request.secrets.values(), *logins]))
         cancel = request.cancel or Cancel()
         try:
             with (

@@ -90,9 +90,12 @@ class DockerEngine:
         from imagebuilder.engine import command
         from imagebuilder.engine.buildx import find_docker
         from imagebuilder.engine.imagetools import shorten
+        from imagebuilder.engine.redact import of_login, redactor
 
         if login is not None:
             if said := self.api.pull_failure(ref, login):
+                # A registry may say again what it was told.
+                said = redactor(of_login(login))(said)
                 raise EngineError(Diagnostic("IB645", f"cannot pull {ref}: {shorten(said)}", help=_LOGIN_HELP))
             return
         # Docker's own client, since it knows whose credentials the registry wants; without it, as anybody.

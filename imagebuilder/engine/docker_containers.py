@@ -155,9 +155,7 @@ class DockerContainers:
 
     def file(self, id: str, path: str) -> FileStat | None:
         try:
-            said = self._api.head(
-                f"/containers/{id}/archive?{urlencode({'path': path})}", "X-Docker-Container-Path-Stat"
-            )
+            said = self._api.head(f"/containers/{id}/archive?{_query(path=path)}", "X-Docker-Container-Path-Stat")
         except NotFound:
             return None
         found = json.loads(base64.b64decode(said))
@@ -181,8 +179,9 @@ class DockerContainers:
 
     @contextmanager
     def files(self, id: str, path: str) -> Iterator[IO[bytes]]:
-        query = urlencode({"path": path})
-        with self._api.stream("GET", f"/containers/{id}/archive?{query}", timeout=_COPY_TIMEOUT) as response:
+        with self._api.stream(
+            "GET", f"/containers/{id}/archive?{_query(path=path)}", timeout=_COPY_TIMEOUT
+        ) as response:
             yield cast("IO[bytes]", response)
 
     @contextmanager
@@ -194,6 +193,11 @@ class DockerContainers:
         query = urlencode({"path": folder, "noOverwriteDirNonDir": "1"})
         path = f"/containers/{id}/archive?{query}"
         self._api.raw("PUT", path, archive, "application/x-tar", timeout=_COPY_TIMEOUT)
+
+
+def _query(**words: str) -> str:
+    """A path may hold bytes that are no text."""
+    return urlencode(words, errors="surrogateescape")
 
 
 def _body(spec: ContainerSpec) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class FakeContainers:
     """All stay up, but those of the images and entrypoints in ``ends``, which end with an exit code.
 
     ``exits`` are exit codes by images. ``done`` is what was started, and whose network changed, in order.
-    ``archives`` are what the files of images are, by what containers are made of.
+    ``archives`` are what the files of images are, by what containers are made of; ``last_lines`` is what they printed.
     """
 
     def __init__(self) -> None:
@@ -64,6 +64,7 @@ class FakeContainers:
         self.busy: set[str] = set()
         self.commands: list[list[str]] = []
         self.archives: dict[str, bytes] = {}
+        self.last_lines = "its last line\n"
 
     def create(self, spec: ContainerSpec) -> str:
         if any(info.name == spec.name for info in self.infos.values()):
@@ -105,7 +106,7 @@ class FakeContainers:
         return self.exits.get(self.specs[id].image, self.ends.get(self._entrypoint(id)))
 
     def logs(self, id: str, lines: int = 50) -> str:
-        return "its last line\n"
+        return self.last_lines
 
     def run(
         self,

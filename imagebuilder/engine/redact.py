@@ -6,7 +6,12 @@ when a program prints it in another form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from imagebuilder.engine.protocol import SecretValue
 
@@ -14,6 +19,7 @@ SHOWN = "***"
 # A shorter value would take letters out of every other word.
 SHORTEST = 4
 _MOST_BYTES = 65_536
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def redactor(secrets: Iterable[SecretValue]) -> Callable[[str], str]:
@@ -28,6 +34,45 @@ def redactor(secrets: Iterable[SecretValue]) -> Callable[[str], str]:
         return line
 
     return redact
+
+
+def of_login(header: str) -> Iterator[SecretValue]:
+    """The password of ``X-Registry-Auth``, in each form in which a registry that got it may say it again."""
+    found = _json(header)
+    if isinstance(found, dict):
+        yield from _forms(str(found.get("username", "")), str(found.get("password", "")))
+
+
+def of_config(folder: Path) -> Iterator[SecretValue]:
+    """The passwords of a Docker configuration, as :func:`of_login`."""
+    try:
+        found: Any = json.loads((folder / "config.json").read_bytes())
+        logins = list(found["auths"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    for login in logins:
+        if isinstance(login, dict) and isinstance(login.get("auth"), str):
+            user, _, password = _decoded(login["auth"]).partition(":")
+            yield from _forms(user, password)
+
+
+def _forms(user: str, password: str) -> Iterator[SecretValue]:
+    basic = base64.b64encode(f"{user}:{password}".encode(errors="replace")).decode()
+    yield from map(SecretValue, (password, basic, quote(password, safe="", errors="replace")))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(_decoded(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text.translate(_URL_SAFE)).decode(errors="replace")
+    except ValueError:
+        return ""
 
 
 def _text(secret: SecretValue) -> str:

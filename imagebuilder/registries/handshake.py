@@ -181,7 +181,10 @@ class _Handshake:
         return self._ask(self._base + path, proof)
 
     def _token(self, challenge: dict[str, str], scope: str) -> str | _Answer:
-        realm = urlsplit(challenge.get("realm", ""))
+        try:
+            realm = urlsplit(challenge.get("realm", ""))
+        except ValueError:
+            realm = urlsplit("")
         if realm.scheme not in ("https", "http") or not realm.hostname:
             raise self._not_one("it does not name who gives out its tokens")
         if realm.scheme == "http" and self._base.startswith("https:"):

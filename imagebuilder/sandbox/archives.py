@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,8 @@ from imagebuilder.sandbox.unpack import Refused, unpack
 CHUNK = 1 << 20
 _LINKS = 40
 _PATH = "is it spelt right? A text is the path of a local file; contents are given as bytes"
+# What the kernel mounts over these is not seen by the engine.
+_KERNEL = ("proc", "sys", "dev")
 
 
 class Archives:
@@ -76,6 +79,7 @@ class Archives:
             help = "download_dir() takes a folder" if found.type == "dir" else "only regular files hold bytes"
             raise SandboxError(Diagnostic("IB758", f"not a file: {path!r}", help=help))
         with (
+            _whole(path),
             self._box.containers.files(self._box.id, real) as stream,
             tarfile.open(fileobj=stream, mode="r|") as tar,
         ):
@@ -84,6 +88,13 @@ class Archives:
             if member is None:
                 raise self.missing(path)
             yield member
+
+    def writable(self, path: str) -> str:
+        """An absolute path at which something can be put; SandboxError where the engine would lose it."""
+        if path.split("/")[1] in _KERNEL:
+            help = "the engine writes below what is mounted there; have a command write it, with input="
+            raise SandboxError(Diagnostic("IB758", f"{path!r} is not among the sandbox's own files", help=help))
+        return path
 
     def put(self, pieces: Iterator[bytes], path: str) -> None:
         """Unpack an archive whose names start at the root; ``path`` is what is told where that fails."""
@@ -104,7 +115,8 @@ class Archives:
         Raises:
             SandboxError: it holds what would be written elsewhere, or a device.
         """
-        with self._box.containers.files(self._box.id, self.followed(self.absolute(path))) as stream:
+        real = self.followed(self.absolute(path))
+        with _whole(path), self._box.containers.files(self._box.id, real) as stream:
             try:
                 unpack(stream, target)
             except Refused as error:
@@ -115,7 +127,11 @@ class Archives:
         """What a folder holds, by its archive, whose contents are passed over: for a sandbox without tools."""
         found = []
         real = self.followed(self.absolute(path))
-        with self._box.containers.files(self._box.id, real) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        with (
+            _whole(path),
+            self._box.containers.files(self._box.id, real) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as tar,
+        ):
             for entry in tar:
                 name = entry.name.partition("/")[2].rstrip("/")
                 if not name or "/" in name:
@@ -138,6 +154,16 @@ class Archives:
                 help=f"relative paths start at {self._workdir}; `ls` there, or list_files(), shows what it has",
             )
         )
+
+
+@contextmanager
+def _whole(path: str) -> Iterator[None]:
+    """SandboxError where what comes of the sandbox breaks off, or is not what was looked at."""
+    try:
+        yield
+    except (tarfile.TarError, HTTPException, ConnectionResetError) as error:
+        help = "does the sandbox still run, and does nothing change there meanwhile? try it again"
+        raise SandboxError(Diagnostic("IB758", f"{path!r} did not come whole: {error}", help=help)) from None
 
 
 def archive(path: str, file: IO[bytes], size: int, mode: int, owner: tuple[int, int]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import shutil
 import tarfile
 import tempfile
@@ -15,7 +16,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
 from imagebuilder.engine.containers import FileStat
 from imagebuilder.sandbox.archives import CHUNK, Archives, archive, archived, opened
 from imagebuilder.sandbox.box import Box
-from imagebuilder.sandbox.params import ExecuteResponse, FileInfo, Match
+from imagebuilder.sandbox.params import ExecuteResponse, FileInfo, Match, is_text
 from imagebuilder.sandbox.process import Process
 
 # For each path: mode, type, size, time, owner and group, then a line end, the path and a zero.
@@ -58,6 +59,7 @@ class FileSystem:
                 raise _not_a_file(dst)
             if before is not None and before.type == "link":
                 path = self._archives.followed(path)
+            path = self._archives.writable(path)
             kept = before.mode if before is not None and before.type == "file" else None
             wanted = mode if mode is not None else kept if kept is not None else 0o755 if program else 0o644
             # The engine answers nothing else about a container while it unpacks an archive there.
@@ -82,12 +84,15 @@ class FileSystem:
             entry.uid, entry.gid, entry.uname, entry.gname = uid, gid, "", ""
             return entry if entry.isfile() or entry.isdir() or entry.issym() or entry.islnk() else None
 
-        name = self._archives.absolute(dst).lstrip("/") or "."
+        name = self._archives.writable(self._archives.absolute(dst)).lstrip("/") or "."
         with archived(lambda out: out.add(root, name, filter=ours)) as pieces:
             self._archives.put(pieces, dst)
 
-    def download_file(self, path: str, dst: str | os.PathLike[str] | None = None) -> bytes:
+    def download_file(self, path: str, dst: str | os.PathLike[str] | IO[bytes] | None = None) -> bytes:
         """The bytes of a file; with ``dst`` they are written there, piece by piece, and nothing is returned.
+
+        Args:
+            dst: a local path, or a file that is open for writing.
 
         Raises:
             SandboxError: there is no such file, or it is none.
@@ -95,6 +100,9 @@ class FileSystem:
         with self._archives.member(path) as member:
             if dst is None:
                 return member.read()
+            if not isinstance(dst, str | os.PathLike):
+                shutil.copyfileobj(member, dst, CHUNK)
+                return b""
             target = _local(dst)
             # Whole or not at all: whatever was there before stays until everything has come.
             handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
@@ -137,6 +145,8 @@ class FileSystem:
         info = self._archives.stat(path)
         if info.type != "dir":
             raise SandboxError(Diagnostic("IB758", f"not a folder: {path!r}", help="get_file_info() tells of a file"))
+        if not is_text(path):
+            return self._archives.listed(path)
         output = bytearray()
         done = self._process.exec(
             ["sh", "-c", _LIST, "sh", self._archives.absolute(path)],
@@ -148,21 +158,15 @@ class FileSystem:
         for entry in bytes(output).split(b"\0")[:-1]:
             head, _, raw = entry.partition(b"\n")
             name = os.fsdecode(raw).removeprefix("./")
-            mode_and_type, size, modified, owner, group = head.decode(errors="replace").split("|")
-            mode, _, type = mode_and_type.partition(" ")
-            found.append(
-                FileInfo(
-                    name,
-                    posixpath.join(path, name),
-                    int(size),
-                    type == "directory",
-                    f"{int(mode, 8):04o}",
-                    datetime.fromtimestamp(int(modified), UTC),
-                    "",
-                    owner,
-                    group,
-                )
-            )
+            try:
+                mode_and_type, size, modified, owner, group = head.decode(errors="replace").split("|")
+                mode, _, type = mode_and_type.partition(" ")
+                octal, time = f"{int(mode, 8):04o}", datetime.fromtimestamp(int(modified), UTC)
+                place = posixpath.join(path, name)
+                found.append(FileInfo(name, place, int(size), type == "directory", octal, time, "", owner, group))
+            except (ValueError, OverflowError, OSError):
+                # Users there have the names, and tools do, what the sandbox likes.
+                return self._archives.listed(path)
         return sorted(found, key=lambda each: each.name)
 
     def is_folder(self, path: str) -> bool:
@@ -271,8 +275,8 @@ class FileSystem:
         """The numbers of the sandbox's user; root's where it has no `id`."""
         if self._ids is None:
             done = self._process.exec(["sh", "-c", "id -u && id -g"])
-            numbers = done.stdout.split()
-            self._ids = (int(numbers[0]), int(numbers[1])) if not done.exit_code and len(numbers) == 2 else (0, 0)
+            said = re.fullmatch(r"([0-9]{1,9})\n([0-9]{1,9})\n", done.stdout)
+            self._ids = (int(said[1]), int(said[2])) if not done.exit_code and said else (0, 0)
         return self._ids
 
     def _tool(self, words: list[str], path: str, fine: tuple[int, ...] = (0,)) -> ExecuteResponse:

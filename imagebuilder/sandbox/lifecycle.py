@@ -33,7 +33,7 @@ from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
 from imagebuilder.sandbox.allow_list import AllowList, allow_list, bounded, of_labels, start
 from imagebuilder.sandbox.box import Box
-from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
+from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, check_env
 from imagebuilder.sandbox.sandbox import Sandbox
 from imagebuilder.sandbox.stays_up import Started, keep_up, too_large
 from imagebuilder.sandbox.watch import Watch
@@ -101,6 +101,7 @@ class Sandboxes:
         """
         name, allow, stop, delete = _checked(params)
         labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
+        check_env(env)
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
         spec = ContainerSpec(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.ir.resources import Resources
 
 if TYPE_CHECKING:
@@ -118,3 +119,20 @@ class Match:
     file: str
     line: int
     content: str
+
+
+def is_text(text: str) -> bool:
+    """Whether it arrives as it is: the engine takes JSON, in which what is no character becomes another one."""
+    return "\0" not in text and text == text.encode(errors="replace").decode()
+
+
+def check_env(env: Mapping[str, str]) -> None:
+    """
+    Raises:
+        CompileError: a variable would arrive as another one, or not at all.
+    """
+    for name, value in env.items():
+        if not name or "=" in name or not is_text(name) or not is_text(str(value)):
+            # Not its value, which may be a secret.
+            help = "a name without '=', and text without a NUL"
+            raise CompileError(Diagnostic("IB755", f"not a variable: {name!r}", help=help))

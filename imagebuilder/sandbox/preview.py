@@ -47,8 +47,8 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     block_on_close = False
 
-    def __init__(self, local_port: int, target: tuple[str, int], box: Box) -> None:
-        self.target, self.box = target, box
+    def __init__(self, local_port: int, port: int, box: Box) -> None:
+        self.port, self.box = port, box
         super().__init__(("127.0.0.1", local_port), _Relay)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -60,8 +60,13 @@ class _Relay(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
+        box = self.server.box
+        # Once it was stopped, another sandbox may have the address that it had.
+        found = box.info()
+        if found is None or not found.is_running or not found.address:
+            return
         used = self._used()
-        with socket.create_connection(self.server.target, timeout=_TIMEOUT) as there:
+        with socket.create_connection((found.address, self.server.port), timeout=_TIMEOUT) as there:
             there.settimeout(None)
             ends = {self.request: there, there: self.request}
             open_ends = set(ends)
@@ -84,8 +89,9 @@ class _Relay(socketserver.BaseRequestHandler):
 
 def open_preview(box: Box, port: int, local_port: int) -> Preview:
     """See :meth:`imagebuilder.sandbox.Sandbox.preview`."""
-    if not isinstance(port, int) or not 0 < port < 65536:
-        raise CompileError(Diagnostic("IB755", f"not a port: {port!r}", help="a number from 1 to 65535"))
+    for number, least in ((port, 1), (local_port, 0)):
+        if not isinstance(number, int) or not least <= number < 65536:
+            raise CompileError(Diagnostic("IB755", f"not a port: {number!r}", help=f"a number from {least} to 65535"))
     found = box.info()
     if found is None or not found.is_running:
         raise box.stopped()
@@ -93,7 +99,7 @@ def open_preview(box: Box, port: int, local_port: int) -> Preview:
         help = "make it without network_block_all"
         raise SandboxError(Diagnostic("IB758", f"the sandbox {box.name!r} has no network", help=help))
     try:
-        return Preview(_Server(local_port, (found.address, port), box), port)
+        return Preview(_Server(local_port, port, box), port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SandboxError(

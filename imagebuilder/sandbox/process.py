@@ -13,7 +13,14 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
 from imagebuilder.engine.containers import Running
 from imagebuilder.sandbox import not_started
 from imagebuilder.sandbox.box import Box
-from imagebuilder.sandbox.params import ExecuteResponse, Session, SessionCommand, SessionExecuteRequest
+from imagebuilder.sandbox.params import (
+    ExecuteResponse,
+    Session,
+    SessionCommand,
+    SessionExecuteRequest,
+    check_env,
+    is_text,
+)
 from imagebuilder.sandbox.session import Shell
 
 OnOutput = Callable[[int, bytes], None]
@@ -21,11 +28,20 @@ OnOutput = Callable[[int, bytes], None]
 MAX_OUTPUT = 256 << 20
 _CHUNK = 1 << 16
 _MARK = "IMAGEBUILDER_COMMAND"
-# Each process that still has the mark of a command, except one.
+# Each process that still has the mark of a command, except one. Root without more rights than a sandbox's may not look
+# into those of others, and prints whose they are.
 _KILL = """\
+user() { while read -r name id _; do [ "$name" != Uid: ] || echo "$id"; done < "$1/status"; }
+own=$(user "/proc/$$")
 for each in /proc/[0-9]*; do
-    [ "$each" = "/proc/$2" ] || ! tr '\\0' '\\n' < "$each/environ" | grep -qxF "$1" || kill -9 "${each#/proc/}"
+    if (: < "$each/environ"); then
+        [ "$each" = "/proc/$2" ] || ! tr '\\0' '\\n' < "$each/environ" | grep -qxF "$1" || kill -9 "${each#/proc/}"
+    elif [ "$own" = 0 ]; then
+        user "$each"
+    fi
 done 2>/dev/null"""
+# Users of a sandbox that are looked for; whatever prints them is not trusted.
+_MOST_USERS = 8
 
 
 class Process:
@@ -63,8 +79,9 @@ class Process:
                 is no such command is none: as of a shell, its exit code is 127, and ``stderr`` says so.
         """
         words = _words(command)
+        _check(words, cwd, env, user)
         data = input.encode() if isinstance(input, str) else input
-        return self._run(words, cwd, env, _seconds(timeout), user, data, on_output)
+        return self._run(words, cwd, env, seconds(timeout), user, data, on_output)
 
     def attach(
         self,
@@ -75,6 +92,7 @@ class Process:
         user: str | None = None,
     ) -> Running:
         """Start a command on a terminal of its own, for whoever passes keys and output on."""
+        _check(command, cwd, env, user)
         return self._box.run(list(command), cwd=cwd, env=env, user=user, terminal=True, input=True)
 
     def code_run(
@@ -105,6 +123,7 @@ class Process:
         if session_id in self._shells:
             help = "take another name, or delete_session() first"
             raise CompileError(Diagnostic("IB756", f"there is a session {session_id!r} already", help=help))
+        _check((), cwd, env, None)
         self._shells[session_id] = Shell(self._box, self._start_shell(cwd, env), self._kill_all)
 
     def execute_session_command(
@@ -118,7 +137,7 @@ class Process:
         if isinstance(request, str):
             request = SessionExecuteRequest(request)
         self._box.used()
-        return self._shell(session_id).run(request, _seconds(timeout or request.timeout))
+        return self._shell(session_id).run(request, seconds(timeout or request.timeout))
 
     def get_session(self, session_id: str) -> Session:
         return Session(session_id, tuple(self._shell(session_id).commands()))
@@ -187,9 +206,11 @@ class Process:
                     every += data
                     streams.setdefault(stream, bytearray()).extend(data)
             except TimeoutError:
-                self._kill_all(mark, user=user)
+                help = "give a longer timeout"
+                if not self._kill_all(mark, user=user):
+                    help += f"; without `sh` it could not be killed: `imagebuilder sandbox stop {self._box.name}` does"
                 raise SandboxError(
-                    Diagnostic("IB753", f"the command did not end within {timeout:g} s", help="give a longer timeout")
+                    Diagnostic("IB753", f"the command did not end within {timeout:g} s", help=help)
                 ) from None
             except BaseException:
                 self._kill_all(mark, user=user)
@@ -199,13 +220,26 @@ class Process:
         text = [bytes(part).decode(errors="replace") for part in (every, streams[1], streams[2])]
         return ExecuteResponse(code, *text)
 
-    def _kill_all(self, mark: str, besides: int = 0, user: str | None = None) -> None:
-        """What a command left running. The same user may look into its processes."""
+    def _kill_all(self, mark: str, besides: int = 0, user: str | None = None) -> bool:
+        """End what a command left running; whether that could be tried."""
+        tried, others = self._kill(mark, besides, user)
+        for each in others:
+            self._kill(mark, besides, each)
+        return tried
+
+    def _kill(self, mark: str, besides: int, user: str | None) -> tuple[bool, list[str]]:
+        """As a user, who may look into the user's own processes; whether there was a shell, and whose others are."""
+        said = bytearray()
         with suppress(SandboxError):
             words = ["sh", "-c", _KILL, "sh", f"{_MARK}={mark}", str(besides)]
             with self._box.run(words, user=user) as running, suppress(TimeoutError):
-                while running.read(10)[1]:
-                    pass
+                while data := running.read(10)[1]:
+                    said += data[: _CHUNK - len(said)]
+                if running.exit_code() in (126, 127):
+                    return False, []
+        ids = dict.fromkeys(bytes(said).decode(errors="replace").split())
+        # Never root: a sandbox's user may have put something of the user's own in the place of a tool.
+        return True, [id for id in ids if id.isascii() and id.isdigit() and 0 < int(id[:11]) < 1 << 31][:_MOST_USERS]
 
 
 def _words(command: str | Sequence[str]) -> list[str]:
@@ -218,13 +252,6 @@ def _words(command: str | Sequence[str]) -> list[str]:
 
 def _is_word(word: object) -> bool:
     return isinstance(word, str) and "\0" not in word
-
-
-def _seconds(timeout: float | None) -> float | None:
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout < 0):
-        help = "a number of seconds; None waits for ever"
-        raise CompileError(Diagnostic("IB755", f"not a timeout: {timeout!r}", help=help))
-    return timeout or None
 
 
 def _pieces(
@@ -260,6 +287,29 @@ def _feed(running: Running, data: bytes | IO[bytes]) -> None:
             while piece := read(_CHUNK):
                 running.write(piece)
     running.close_input()
+
+
+def seconds(timeout: float | None) -> float | None:
+    """None where it is waited for ever.
+
+    Raises:
+        CompileError: it is no time.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        help = "a number of seconds; None or 0 waits for ever"
+        raise CompileError(Diagnostic("IB755", f"not a timeout: {timeout!r}", help=help))
+    return None if timeout == 0 or timeout > threading.TIMEOUT_MAX else timeout
+
+
+def _check(words: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, user: str | None) -> None:
+    """What is no text the engine would change."""
+    for text in (*words, cwd or "", user or ""):
+        if not is_text(text):
+            help = "words are text without a NUL; bytes go by input=, or as a file"
+            raise CompileError(Diagnostic("IB755", f"not a word of a command: {text!r}", help=help))
+    check_env(env or {})
 
 
 __all__ = ["Process", "SessionCommand"]

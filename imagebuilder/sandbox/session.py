@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import shlex
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from imagebuilder.diagnostics import Diagnostic, SandboxError
+from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
 from imagebuilder.engine.containers import Running
 from imagebuilder.sandbox.box import Box
-from imagebuilder.sandbox.params import SessionCommand, SessionExecuteRequest
+from imagebuilder.sandbox.params import SessionCommand, SessionExecuteRequest, is_text
 
 MAX_OUTPUT = 64 << 20
 """Bytes of one command's output that are kept; what comes after them is dropped."""
 
 # Commands of a session whose output is remembered.
 _KEPT = 200
+# Seconds that what was killed has to end in.
+_GRACE = 5.0
 
 
 @dataclass(slots=True)
@@ -37,7 +40,7 @@ class _Command:
 class Shell:
     """One session. A thread reads what the shell prints; the end of a command shows by a mark on both streams."""
 
-    def __init__(self, box: Box, started: tuple[Running, str], kill: Callable[..., None]) -> None:
+    def __init__(self, box: Box, started: tuple[Running, str], kill: Callable[..., object]) -> None:
         """``kill`` ends what has the mark in its environment, except one process."""
         self._box = box
         self._running, self._mark = started
@@ -45,14 +48,17 @@ class Shell:
         self._end = f"\0{uuid4().hex}:".encode()
         self._commands: dict[str, _Command] = {}
         self._turn = threading.Lock()
-        self._closing = threading.Lock()
         self._pid = 0
+        # Who changes these two holds the state: the shell may end at any moment.
+        self._state = threading.Lock()
         self._open = True
         self._now: _Command | None = None
         self._waiting = {1: bytearray(), 2: bytearray()}
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
-        self._pid = int(self._wait(self._start("echo $$"), 60.0).stdout or 0)
+        said = self._wait(self._start("echo $$"), 60.0).stdout.strip()
+        # What calls itself `sh` there may say anything.
+        self._pid = int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
         self._commands.clear()
 
     def commands(self) -> Iterator[SessionCommand]:
@@ -64,27 +70,44 @@ class Shell:
         return self._commands[id].shown()
 
     def run(self, request: SessionExecuteRequest, timeout: float | None) -> SessionCommand:
+        line = request.command
+        if not is_text(line):
+            help = "a shell takes text alone; write bytes as escapes, such as printf '\\377'"
+            raise CompileError(Diagnostic("IB755", f"not a command: {line!r}", help=help))
         if request.run_async:
-            command = _Command(uuid4().hex[:12], request.command)
+            command = _Command(uuid4().hex[:12], line)
             self._commands[command.id] = command
-            threading.Thread(target=self._start, args=(request.command, command), daemon=True).start()
+            threading.Thread(target=self._start, args=(line, command), daemon=True).start()
             return command.shown()
-        return self._wait(self._start(request.command), timeout)
+        until = None if timeout is None else time.monotonic() + timeout
+        command = self._start(line, timeout=timeout)
+        return self._wait(command, None if until is None else max(0.0, until - time.monotonic()), timeout)
 
     def end(self) -> None:
-        self._open = False
+        with self._state:
+            self._open = False
         self._running.close_input()
         self._kill(self._mark)
         self._running.__exit__()
 
-    def _start(self, line: str, command: _Command | None = None) -> _Command:
-        """Have the shell run a line as soon as the one before has ended."""
+    def _start(self, line: str, command: _Command | None = None, timeout: float | None = None) -> _Command:
+        """Have the shell run a line as soon as the one before has ended; SandboxError where that is not in time."""
         command = command or _Command(uuid4().hex[:12], line)
-        self._turn.acquire()
-        self._now = command
+        if not self._turn.acquire(timeout=-1 if timeout is None else timeout):
+            help = "give a longer timeout, or delete_session() and open it again"
+            message = f"the session's command before it did not end within {timeout:g} s"
+            raise SandboxError(Diagnostic("IB753", message, help=help))
         self._commands[command.id] = command
         for old in list(self._commands)[:-_KEPT]:
             del self._commands[old]
+        with self._state:
+            if self._open:
+                self._now = command
+            else:
+                # Nobody would be told of its end.
+                command.ended.set()
+                self._turn.release()
+                return command
         # `eval` alone would end some shells at a line that does not parse; what the line reads is not what comes next.
         mark = self._end.decode().replace("\0", "\\000")
         end = f"printf '{mark}%d\\000' $__code"
@@ -93,23 +116,23 @@ class Shell:
             self._running.write(said.encode())
         except OSError:
             self._close()
-        # Of a shell that has ended nothing comes any more, and the engine may still have taken the line.
-        if not self._open:
-            self._close()
         return command
 
-    def _wait(self, command: _Command, timeout: float | None) -> SessionCommand:
+    def _wait(self, command: _Command, left: float | None, timeout: float | None = None) -> SessionCommand:
         try:
-            done = command.ended.wait(timeout)
+            done = command.ended.wait(left)
         except BaseException:
             self._kill(self._mark, self._pid)
             raise
         if not done:
+            help = "give a longer timeout"
             self._kill(self._mark, self._pid)
-            command.ended.wait(5.0)
-            raise SandboxError(
-                Diagnostic("IB753", f"the command did not end within {timeout:g} s", help="give a longer timeout")
-            )
+            if not command.ended.wait(_GRACE):
+                # It is the shell itself that is busy, or that no longer says when a command has ended.
+                self._kill(self._mark)
+                self._close()
+                help += "; the session has ended with it: delete_session(), and open it again"
+            raise SandboxError(Diagnostic("IB753", f"the command did not end within {timeout or left:g} s", help=help))
         if command.exit_code is None:
             raise SandboxError(
                 Diagnostic(
@@ -134,11 +157,9 @@ class Shell:
             waiting += data
             if self._pass_on(stream, waiting):
                 ended.add(stream)
-            if ended == {1, 2} and self._now is not None:
+            if ended == {1, 2}:
                 ended.clear()
-                command, self._now = self._now, None
-                self._turn.release()
-                command.ended.set()
+                self._done()
 
     def _pass_on(self, stream: int, waiting: bytearray) -> bool:
         """Hand what came to the command; whether its end is among it. The start of what may be the mark waits."""
@@ -156,7 +177,7 @@ class Shell:
             self._take(now, stream, waiting, at)
             return False
         digits = waiting[at + len(self._end) : close]
-        code = int(digits) if digits.isdigit() else -1
+        code = int(digits) if digits.isdigit() and len(digits) < 4 else -1
         self._take(now, stream, waiting, at)
         del waiting[: close - at + 1]
         if now is not None:
@@ -172,9 +193,14 @@ class Shell:
 
     def _close(self) -> None:
         """Nothing more comes of the shell."""
-        with self._closing:
+        with self._state:
             self._open = False
-            if self._now is not None:
-                self._now.ended.set()
-                self._now = None
-                self._turn.release()
+        self._done()
+
+    def _done(self) -> None:
+        """The command that runs, if one does, has ended; the next one may start."""
+        with self._state:
+            command, self._now = self._now, None
+        if command is not None:
+            self._turn.release()
+            command.ended.set()

@@ -23,6 +23,7 @@ _LINES = 20
 # What the engine's init says of a program that the kernel does not start.
 _INIT = re.compile(r"\[FATAL tini \(\d+\)\] exec (?P<word>.*) failed: (?P<why>[^\n]+)\Z")
 _CPUS = re.compile(r"range of CPUs is from \S+ to (?P<most>\d+)")
+_LONGEST = 240
 # What reads from a terminal, and ends where there is none.
 _INTERACTIVE = frozenset(
     ("bash", "sh", "ash", "dash", "zsh", "fish", "python", "python2", "python3", "ipython", "node", "irb", "ghci",
@@ -95,7 +96,9 @@ def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> Diagnos
         code = containers.wait(id, seconds)
         if code is None:
             return None
-        said = containers.logs(id, _LINES).strip()
+        # A line may be as long as its image likes.
+        lines = containers.logs(id, _LINES).strip().split("\n")[-_LINES:]
+        said = "\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines)
         if refused := _INIT.search(said):
             if "format" in refused["why"]:
                 raise SandboxError(_does_not_start(shown, refused["why"]))

@@ -183,14 +183,20 @@ class Snapshots:
         """Go back to the snapshot that this one replaced; a second call goes forward again.
 
         Raises:
-            CompileError: nothing was replaced with ``replace``, or it is locked.
+            CompileError: nothing was replaced with ``replace``, it is locked, or the image is gone.
+            EngineError: the engine does not answer; nothing has changed.
         """
-        found = self.get(name)
-        with lock(self._store.name_lock_path(found.name)):
-            back = self._store.put_back(self.get(found.name))
-            self._connect().tag(back.digest, back.image)
+        engine = self._connect()
+        with lock(self._store.name_lock_path(self.get(name).name)):
+            found = self._store.unlocked(_name(name))
+            if found.previous is not None and engine.image(found.previous.digest) is None:
+                help = "build it again, with --replace"
+                message = f"the engine does not have the image any more that came before {found.name!r}"
+                raise CompileError(Diagnostic("IB707", message, help=help))
+            back = self._store.put_back(found)
+            engine.tag(back.digest, back.image)
             if found.state == "active":
-                self._connect().tag(found.digest, kept_ref(found.name))
+                engine.tag(found.digest, kept_ref(found.name))
             return back
 
     def lock(self, name: str | Snapshot) -> Snapshot:
@@ -245,19 +251,22 @@ class Snapshots:
         """
         engine, store, name = self._connect(), self._store, _name(name)
         found = self.get(name)
-        if store.unalias(name):
+        if store.named(name) is None and store.unalias(name):
             return found
         # A build of that name is waited for: it would leave an image without a snapshot.
         with lock(store.name_lock_path(found.name)):
             found = store.unlocked(name)
+            others = {each.digest for each in store.list() if each.name != found.name}
+            # The engine would keep the image of the one that it replaced, and this one's would be gone by then.
+            before = found.previous
+            if before is not None and before.digest not in others and (in_use := self._users(before)):
+                raise _in_use(in_use)
             image = engine.image(found.image)
             # One that was pulled is named by its digest, which not every engine takes for its id.
             if image is not None and (image.id == found.digest or not found.digest or "@" in found.image):
-                others = {each.digest for each in store.list() if each.name != found.name}
                 in_use = () if found.digest in others else self._users(found)
                 if in_use:
-                    help = f"`imagebuilder sandbox delete {in_use[0]}` first"
-                    raise SandboxError(Diagnostic("IB762", f"sandboxes use it: {', '.join(in_use)}", help=help))
+                    raise _in_use(in_use)
                 engine.untag(found.image)
             engine.untag(kept_ref(found.name))
             return store.delete(found.name)
@@ -332,6 +341,11 @@ def _name(of: str | Snapshot) -> str:
     if not isinstance(name, str):
         raise CompileError(Diagnostic("IB701", f"not a snapshot name: {of!r}", help="its name, or a Snapshot"))
     return name
+
+
+def _in_use(names: Sequence[str]) -> SandboxError:
+    help = f"`imagebuilder sandbox delete {names[0]}` first"
+    return SandboxError(Diagnostic("IB762", f"sandboxes use it: {', '.join(names)}", help=help))
 
 
 def _check_reference(ref: str, *, moving: bool) -> None:

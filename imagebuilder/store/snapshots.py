@@ -83,10 +83,13 @@ class Store:
         until then (:meth:`serve`).
 
         Raises:
-            CompileError: the name's last one is locked.
+            CompileError: the name's last one is locked, or the name is an alias.
         """
         now = time.time()
         with self.transaction() as db:
+            if led := db.execute("SELECT name FROM aliases WHERE alias = ?", (name,)).fetchone():
+                help = f"take another name, or `imagebuilder snapshot delete {name}`, which takes the alias alone"
+                raise CompileError(Diagnostic("IB763", f"{name!r} is an alias of {led[0]!r}", help=help))
             before = self._row(db, name)
             if before is not None and before.name == name and before.locked:
                 raise _locked(before)

@@ -20,6 +20,8 @@ from imagebuilder.engine.api import Api, NotFound, Refused, TimedOut
 from imagebuilder.engine.docker import DockerEngine
 from imagebuilder.engine.endpoint import Endpoint
 from imagebuilder.engine.protocol import ImageInfo, Output
+from imagebuilder.registries.login import Login
+from imagebuilder.store import Registry
 
 Answer = tuple[int, Any]
 
@@ -105,6 +107,18 @@ def test_what_registries_call_an_image(server: Server, engine: DockerEngine) -> 
     found = {"Id": "sha256:1", "RepoDigests": ["e.org/app@sha256:2", "e.org/other@sha256:2"]}
     server.answers["GET /images/app/json"] = 200, found
     assert engine.image("app") == ImageInfo("sha256:1", 0, (), ("sha256:2", "sha256:1"))
+
+
+def test_a_registry_that_says_a_password_again(server: Server, engine: DockerEngine) -> None:
+    """It is in no message, and so in no row of the store, whose reason a message becomes."""
+    login = Login(Registry("r", "e.org", "me", ""), "hunter2-t0p")
+    server.answers["POST /images/create"] = (
+        200,
+        b'{"error": "denied: no me:hunter2-t0p, ' + login.basic.encode() + b'"}',
+    )
+    with pytest.raises(EngineError) as caught:
+        engine.fetch("e.org/app:1", login.header)
+    assert caught.value.diagnostics[0].message == "cannot pull e.org/app:1: denied: no me:***, ***"
 
 
 def test_the_builders_layers(server: Server, engine: DockerEngine) -> None:

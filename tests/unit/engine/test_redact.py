@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
 
 from imagebuilder.engine.protocol import SecretValue
-from imagebuilder.engine.redact import redactor
+from imagebuilder.engine.redact import of_config, of_login, redactor
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,26 @@ def test_files(tmp_path: Path) -> None:
 
 def test_what_is_no_secret_is_shown() -> None:
     assert redactor([SecretValue("/run/ca.crt", hidden=False)])("/run/ca.crt") == "/run/ca.crt"
+
+
+PASSWORD = "p+s/s: wörd"
+SAID = f"no {PASSWORD}; bWU6cCtzL3M6IHfDtnJk; p%2Bs%2Fs%3A%20w%C3%B6rd"
+
+
+def test_a_registry_that_says_again_what_it_was_told(tmp_path: Path) -> None:
+    header = base64.urlsafe_b64encode(json.dumps({"username": "me", "password": PASSWORD}).encode()).decode()
+    assert redactor(of_login(header))(SAID) == "no ***; ***; ***"
+    auth = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"h": {"auth": auth}, "g": 3, "f": {}}}))
+    assert redactor(of_config(tmp_path))(SAID) == "no ***; ***; ***"
+
+
+@pytest.mark.parametrize("header", ["", "x", "W10=", "e30=", "/w==", "W1tbW1tb"])
+def test_a_header_that_is_none(header: str) -> None:
+    assert redactor(of_login(header))("same") == "same"
+
+
+@pytest.mark.parametrize("written", ["", "[]", "{}", '{"auths": []}', '{"auths": {"h": {"auth": "x"}}}'])
+def test_a_configuration_that_says_nothing(tmp_path: Path, written: str) -> None:
+    (tmp_path / "config.json").write_text(written)
+    assert redactor(of_config(tmp_path))("same") == redactor(of_config(tmp_path / "gone"))("same") == "same"

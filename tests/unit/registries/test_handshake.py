@@ -203,6 +203,7 @@ def test_no_login_is_asked_for(server: Answering) -> None:
         (401, {"WWW-Authenticate": 'Digest realm="x"'}, b""),
         (401, {"WWW-Authenticate": "Bearer"}, b""),
         (401, {"WWW-Authenticate": 'Bearer realm="ftp://x/token"'}, b""),
+        (401, {"WWW-Authenticate": 'Bearer realm="http://[::1"'}, b""),
         (302, {"Location": "ftp://127.0.0.1/x"}, b""),
     ],
 )

@@ -1,82 +1,136 @@
-"""Sessions over a shell of this machine, in the place of one in a container."""
+"""A session, whatever becomes of its shell; the shell is this machine's own, over pipes."""
 
 from __future__ import annotations
 
-import selectors
+import os
+import select
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 
-from imagebuilder.diagnostics import SandboxError
+from imagebuilder.diagnostics import CompileError, SandboxError
 from imagebuilder.engine.fake_containers import FakeContainers
-from imagebuilder.sandbox import SessionExecuteRequest
+from imagebuilder.sandbox import SessionExecuteRequest, session
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.session import Shell
 
 
-class LocalShell:
-    """As the engine is: what is written after the shell's end is taken, and leads nowhere."""
+class Local:
+    """See :class:`~imagebuilder.engine.containers.Running`."""
 
     id = "x"
 
     def __init__(self) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(["sh"], stdin=pipe, stdout=pipe, stderr=pipe)
-        assert self._process.stdin and self._process.stdout and self._process.stderr
-        self._input: IO[bytes] = self._process.stdin
-        self._open = selectors.DefaultSelector()
-        self._open.register(self._process.stdout, selectors.EVENT_READ, 1)
-        self._open.register(self._process.stderr, selectors.EVENT_READ, 2)
+        self.process = subprocess.Popen(["sh"], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        streams = (self.process.stdout, self.process.stderr)
+        self._open = {stream.fileno(): number for number, stream in enumerate(streams, 1) if stream}
 
-    def __enter__(self) -> LocalShell:
+    def __enter__(self) -> Local:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        pass
 
     def read(self, timeout: float | None = None) -> tuple[int, bytes]:
-        while self._open.get_map():
-            for key, _ in self._open.select():
-                if data := key.fileobj.read1():  # type: ignore[union-attr] # a pipe
-                    return int(key.data), data
-                self._open.unregister(key.fileobj)
+        while self._open:
+            for file in select.select(list(self._open), [], [])[0]:
+                if data := os.read(file, 1 << 16):
+                    return self._open[file], data
+                del self._open[file]
         return 1, b""
 
     def write(self, data: bytes) -> None:
-        if self._process.poll() is None:
-            self._input.write(data)
-            self._input.flush()
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
 
     def close_input(self) -> None:
-        pass
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
     def resize(self, columns: int, rows: int) -> None:
-        pass
+        raise AssertionError
 
     def exit_code(self) -> int:
-        return self._process.wait()
+        raise AssertionError
 
     def fileno(self) -> int:
-        raise OSError
+        raise AssertionError
+
+    def kill(self, mark: str, besides: int = 0) -> None:
+        """Of what it runs there is nothing but the shell in these tests."""
+        if not besides:
+            self.process.kill()
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    containers = FakeContainers()
-    return Shell(Box("one", "1", lambda: containers, tmp_path / "1"), (LocalShell(), "mark"), lambda *_: None)
+def local() -> Iterator[Local]:
+    running = Local()
+    yield running
+    running.process.kill()
+    running.process.wait()
 
 
-def test_a_shell_that_has_ended_is_not_waited_for(shell: Shell) -> None:
-    """Neither by the command that ended it, nor by those that come after it, nor by one that waited for its turn."""
-    assert shell.run(SessionExecuteRequest("X=5; echo $X"), None).stdout == "5\n"
-    shell.run(SessionExecuteRequest("sleep 0.2; exit 3", run_async=True), None)
-    waiting = shell.run(SessionExecuteRequest("echo waited", run_async=True), None)
-    for line in ("echo one", "echo two"):
-        with pytest.raises(SandboxError) as caught:
-            shell.run(SessionExecuteRequest(line), 30.0)
-        assert caught.value.diagnostics[0].code == "IB757"
-    assert shell.command(waiting.cmd_id).exit_code is None
-    shell.end()
+@pytest.fixture
+def shell(local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setattr(session, "_GRACE", 0.1)
+    return Shell(Box("one", "1", FakeContainers, tmp_path / "1"), (local, "mark"), local.kill)
+
+
+def within(act: Callable[[], object]) -> str:
+    """The code of what it fails with; it may not hang, which no timeout of its own would end."""
+    found: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive(), "it hangs"
+    error = found[0]
+    assert isinstance(error, SandboxError | CompileError), error
+    return error.diagnostics[0].code
+
+
+def execute(shell: Shell, line: str, timeout: float | None = None) -> Callable[[], object]:
+    return lambda: shell.run(SessionExecuteRequest(line), timeout)
+
+
+def test_a_shell_that_is_busy_itself_ends_the_session(shell: Shell) -> None:
+    assert within(execute(shell, "while :; do :; done", 0.2)) == "IB753"
+    assert within(execute(shell, "echo", None)) == "IB757", "the next one does not wait for ever"
+
+
+@pytest.mark.parametrize("line", ["exit 3", "exec true"])
+def test_after_the_shell_has_ended_nothing_waits_for_it(shell: Shell, line: str) -> None:
+    assert within(execute(shell, line)) == "IB757"
+    assert within(execute(shell, "echo")) == "IB757"
+    assert within(execute(shell, "echo", 5)) == "IB757"
+
+
+def test_one_that_no_longer_says_when_a_command_has_ended(shell: Shell) -> None:
+    assert within(execute(shell, "printf() { :; }", 0.2)) == "IB753"
+    assert within(execute(shell, "echo")) == "IB757"
+
+
+def test_the_turn_has_its_time_too(shell: Shell) -> None:
+    shell.run(SessionExecuteRequest("while :; do :; done", run_async=True), None)
+    assert within(execute(shell, "echo", 0.2)) == "IB753"
+
+
+@pytest.mark.parametrize("line", ["echo a\0b", "echo \udcff"])
+def test_what_is_no_text_is_refused_and_the_session_goes_on(shell: Shell, line: str) -> None:
+    assert within(execute(shell, line)) == "IB755"
+    assert shell.run(SessionExecuteRequest("echo on"), 20).stdout == "on\n"
+
+
+def test_what_calls_itself_sh_may_say_anything(local: Local, tmp_path: Path) -> None:
+    local.write(b'alias echo="printf garbage"\n')
+    Shell(Box("one", "1", FakeContainers, tmp_path / "1"), (local, "mark"), local.kill)

@@ -255,6 +255,7 @@ def test_a_locked_one_stays(client: Client, engine: FakeEngine) -> None:
         lambda: client.snapshot.delete("app"),
         lambda: client.build(Image.base("b:1"), name="app"),
         lambda: client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True),
+        lambda: client.snapshot.rollback("app"),
     ):
         with pytest.raises(CompileError) as caught:
             act()
@@ -262,6 +263,37 @@ def test_a_locked_one_stays(client: Client, engine: FakeEngine) -> None:
         assert "imagebuilder/app:latest" in engine.images
     client.snapshot.unlock("app")
     assert client.snapshot.delete("app").name == "app"
+
+
+def test_a_locked_one_does_not_go_back(client: Client, engine: FakeEngine) -> None:
+    _, second = replaced(client)
+    client.snapshot.lock("app")
+    with pytest.raises(CompileError) as caught:
+        client.snapshot.rollback("app")
+    assert code(caught) == "IB765"
+    assert client.snapshot.get("app").digest == second == engine.images["imagebuilder/app:latest"]
+
+
+def test_an_image_that_is_gone_is_not_gone_back_to(client: Client, engine: FakeEngine) -> None:
+    first, second = replaced(client)
+    engine.images = {ref: digest for ref, digest in engine.images.items() if digest != first}
+    with pytest.raises(CompileError) as caught:
+        client.snapshot.rollback("app")
+    assert code(caught) == "IB707"
+    assert client.snapshot.get("app").digest == second == engine.images["imagebuilder/app:latest"]
+
+
+def test_one_goes_whole_or_not_at_all(client: Client, engine: FakeEngine) -> None:
+    """The engine keeps the image of a sandbox, and would end the deletion in its middle."""
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    sandbox = client.create(CreateSandboxFromSnapshotParams(snapshot="app"))
+    second = client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True)
+    with pytest.raises(SandboxError) as caught:
+        client.snapshot.delete("app")
+    assert code(caught) == "IB762" and engine.images["imagebuilder/app:latest"] == second.digest
+    sandbox.delete()
+    client.snapshot.delete("app")
+    assert not [ref for ref in engine.images if ref.startswith("imagebuilder")]
 
 
 def test_one_whose_time_is_over_goes(client: Client) -> None:
@@ -273,6 +305,37 @@ def test_one_whose_time_is_over_goes(client: Client) -> None:
     client.snapshot.unlock("kept")
     client.snapshot.expire("kept", None)
     assert [each.name for each in client.snapshot.list()] == ["kept"]
+
+
+def test_no_snapshot_takes_the_name_of_an_alias(client: Client) -> None:
+    """Of two things of one name, `delete` would take the wrong one."""
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    client.snapshot.alias("live", "app")
+    for act in (
+        lambda: client.snapshot.create(CreateSnapshotParams("live", "python:3.12")),
+        lambda: client.build(Image.base("b:1"), name="live"),
+    ):
+        with pytest.raises(CompileError) as caught:
+            act()
+        assert code(caught) == "IB763" and [each.name for each in client.snapshot.list()] == ["app"]
+
+
+def test_a_home_in_which_both_are(client: Client) -> None:
+    for name in ("app", "live"):
+        client.snapshot.create(CreateSnapshotParams(name, PYTHON))
+    with client.store.transaction() as db:
+        db.execute("INSERT INTO aliases VALUES ('live', 'app')")
+    assert client.snapshot.delete("live").name == "live"
+    assert [each.name for each in client.snapshot.list()] == ["app"]
+
+
+def test_last_lines_are_no_longer_than_a_screen(client: Client, engine: FakeEngine) -> None:
+    engine.containers.ends[("loud",)] = 3
+    engine.containers.last_lines = "x" * 10**6 + "\n" + "last\n"
+    with pytest.raises(SandboxError) as caught:
+        client.snapshot.create(CreateSnapshotParams("app", PYTHON, entrypoint=["loud"]))
+    assert "x" * 240 + "…\nlast" in str(caught.value)
+    assert len(client.snapshot.get("app").reason) < 1000
 
 
 def test_an_alias(client: Client) -> None:
