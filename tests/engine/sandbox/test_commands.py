@@ -68,6 +68,30 @@ def test_a_command_that_does_not_end_is_killed_with_all_it_started(sandbox: Sand
     )
 
 
+@pytest.mark.parametrize(
+    "how", ["su nobody -s /bin/sh -c 'sleep 104'", "exec setpriv --reuid=1000 --clear-groups sleep 104"]
+)
+def test_whoever_it_became(sandbox: Sandbox, how: str) -> None:
+    """Root there may not look into others' processes."""
+    with pytest.raises(SandboxError):
+        sandbox.process.exec(how, timeout=1)
+    assert "sleep\n" not in sandbox.process.exec("cat /proc/[0-9]*/comm; echo").result.replace("sleep\n", "", 1)
+
+
+def test_a_session_whose_shell_is_busy_ends(sandbox: Sandbox) -> None:
+    process = sandbox.process
+    process.create_session("s")
+    with pytest.raises(SandboxError) as caught:
+        process.execute_session_command("s", "while :; do :; done", timeout=0.5)
+    assert code(caught) == "IB753"
+    with pytest.raises(SandboxError) as caught:
+        process.execute_session_command("s", "echo")
+    assert code(caught) == "IB757"
+    process.delete_session("s")
+    process.create_session("s")
+    assert process.execute_session_command("s", "echo on").stdout == "on\n"
+
+
 def test_code(sandbox: Sandbox) -> None:
     done = sandbox.process.code_run("import sys\nprint(sys.argv[1:], 6 * 7)\nsys.exit(4)", argv=["x y"])
     assert (done.exit_code, done.result) == (4, "['x y'] 42\n")
