@@ -323,7 +323,9 @@ class Client:
         """The image that holds sandboxes to their allow lists, built where it is not there."""
         from imagebuilder.sandbox.allow_list import TOOL
 
-        return self.snapshot.of_image(TOOL, None).digest
+        found = self.snapshot.of_image(TOOL, None)
+        self.store.used(found.name)
+        return found.digest
 
     def get(self, name: str) -> Sandbox:
         """The sandbox of that name or id, whoever made it; CompileError where there is none."""

@@ -31,7 +31,13 @@ def register(commands: Any) -> None:
     create.add_argument("--image", metavar="REF", help="an image by name and tag, in place of a snapshot")
     resource_options(create)
     create.add_argument("--name", help="the sandbox's name (default: chosen)")
-    create.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable of its commands")
+    create.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="a variable of its commands; a name alone takes yours",
+    )
     create.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="a label, to find it by")
     create.add_argument("--user", help="who its commands run as (default: the image's)")
     create.add_argument("--no-network", action="store_true", help="nothing but loopback")
@@ -51,13 +57,13 @@ def register(commands: Any) -> None:
         help="run a command in a sandbox",
         description="Run a program in a sandbox, and pass on what it prints and its exit code. No shell reads"
         " its words: where one is meant, name it, as in `sandbox exec one sh -c 'cd /srv && ls'`.",
-        usage="imagebuilder sandbox exec [-h] [-i] [-t] [--json] [--cwd DIR] [--env NAME=VALUE] [--user USER]"
+        usage="imagebuilder sandbox exec [-h] [-i] [-t] [--json] [--cwd DIR] [--env NAME[=VALUE]] [--user USER]"
         " [--timeout SECONDS] NAME COMMAND …",
     )
     exec.add_argument("-i", "--interactive", action="store_true", help="hand it standard input")
     exec.add_argument("-t", "--tty", action="store_true", help="give it a terminal; with -i, yours")
     exec.add_argument("--cwd", metavar="DIR", help="the folder to run in")
-    exec.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable")
+    exec.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]", help="a variable; as of create")
     exec.add_argument("--user", help="who it runs as")
     exec.add_argument("--json", action="store_true", help="print its exit code and what it printed as JSON")
     exec.add_argument("--timeout", type=float, metavar="SECONDS", help="kill it after so long")
@@ -112,7 +118,7 @@ def _create(arguments: argparse.Namespace) -> int:
         raise CompileError(Diagnostic("IB700", "a sandbox of a snapshot has the snapshot's resources", help=help))
     common: dict[str, Any] = {
         "name": arguments.name,
-        "env_vars": pairs(arguments.env, "IB755", "variable", "--env NAME=VALUE"),
+        "env_vars": _variables(arguments.env),
         "labels": _labels(arguments.label),
         "user": arguments.user,
         "network_block_all": arguments.no_network,
@@ -147,7 +153,7 @@ def _exec(arguments: argparse.Namespace) -> int:
         raise CompileError(Diagnostic("IB755", "no command", help="imagebuilder sandbox exec NAME COMMAND …"))
     # What stands between is for the command; the first -- is not.
     words = arguments.words[1:] if arguments.words[0] == "--" else arguments.words
-    env = pairs(arguments.env, "IB755", "variable", "--env NAME=VALUE")
+    env = _variables(arguments.env)
     sandbox = _sandbox(arguments.name)
     if arguments.tty:
         if arguments.json:
@@ -172,6 +178,17 @@ def _exec(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(asdict(done))
     return done.exit_code
+
+
+def _variables(given: list[str]) -> dict[str, str]:
+    """Those of ``--env``; the value of a name alone is this program's, and on no command line."""
+    taken = []
+    for text in given:
+        if "=" not in text and text not in os.environ:
+            help = f"--env {text}=VALUE, or set it here: --env {text} takes its value from the environment"
+            raise CompileError(Diagnostic("IB755", f"the variable {text!r} is not set", help=help))
+        taken.append(text if "=" in text else f"{text}={os.environ[text]}")
+    return pairs(taken, "IB755", "variable", "--env NAME=VALUE")
 
 
 def _input() -> IO[bytes]:

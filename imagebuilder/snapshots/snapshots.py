@@ -30,6 +30,8 @@ UNUSED_AFTER = 14 * 86400.0
 OnLogs = Callable[[str], None]
 
 _LOOK = 0.2
+# What a sandbox of an image is made of; nobody gave it a name, so that it goes when nobody uses it.
+_UNNAMED = "of-image/"
 
 
 class Snapshots:
@@ -147,7 +149,12 @@ class Snapshots:
     def list(self) -> Sequence[Snapshot]:
         """All snapshots, the newest first."""
         self._store.deactivate_unused(UNUSED_AFTER)
-        for each in self._store.expired():
+        unnamed = [
+            each
+            for each in self._store.list()
+            if each.name.startswith(_UNNAMED) and each.state == "inactive" and each.reason.startswith(UNUSED)
+        ]
+        for each in (*self._store.expired(), *unnamed):
             # One that a sandbox was made of stays until that has gone.
             with suppress(SandboxError):
                 self.delete(each.name)
@@ -316,7 +323,7 @@ class Snapshots:
         if isinstance(image, str):
             _check_reference(image, moving=False)
         key = compile(described, state=self._store.home).key
-        name = f"of-image/{sha256(f'{key} {resources}'.encode()).hexdigest()[:16]}"
+        name = f"{_UNNAMED}{sha256(f'{key} {resources}'.encode()).hexdigest()[:16]}"
         found = self._store.named(name)
         usable = found is not None and found.tried and found.state in ("active", "inactive")
         if found is not None and usable and self._connect().image(found.digest) is not None:

@@ -94,6 +94,8 @@ class Store:
             if before is not None and before.name == name and before.locked:
                 raise _locked(before)
             kept = db.execute("SELECT * FROM snapshots WHERE name = ? AND serves", (name,)).fetchone()
+            # The same once more may stay as long as before.
+            same = db.execute("SELECT expires FROM snapshots WHERE name = ? AND key = ?", (name, key)).fetchone()
             values = {
                 "name": name,
                 "id": uuid.uuid4().hex,
@@ -111,6 +113,7 @@ class Store:
                 "created": now,
                 "updated": now,
                 "previous": _written(kept),
+                "expires": same["expires"] if same else None,
             }
             columns = ", ".join(values)
             marks = ", ".join("?" * len(values))

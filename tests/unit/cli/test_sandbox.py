@@ -33,6 +33,17 @@ def test_resources_of_a_sandbox(cli: Run, machine: Machine, py: str) -> None:
     assert refused.code == 2 and "snapshot's resources" in refused.err and "snapshot create" in refused.err
 
 
+def test_a_variable_of_ours(cli: Run, machine: Machine, py: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a secret is in no list of processes."""
+    monkeypatch.setenv("API_TOKEN", "a=b c")
+    assert cli("sandbox", "create", py, "--env", "API_TOKEN", "--env", "B=", "--env", "C=1").code == 0
+    assert machine.engine is not None
+    (spec,) = [each for each in machine.engine.containers.specs.values() if "imagebuilder.sandbox" in each.labels]
+    assert spec.env == {"API_TOKEN": "a=b c", "B": "", "C": "1"}
+    refused = cli("sandbox", "create", py, "--env", "NOT_SET")
+    assert refused.code == 2 and "'NOT_SET' is not set" in refused.err and "--env NOT_SET=VALUE" in refused.err
+
+
 def test_several_at_once(cli: Run, py: str) -> None:
     for name in ("one", "two", "three"):
         assert cli("sandbox", "create", py, "--name", name).code == 0

@@ -11,6 +11,7 @@ from imagebuilder import (
     BuildError,
     Client,
     CompileError,
+    CreateSandboxFromImageParams,
     CreateSandboxFromSnapshotParams,
     CreateSnapshotParams,
     Image,
@@ -23,6 +24,7 @@ from imagebuilder.engine.containers import ContainerSpec
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import Event, StepEvent
 from imagebuilder.sandbox.stays_up import SLEEP, Started
+from imagebuilder.snapshots import snapshots
 
 PYTHON = "python:3.13"
 
@@ -336,6 +338,26 @@ def test_last_lines_are_no_longer_than_a_screen(client: Client, engine: FakeEngi
         client.snapshot.create(CreateSnapshotParams("app", PYTHON, entrypoint=["loud"]))
     assert "x" * 240 + "…\nlast" in str(caught.value)
     assert len(client.snapshot.get("app").reason) < 1000
+
+
+def test_the_same_once_more_has_the_time_that_it_had(client: Client) -> None:
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    until = client.snapshot.expire("app", 3600).expires_at
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    assert until is not None and client.snapshot.get("app").expires_at == until
+    client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True)
+    assert client.snapshot.get("app").expires_at is None
+
+
+def test_what_nobody_named_goes_when_nobody_uses_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a sandbox of an image was made of has a name of its own, which nobody would delete."""
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    used = client.create(CreateSandboxFromImageParams(image="python:3.12"))
+    client.create(CreateSandboxFromImageParams(image=PYTHON)).delete()
+    assert len(client.snapshot.list()) == 3
+    monkeypatch.setattr(snapshots, "UNUSED_AFTER", -1.0)
+    left = client.snapshot.list()
+    assert [each.name == "app" for each in left] == [False, True] and left[0].digest == used.image
 
 
 def test_an_alias(client: Client) -> None:
