@@ -16,7 +16,7 @@ test: setup
 	@$(BIN)/pytest
 
 check: lint
-	@$(BIN)/pytest -q tests/unit tests/golden
+	@$(BIN)/pytest -q -n auto tests/unit tests/golden
 
 lint: setup
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo >/dev/null
