@@ -139,7 +139,12 @@ class Running(Protocol):
 
 
 class Containers(Protocol):
-    """Every method raises :class:`~imagebuilder.diagnostics.EngineError` when the engine does not answer or refuses."""
+    """Every method raises :class:`~imagebuilder.diagnostics.EngineError` when the engine does not answer or refuses.
+
+    ``engine`` is the engine's address.
+    """
+
+    engine: str
 
     def create(self, spec: ContainerSpec) -> str:
         """Its id.

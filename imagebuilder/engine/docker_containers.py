@@ -38,6 +38,7 @@ class DockerContainers:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self.engine = api.endpoint.host
 
     def create(self, spec: ContainerSpec) -> str:
         try:

@@ -55,6 +55,7 @@ class FakeContainers:
     """
 
     def __init__(self) -> None:
+        self.engine = "unix:///fake.sock"
         self.specs: dict[str, ContainerSpec] = {}
         self.infos: dict[str, ContainerInfo] = {}
         self.ends: dict[tuple[str, ...] | None, int] = {}

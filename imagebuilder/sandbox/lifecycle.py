@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -45,6 +45,8 @@ Params = CreateSandboxFromSnapshotParams | CreateSandboxFromImageParams
 
 # Seconds between two looks at what was left, of a program that makes many.
 _SWEEP = 30.0
+# Seconds in which a file is written.
+_WRITTEN = 60.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,62}")
 _HOME, _SANDBOX, _SNAPSHOT = "imagebuilder.home", "imagebuilder.sandbox", "imagebuilder.snapshot"
 TRIAL = "imagebuilder.trial"
@@ -53,12 +55,13 @@ TRIAL = "imagebuilder.trial"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What may change of a sandbox. Intervals are in minutes; 0 is never."""
+    """What may change of a sandbox. Intervals are in minutes; 0 is never. ``engine`` is the address of its engine."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     auto_stop: int = AUTO_STOP
     auto_delete: int = 0
     ephemeral: bool = False
+    engine: str = ""
     last_used: datetime | None = None
 
 
@@ -130,7 +133,7 @@ class Sandboxes:
             except EngineError as error:
                 raise too_large(error, spec) or error from None
             try:
-                self._write(id, Kept(labels, stop, delete, params.ephemeral))
+                self._write(id, Kept(labels, stop, delete, params.ephemeral, self._containers().engine))
                 box = self._box(name, id)
                 self._start(box, allow)
                 found = box.info()
@@ -165,7 +168,11 @@ class Sandboxes:
         """Remove what a killed program left, stop and delete what was not used for long; those that are there."""
         left = []
         self._swept = time.monotonic()
-        for found in self._containers().list({_HOME: self.home_id}):
+        # Listed first: what has a file by now has a container, unless that is gone.
+        files = list(self._folder.iterdir()) if self._folder.is_dir() else []
+        there = self._containers().list({_HOME: self.home_id})
+        self._clear(files, {found.id for found in there})
+        for found in there:
             name = found.labels.get(_SANDBOX, "")
             if TRIAL in found.labels:
                 if not held(self._lock(found.labels[TRIAL])):
@@ -177,6 +184,16 @@ class Sandboxes:
             if (kept := self._aged(found)) is not None:
                 left.append(kept)
         return left
+
+    def _clear(self, files: Sequence[Path], there: Collection[str]) -> None:
+        """Remove the files of this engine's sandboxes that are gone, and what a killed program had begun to write."""
+        for path in files:
+            with suppress(OSError):
+                if path.name.startswith("."):
+                    if time.time() - path.stat().st_mtime > _WRITTEN:
+                        path.unlink()
+                elif path.name not in there and self.kept(path.name).engine == self._containers().engine:
+                    path.unlink()
 
     def list(self, labels: Mapping[str, str] | None = None) -> Sequence[Sandbox]:
         """All, the newest first, or those that have these labels."""
@@ -248,7 +265,8 @@ class Sandboxes:
             found = json.loads(path.read_text(encoding="utf-8"))
             used = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             labels = {str(name): str(value) for name, value in found["labels"].items()}
-            return Kept(labels, int(found["auto_stop"]), int(found["auto_delete"]), bool(found["ephemeral"]), used)
+            intervals = int(found["auto_stop"]), int(found["auto_delete"])
+            return Kept(labels, *intervals, bool(found["ephemeral"]), str(found.get("engine", "")), used)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return Kept()
 

@@ -150,6 +150,22 @@ def test_what_a_killed_program_left_goes(sandboxes: Sandboxes, containers: FakeC
     assert [each.id for each in sandboxes.list()] == [whole.id] == list(containers.infos)
 
 
+def test_the_files_of_what_is_gone_go(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    """Of another engine's sandboxes nothing is known here, and a file may be being written."""
+    here, gone = create(sandboxes, name="here"), create(sandboxes, name="gone")
+    folder = sandboxes._file(here.id).parent
+    containers.engine = "tcp://elsewhere"
+    elsewhere = create(sandboxes, name="elsewhere")
+    containers.engine = "unix:///fake.sock"
+    for id in (gone.id, elsewhere.id):
+        del containers.infos[id]
+    (folder / ".old").touch()
+    os.utime(folder / ".old", (0, 0))
+    (folder / ".new").touch()
+    sandboxes.sweep()
+    assert {path.name for path in folder.iterdir()} == {here.id, elsewhere.id, ".new"}
+
+
 def test_what_only_shows_its_files_goes(sandboxes: Sandboxes, containers: FakeContainers) -> None:
     """With the block, whatever happens in it; and it is not swept away meanwhile."""
     with suppress(KeyboardInterrupt), sandboxes.unstarted("sha256:1") as id:
