@@ -101,6 +101,7 @@ class AsyncSandbox(_Wrapped[Sandbox]):
     start = _threaded(Sandbox.start)
     stop = _threaded(Sandbox.stop)
     delete = _threaded(Sandbox.delete)
+    logs = _threaded(Sandbox.logs)
     preview = _threaded(Sandbox.preview)
     get_preview_link = preview
     set_labels = _threaded(Sandbox.set_labels)

@@ -16,6 +16,7 @@ from imagebuilder.cli.output import ago, print_json, print_rows, print_table, pr
 from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import pairs
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
+from imagebuilder.diagnostics.excerpt import visible
 from imagebuilder.ir.resources import Resources
 
 if TYPE_CHECKING:
@@ -95,6 +96,12 @@ def register(commands: Any) -> None:
             verb.add_argument("names", metavar="NAME", nargs="+")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=function)
+
+    logs = verbs.add_parser("logs", help="the last lines that its own command printed, what keeps it up")
+    logs.add_argument("name", metavar="NAME")
+    logs.add_argument("-n", "--lines", type=int, default=50, metavar="COUNT", help="(default: 50)")
+    logs.add_argument("--json", action="store_true", help="print JSON")
+    logs.set_defaults(command=_logs)
 
     preview = verbs.add_parser("preview", help="a port of this machine that leads into it, until Ctrl-C")
     preview.add_argument("name", metavar="NAME")
@@ -272,11 +279,15 @@ def _info(arguments: argparse.Namespace) -> int:
         print_json(found.as_json())
         return 0
     stop, delete = (found.as_json()[f"auto_{what}_interval"] for what in ("stop", "delete"))
+    has = found.resources
     rows = {
         "name": found.name,
         "state": found.state + (f": {found.error_reason}" if found.error_reason else ""),
+        **({"ended": f"exit code {found.exit_code}"} if found.exit_code else {}),
         "snapshot": found.snapshot,
         "image": found.image,
+        "user": found.user or "root",
+        "resources": f"{has.cpu:g} CPU, {has.memory:g} GiB of memory, {has.disk:g} GiB a file",
         "labels": " ".join(f"{name}={value}" for name, value in found.labels.items()),
         "created": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC ({ago(found.created_at)})",
         "last used": ago(found.last_used_at),
@@ -285,6 +296,15 @@ def _info(arguments: argparse.Namespace) -> int:
         **({"reaches": ", ".join(allowed)} if (allowed := found.network_allow_list) else {}),
     }
     print_rows(rows, 11)
+    return 0
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    text = _sandbox(arguments.name).logs(arguments.lines)
+    if arguments.json:
+        print_json({"name": arguments.name, "lines": text.splitlines()})
+    else:
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     return 0
 
 

@@ -56,7 +56,8 @@ class ContainerInfo:
     """A container as the engine has it.
 
     ``image`` is the image's digest or id; ``killed`` says that it went over its memory; ``address`` is its own in the
-    engine's network, empty where it has none.
+    engine's network, empty where it has none. ``cpu``, ``memory`` and ``disk`` are what it is bounded to, as in
+    :class:`ContainerSpec`; 0 is no bound.
     """
 
     id: str
@@ -72,6 +73,10 @@ class ContainerInfo:
     killed: bool = False
     address: str = ""
     workdir: str = "/"
+    user: str = ""
+    cpu: float = 0
+    memory: float = 0
+    disk: float = 0
 
     @property
     def is_running(self) -> bool:

@@ -240,7 +240,8 @@ def _body(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def _info(found: Mapping[str, Any]) -> ContainerInfo:
-    state, config = found["State"], found["Config"]
+    state, config, host = found["State"], found["Config"], found.get("HostConfig") or {}
+    files = [int(each["Hard"]) for each in host.get("Ulimits") or () if each["Name"] == "fsize"]
     networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
     addresses = [str(each.get("IPAddress") or "") for each in networks.values()]
     return ContainerInfo(
@@ -257,6 +258,10 @@ def _info(found: Mapping[str, Any]) -> ContainerInfo:
         killed=bool(state.get("OOMKilled")),
         address=next(filter(None, addresses), ""),
         workdir=str(config.get("WorkingDir") or "/"),
+        user=str(config.get("User") or ""),
+        cpu=(host.get("NanoCpus") or 0) / 1e9,
+        memory=(host.get("Memory") or 0) / _GIB,
+        disk=files[0] / _GIB if files else 0,
     )
 
 

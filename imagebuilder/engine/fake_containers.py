@@ -72,7 +72,10 @@ class FakeContainers:
             raise NameTaken(Diagnostic("IB503", "in use"))
         id = uuid4().hex
         self.specs[id] = spec
-        self.infos[id] = ContainerInfo(id, spec.name, "created", spec.image, dict(spec.labels), datetime.now(UTC))
+        self.infos[id] = ContainerInfo(
+            id, spec.name, "created", spec.image, dict(spec.labels), datetime.now(UTC),
+            user=spec.user or "", cpu=spec.cpu, memory=spec.memory, disk=spec.disk,
+        )  # fmt: skip
         return id
 
     def start(self, id: str) -> None:

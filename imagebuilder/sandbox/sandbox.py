@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.engine.containers import ContainerInfo
+from imagebuilder.ir.resources import Resources
 from imagebuilder.sandbox.allow_list import of_labels
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.fs import FileSystem
@@ -90,6 +91,21 @@ class Sandbox:
         return self._owner.kept(self.id).auto_delete
 
     @property
+    def user(self) -> str:
+        """Who its commands run as; empty is root."""
+        return self._found.user
+
+    @property
+    def resources(self) -> Resources:
+        """What it is bounded to."""
+        return Resources(cpu=self._found.cpu, memory=self._found.memory, disk=self._found.disk)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How its own command ended; None while it runs."""
+        return None if self._found.is_running else self._found.exit_code
+
+    @property
     def error_reason(self) -> str:
         """Why it is in the state ``error``."""
         # The mark stays on a container that lived on when one of its commands was killed.
@@ -109,6 +125,16 @@ class Sandbox:
         return self
 
     refresh_data = refresh
+
+    def logs(self, lines: int = 50) -> str:
+        """The last lines that its own command printed, which is not one of ``process``.
+
+        Raises:
+            SandboxError: it is no longer there.
+        """
+        if self._box.info() is None:
+            raise self._box.gone()
+        return self._box.containers.logs(self.id, lines)
 
     def start(self) -> None:
         """Start it again; its files are as they were.
@@ -170,6 +196,9 @@ class Sandbox:
             "id": self.id,
             "state": self.state,
             "reason": self.error_reason,
+            "exit_code": self.exit_code,
+            "user": self.user,
+            "resources": {"cpu": self.resources.cpu, "memory": self.resources.memory, "disk": self.resources.disk},
             "snapshot": self.snapshot,
             "image": self.image,
             "labels": dict(kept.labels),

@@ -47,7 +47,7 @@ COMMANDS = {
         "alias",
         "diff",
     ],
-    ("sandbox",): ["create", "exec", "cp", "list", "info", "start", "stop", "delete", "preview"],
+    ("sandbox",): ["create", "exec", "cp", "list", "info", "start", "stop", "delete", "logs", "preview"],
     ("registry",): ["add", "list", "test", "remove"],
     ("cache",): ["du", "prune"],
     ("engine",): ["start", "stop", "status"],

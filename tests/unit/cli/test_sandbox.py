@@ -44,6 +44,17 @@ def test_a_variable_of_ours(cli: Run, machine: Machine, py: str, monkeypatch: py
     assert refused.code == 2 and "'NOT_SET' is not set" in refused.err and "--env NOT_SET=VALUE" in refused.err
 
 
+def test_what_it_is_and_what_it_said(cli: Run, py: str) -> None:
+    cli("sandbox", "create", py, "--name", "one", "--user", "nobody")
+    shown = cli("sandbox", "info", "one").out
+    assert "user        nobody\n" in shown and "1 CPU, 0.5 GiB of memory, 3 GiB a file" in shown
+    found = json.loads(cli("sandbox", "info", "one", "--json").out)
+    assert found["exit_code"] is None and found["resources"] == {"cpu": 1, "memory": 0.5, "disk": 3}
+    assert cli("sandbox", "logs", "one").out == "its last line\n"
+    assert json.loads(cli("sandbox", "logs", "one", "--json").out)["lines"] == ["its last line"]
+    assert cli("sandbox", "logs", "two").code == 2
+
+
 def test_several_at_once(cli: Run, py: str) -> None:
     for name in ("one", "two", "three"):
         assert cli("sandbox", "create", py, "--name", name).code == 0
