@@ -88,7 +88,7 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
             file.flush()
             os.fsync(handle)
         if force:
-            os.replace(name, path)  # noqa: PTH105 - beside os.link
+            Path(name).replace(path)
         else:
             # Unlike a rename, a link never replaces what somebody else has just written.
             try:
@@ -96,10 +96,10 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
             except OSError as error:
                 if error.errno not in _NO_LINKS or path.exists():
                     raise
-                os.replace(name, path)  # noqa: PTH105 - beside os.link
+                Path(name).replace(path)
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(name)  # noqa: PTH108 - beside os.link
+            Path(name).unlink()
 
 
 def _umask() -> int:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, SandboxError, did_you_mean
@@ -102,16 +102,15 @@ class Sandboxes:
             CompileError: the name is none, or taken.
             SandboxError: it does not start.
         """
-        name, allow, stop, delete = _checked(params)
-        labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
-        check_env(env)
+        wanted = _checked(params)
+        name, allow = wanted.name, wanted.allow
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
         spec = ContainerSpec(
             name=self._container(name),
             image=image,
             entrypoint=entrypoint,
-            env=env,
+            env=wanted.env,
             labels={_HOME: self.home_id, _SANDBOX: name, _SNAPSHOT: snapshot},
             user=params.user,
             hostname=re.sub(r"[^a-z0-9\-]", "-", name)[:63].strip("-") or "sandbox",
@@ -133,7 +132,8 @@ class Sandboxes:
             except EngineError as error:
                 raise too_large(error, spec) or error from None
             try:
-                self._write(id, Kept(labels, stop, delete, params.ephemeral, self._containers().engine))
+                engine = self._containers().engine
+                self._write(id, Kept(wanted.labels, wanted.stop, wanted.delete, params.ephemeral, engine))
                 box = self._box(name, id)
                 self._start(box, allow)
                 found = box.info()
@@ -142,7 +142,7 @@ class Sandboxes:
             except BaseException:
                 self._forget(id)
                 raise
-        if stop or delete:
+        if wanted.stop or wanted.delete:
             self._watch.begin()
         return Sandbox(self, box, found)
 
@@ -345,10 +345,22 @@ class Sandboxes:
         return f"imagebuilder-{self.home_id}-{name}"
 
 
-def _checked(params: Params) -> tuple[str, AllowList | None, int, int]:
-    """The name, what it may connect to, and the minutes after which it is stopped and deleted."""
+class _Wanted(NamedTuple):
+    """What was asked for, once it is known to be in order; ``stop`` and ``delete`` are in minutes."""
+
+    name: str
+    labels: Mapping[str, str]
+    env: Mapping[str, str]
+    allow: AllowList | None
+    stop: int
+    delete: int
+
+
+def _checked(params: Params) -> _Wanted:
+    labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
+    check_env(env)
     stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
-    return _name(params.name), _allow_list(params), stop, delete
+    return _Wanted(_name(params.name), labels, env, _allow_list(params), stop, delete)
 
 
 def _allow_list(params: Params) -> AllowList | None:

@@ -258,7 +258,16 @@ def test_resources_that_nothing_can_have(wrong: dict[str, float]) -> None:
         Resources(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"name": "A b"}, {"auto_stop_interval": -1}, {"network_allow_list": "https://x"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "A b"},
+        {"auto_stop_interval": -1},
+        {"network_allow_list": "https://x"},
+        {"env_vars": {"A=B": "c"}},
+        {"labels": ["a"]},
+    ],
+)
 def test_a_sandbox_that_cannot_be_builds_nothing(client: Client, engine: FakeEngine, wrong: dict[str, object]) -> None:
     params = CreateSandboxFromImageParams(image=Image.debian_slim(), **wrong)  # type: ignore[arg-type]
     with pytest.raises(CompileError) as caught:
