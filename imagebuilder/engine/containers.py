@@ -52,6 +52,22 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A command in a container: a program and its arguments.
+
+    ``cwd`` None and ``user`` None are the container's own; ``env`` comes on top of the container's. ``terminal`` gives
+    it one; without ``input`` its standard input is at its end.
+    """
+
+    words: Sequence[str]
+    cwd: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    terminal: bool = False
+    input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerInfo:
     """A container as the engine has it.
 
@@ -191,17 +207,7 @@ class Containers(Protocol):
         """The last lines that its own command printed."""
         ...
 
-    def run(
-        self,
-        id: str,
-        command: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        terminal: bool = False,
-        input: bool = False,
-    ) -> Running:
+    def run(self, id: str, command: Command) -> Running:
         """Start a command in it.
 
         Raises:

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import IO, Any, Literal, cast
@@ -17,6 +17,7 @@ from imagebuilder.engine.api import Api, Conflict, NotFound, TimedOut, frames
 from imagebuilder.engine.attached import Attached
 from imagebuilder.engine.containers import (
     PIDS,
+    Command,
     ContainerInfo,
     ContainerSpec,
     FileStat,
@@ -105,24 +106,14 @@ class DockerContainers:
         raw = self._api.raw("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={lines}")
         return b"".join(data for _, data in frames(raw)).decode(errors="replace")
 
-    def run(
-        self,
-        id: str,
-        command: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        terminal: bool = False,
-        input: bool = False,
-    ) -> Running:
+    def run(self, id: str, command: Command) -> Running:
         body = {
-            "Cmd": list(command),
-            "Env": [f"{name}={value}" for name, value in (env or {}).items()],
-            "WorkingDir": cwd or "",
-            "User": user or "",
-            "Tty": terminal,
-            "AttachStdin": input,
+            "Cmd": list(command.words),
+            "Env": [f"{name}={value}" for name, value in command.env.items()],
+            "WorkingDir": command.cwd or "",
+            "User": command.user or "",
+            "Tty": command.terminal,
+            "AttachStdin": command.input,
             "AttachStdout": True,
             "AttachStderr": True,
         }
@@ -131,13 +122,15 @@ class DockerContainers:
         except Conflict as error:
             raise NotRunning(error.diagnostics) from None
         with ExitStack() as held:
-            connection, response = self._api.upgrade(f"/exec/{made}/start", {"Detach": False, "Tty": terminal}, held)
+            connection, response = self._api.upgrade(
+                f"/exec/{made}/start", {"Detach": False, "Tty": command.terminal}, held
+            )
             return Attached(
                 made,
                 connection,
                 response,
                 held.pop_all(),
-                terminal=terminal,
+                terminal=command.terminal,
                 ended=lambda: self._exit_code(made),
                 resize=lambda columns, rows: self._resize(made, columns, rows),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +11,15 @@ from typing import IO
 from uuid import uuid4
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
-from imagebuilder.engine.containers import ContainerInfo, ContainerSpec, FileStat, NameTaken, NotRunning, Running
+from imagebuilder.engine.containers import (
+    Command,
+    ContainerInfo,
+    ContainerSpec,
+    FileStat,
+    NameTaken,
+    NotRunning,
+    Running,
+)
 
 
 @dataclass
@@ -112,21 +120,11 @@ class FakeContainers:
     def logs(self, id: str, lines: int = 50) -> str:
         return self.last_lines
 
-    def run(
-        self,
-        id: str,
-        command: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        terminal: bool = False,
-        input: bool = False,
-    ) -> Running:
+    def run(self, id: str, command: Command) -> Running:
         if self.infos[id].state != "running":
             raise NotRunning(Diagnostic("IB503", "it does not run"))
-        self.commands.append(list(command))
-        return FakeRunning("x", [(1, " ".join(command).encode()), (2, b"!")], 3)
+        self.commands.append(list(command.words))
+        return FakeRunning("x", [(1, " ".join(command.words).encode()), (2, b"!")], 3)
 
     def file(self, id: str, path: str) -> FileStat | None:
         return None

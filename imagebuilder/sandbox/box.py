@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from imagebuilder.diagnostics import Diagnostic, EngineError, SandboxError
-from imagebuilder.engine.containers import ContainerInfo, Containers, NotRunning, Running
+from imagebuilder.engine.containers import Command, ContainerInfo, Containers, NotRunning, Running
+
+
+def file_of(home: Path, id: str) -> Path:
+    """What may change of a sandbox; its time says when that was last used."""
+    return home / "sandboxes" / id
 
 
 class Box:
     """A container, and the file whose time says when it was last used."""
 
-    def __init__(self, name: str, id: str, engine: Callable[[], Containers], file: Path) -> None:
+    def __init__(self, name: str, id: str, engine: Callable[[], Containers], home: Path) -> None:
         self.name = name
         self.id = id
         self._engine = engine
-        self._file = file
+        self.home = home
 
     @property
     def containers(self) -> Containers:
         return self._engine()
 
-    def run(
-        self,
-        command: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        terminal: bool = False,
-        input: bool = False,
-    ) -> Running:
+    def run(self, command: Command) -> Running:
         """Start a command.
 
         Raises:
@@ -41,7 +37,7 @@ class Box:
         """
         self.used()
         try:
-            return self.containers.run(self.id, command, cwd=cwd, env=env, user=user, terminal=terminal, input=input)
+            return self.containers.run(self.id, command)
         except NotRunning:
             raise self.stopped() from None
         except EngineError as error:
@@ -59,7 +55,7 @@ class Box:
 
     def used(self) -> None:
         with suppress(OSError):
-            os.utime(self._file)
+            os.utime(file_of(self.home, self.id))
 
     def stopped(self) -> SandboxError:
         found = self.info()

@@ -32,7 +32,8 @@ from imagebuilder.home import private_folder
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
 from imagebuilder.sandbox.allow_list import AllowList, allow_list, bounded, of_labels, start
-from imagebuilder.sandbox.box import Box
+from imagebuilder.sandbox.box import Box, file_of
+from imagebuilder.sandbox.commands import sweep
 from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, check_env
 from imagebuilder.sandbox.sandbox import Sandbox
 from imagebuilder.sandbox.stays_up import Started, keep_up, too_large
@@ -165,13 +166,15 @@ class Sandboxes:
         raise CompileError(Diagnostic("IB750", f"no sandbox is called {name!r}", help=hint))
 
     def sweep(self) -> Sequence[ContainerInfo]:
-        """Remove what a killed program left, stop and delete what was not used for long; those that are there."""
+        """End and remove what a killed program left, and what was not used for long; those that are there."""
         left = []
         self._swept = time.monotonic()
         # Listed first: what has a file by now has a container, unless that is gone.
         files = list(self._folder.iterdir()) if self._folder.is_dir() else []
         there = self._containers().list({_HOME: self.home_id})
-        self._clear(files, {found.id for found in there})
+        ids = {found.id for found in there}
+        self._clear(files, ids)
+        sweep(self._home, self._containers(), ids)
         for found in there:
             name = found.labels.get(_SANDBOX, "")
             if TRIAL in found.labels:
@@ -260,7 +263,7 @@ class Sandboxes:
 
     def kept(self, id: str) -> Kept:
         """What may change of a sandbox; the defaults where that is lost."""
-        path = self._file(id)
+        path = file_of(self._home, id)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             used = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -326,17 +329,14 @@ class Sandboxes:
         handle, name = tempfile.mkstemp(dir=self._folder, prefix=".")
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             json.dump({**asdict(kept), "last_used": None}, out)
-        Path(name).replace(self._file(id))
+        Path(name).replace(file_of(self._home, id))
 
     def _forget(self, id: str) -> None:
         self._containers().remove(id)
-        self._file(id).unlink(missing_ok=True)
+        file_of(self._home, id).unlink(missing_ok=True)
 
     def _box(self, name: str, id: str) -> Box:
-        return Box(name, id, self._containers, self._file(id))
-
-    def _file(self, id: str) -> Path:
-        return self._folder / id
+        return Box(name, id, self._containers, self._home)
 
     def _lock(self, name: str) -> Path:
         return self._home / "locks" / f"sandbox-{sha256(name.encode()).hexdigest()[:40]}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import IO
-from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
-from imagebuilder.engine.containers import Running
+from imagebuilder.engine.containers import Command, Running
 from imagebuilder.sandbox import not_started
 from imagebuilder.sandbox.box import Box
+from imagebuilder.sandbox.commands import MARK, kill, marked
 from imagebuilder.sandbox.params import (
     ExecuteResponse,
     Session,
@@ -27,21 +28,6 @@ OnOutput = Callable[[int, bytes], None]
 
 MAX_OUTPUT = 256 << 20
 _CHUNK = 1 << 16
-_MARK = "IMAGEBUILDER_COMMAND"
-# Each process that still has the mark of a command, except one. Root without more rights than a sandbox's may not look
-# into those of others, and prints whose they are.
-_KILL = """\
-user() { while read -r name id _; do [ "$name" != Uid: ] || echo "$id"; done < "$1/status"; }
-own=$(user "/proc/$$")
-for each in /proc/[0-9]*; do
-    if (: < "$each/environ"); then
-        [ "$each" = "/proc/$2" ] || ! tr '\\0' '\\n' < "$each/environ" | grep -qxF "$1" || kill -9 "${each#/proc/}"
-    elif [ "$own" = 0 ]; then
-        user "$each"
-    fi
-done 2>/dev/null"""
-# Users of a sandbox that are looked for; whatever prints them is not trusted.
-_MOST_USERS = 8
 
 
 class Process:
@@ -49,7 +35,7 @@ class Process:
 
     def __init__(self, box: Box) -> None:
         self._box = box
-        self._shells: dict[str, Shell] = {}
+        self._shells: dict[str, tuple[Shell, ExitStack]] = {}
 
     def exec(
         self,
@@ -78,11 +64,11 @@ class Process:
             SandboxError: it did not end in time, the sandbox does not run, or it printed more than 256 MiB. That there
                 is no such command is none: as of a shell, its exit code is 127, and ``stderr`` says so.
         """
-        words = _words(command)
-        _check(words, cwd, env, user)
+        wanted = _command(_words(command), cwd, env, user, input=input is not None)
         data = input.encode() if isinstance(input, str) else input
-        return self._run(words, cwd, env, seconds(timeout), user, data, on_output)
+        return self._run(wanted, seconds(timeout), data, on_output)
 
+    @contextmanager
     def attach(
         self,
         command: Sequence[str],
@@ -90,10 +76,10 @@ class Process:
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
         user: str | None = None,
-    ) -> Running:
-        """Start a command on a terminal of its own, for whoever passes keys and output on."""
-        _check(command, cwd, env, user)
-        return self._box.run(list(command), cwd=cwd, env=env, user=user, terminal=True, input=True)
+    ) -> Iterator[Running]:
+        """A command on a terminal of its own, for whoever passes keys and output on; it is killed where that fails."""
+        with self._marked(_command(command, cwd, env, user, terminal=True, input=True)) as (running, _):
+            yield running
 
     def code_run(
         self,
@@ -123,8 +109,10 @@ class Process:
         if session_id in self._shells:
             help = "take another name, or delete_session() first"
             raise CompileError(Diagnostic("IB756", f"there is a session {session_id!r} already", help=help))
-        _check((), cwd, env, None)
-        self._shells[session_id] = Shell(self._box, self._start_shell(cwd, env), self._kill_all)
+        with ExitStack() as held:
+            running, mark = held.enter_context(self._marked(_command(["sh"], cwd, env, None, input=True)))
+            shell = Shell(self._box, running, lambda besides: self._kill(mark, besides=besides))
+            self._shells[session_id] = shell, held.pop_all()
 
     def execute_session_command(
         self, session_id: str, request: SessionExecuteRequest | str, timeout: float | None = None
@@ -152,7 +140,7 @@ class Process:
     def delete_session(self, session_id: str) -> None:
         """End the shell and all that runs in it."""
         self._shell(session_id).end()
-        del self._shells[session_id]
+        self._shells.pop(session_id)[1].close()
 
     def close(self) -> None:
         """End all sessions."""
@@ -164,99 +152,76 @@ class Process:
         if session_id not in self._shells:
             help = f"create_session({session_id!r}) opens one; a session ends with the program that opened it"
             raise CompileError(Diagnostic("IB756", f"there is no session {session_id!r}", help=help))
-        return self._shells[session_id]
+        return self._shells[session_id][0]
 
     # ---------------------------------------------------------------------------------------------------
 
-    def _start_shell(self, cwd: str | None, env: Mapping[str, str] | None) -> tuple[Running, str]:
-        mark = uuid4().hex
-        return self._box.run(["sh"], cwd=cwd, env={**(env or {}), _MARK: mark}, input=True), mark
+    @contextmanager
+    def _marked(self, command: Command) -> Iterator[tuple[Running, str]]:
+        """A command and its mark; where the block fails, it is killed with all that it started."""
+        with ExitStack() as held:
+            mark = held.enter_context(marked(self._box.home, self._box.id, command.user))
+            running = held.enter_context(self._box.run(replace(command, env={**command.env, MARK: mark})))
+            try:
+                yield running, mark
+            except TimeoutError:
+                raise _Unended(killed=self._kill(mark, user=command.user)) from None
+            except BaseException:
+                self._kill(mark, user=command.user)
+                raise
 
     def _run(
-        self,
-        words: list[str],
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        timeout: float | None,
-        user: str | None,
-        input: bytes | IO[bytes] | None,
-        on_output: OnOutput | None,
+        self, command: Command, timeout: float | None, input: bytes | IO[bytes] | None, on_output: OnOutput | None
     ) -> ExecuteResponse:
-        mark = uuid4().hex
-        given = {**(env or {}), _MARK: mark}
         until = None if timeout is None else time.monotonic() + timeout
         every, streams, size = bytearray(), {1: bytearray(), 2: bytearray()}, 0
-        with self._box.run(words, cwd=cwd, env=given, user=user, input=input is not None) as running:
-            if input is not None:
-                threading.Thread(target=_feed, args=(running, input), daemon=True).start()
-            try:
-                for stream, data in _pieces(running, until, words, cwd):
+        try:
+            with self._marked(command) as (running, _):
+                if input is not None:
+                    threading.Thread(target=_feed, args=(running, input), daemon=True).start()
+                for stream, data in _pieces(running, until, command):
                     if on_output is not None:
                         on_output(stream, data)
                         continue
                     size += len(data)
                     if size > MAX_OUTPUT:
-                        raise SandboxError(
-                            Diagnostic(
-                                "IB754",
-                                f"the command printed more than {MAX_OUTPUT >> 20} MiB",
-                                help="have it write to a file, or take its output piece by piece with on_output=",
-                            )
-                        )
+                        what = f"the command printed more than {MAX_OUTPUT >> 20} MiB"
+                        help = "have it write to a file, or take its output piece by piece with on_output="
+                        raise SandboxError(Diagnostic("IB754", what, help=help))
                     every += data
                     streams.setdefault(stream, bytearray()).extend(data)
-            except TimeoutError:
-                help = "give a longer timeout"
-                if not self._kill_all(mark, user=user):
-                    help += f"; without `sh` it could not be killed: `imagebuilder sandbox stop {self._box.name}` does"
-                raise SandboxError(
-                    Diagnostic("IB753", f"the command did not end within {timeout:g} s", help=help)
-                ) from None
-            except BaseException:
-                self._kill_all(mark, user=user)
-                raise
-            code = running.exit_code()
+                code = running.exit_code()
+        except _Unended as error:
+            help = "give a longer timeout"
+            if not error.killed:
+                help += f"; without `sh` it could not be killed: `imagebuilder sandbox stop {self._box.name}` does"
+            raise SandboxError(
+                Diagnostic("IB753", f"the command did not end within {timeout:g} s", help=help)
+            ) from None
         self._box.used()
         text = [bytes(part).decode(errors="replace") for part in (every, streams[1], streams[2])]
         return ExecuteResponse(code, *text)
 
-    def _kill_all(self, mark: str, besides: int = 0, user: str | None = None) -> bool:
-        """End what a command left running; whether that could be tried."""
-        tried, others = self._kill(mark, besides, user)
-        for each in others:
-            self._kill(mark, besides, each)
-        return tried
+    def _kill(self, mark: str, *, besides: int = 0, user: str | None = None) -> bool:
+        return kill(self._box.containers, self._box.id, mark, besides=besides, user=user)
 
-    def _kill(self, mark: str, besides: int, user: str | None) -> tuple[bool, list[str]]:
-        """As a user, who may look into the user's own processes; whether there was a shell, and whose others are."""
-        said = bytearray()
-        with suppress(SandboxError):
-            words = ["sh", "-c", _KILL, "sh", f"{_MARK}={mark}", str(besides)]
-            with self._box.run(words, user=user) as running, suppress(TimeoutError):
-                while data := running.read(10)[1]:
-                    said += data[: _CHUNK - len(said)]
-                if running.exit_code() in (126, 127):
-                    return False, []
-        ids = dict.fromkeys(bytes(said).decode(errors="replace").split())
-        # Never root: a sandbox's user may have put something of the user's own in the place of a tool.
-        return True, [id for id in ids if id.isascii() and id.isdigit() and 0 < int(id[:11]) < 1 << 31][:_MOST_USERS]
+
+class _Unended(TimeoutError):
+    """Its time was over; whether it could be killed."""
+
+    def __init__(self, *, killed: bool) -> None:
+        self.killed = killed
 
 
 def _words(command: str | Sequence[str]) -> list[str]:
     words = ["sh", "-c", command] if isinstance(command, str) else command
-    if not isinstance(words, list | tuple) or not words or not all(map(_is_word, words)):
+    if not isinstance(words, list | tuple) or not words or not all(isinstance(word, str) for word in words):
         help = "a line of text, or the words of a program: ['ls', '-l']"
         raise CompileError(Diagnostic("IB755", f"not a command: {command!r}", help=help))
     return list(words)
 
 
-def _is_word(word: object) -> bool:
-    return isinstance(word, str) and "\0" not in word
-
-
-def _pieces(
-    running: Running, until: float | None, words: Sequence[str], cwd: str | None
-) -> Iterator[tuple[int, bytes]]:
+def _pieces(running: Running, until: float | None, command: Command) -> Iterator[tuple[int, bytes]]:
     """The streams and pieces that a command prints; where the engine could not start it, a line that says why."""
 
     def read() -> tuple[int, bytes]:
@@ -267,7 +232,8 @@ def _pieces(
         after = read()
         # A command may print the same; it ends otherwise.
         if not after[1] and running.exit_code() in not_started.EXIT_CODES:
-            yield 2, (not_started.not_started(data.decode(errors="replace"), words, cwd) + "\n").encode()
+            said = not_started.not_started(data.decode(errors="replace"), command.words, command.cwd)
+            yield 2, f"{said}\n".encode()
             return
         yield stream, data
         stream, data = after
@@ -303,13 +269,25 @@ def seconds(timeout: float | None) -> float | None:
     return None if timeout == 0 or timeout > threading.TIMEOUT_MAX else timeout
 
 
-def _check(words: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, user: str | None) -> None:
-    """What is no text the engine would change."""
+def _command(
+    words: Sequence[str],
+    cwd: str | None,
+    env: Mapping[str, str] | None,
+    user: str | None,
+    *,
+    terminal: bool = False,
+    input: bool = False,
+) -> Command:
+    """
+    Raises:
+        CompileError: the engine would change what is no text.
+    """
     for text in (*words, cwd or "", user or ""):
         if not is_text(text):
             help = "words are text without a NUL; bytes go by input=, or as a file"
             raise CompileError(Diagnostic("IB755", f"not a word of a command: {text!r}", help=help))
     check_env(env or {})
+    return Command(list(words), cwd, env or {}, user, terminal, input)
 
 
 __all__ = ["Process", "SessionCommand"]

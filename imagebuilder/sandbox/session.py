@@ -40,10 +40,14 @@ class _Command:
 class Shell:
     """One session. A thread reads what the shell prints; the end of a command shows by a mark on both streams."""
 
-    def __init__(self, box: Box, started: tuple[Running, str], kill: Callable[..., object]) -> None:
-        """``kill`` ends what has the mark in its environment, except one process."""
+    def __init__(self, box: Box, running: Running, kill: Callable[[int], object]) -> None:
+        """
+        Args:
+            running: a shell; whoever started it lets go of it once the session has ended.
+            kill: ends it and all that it started, except one process.
+        """
         self._box = box
-        self._running, self._mark = started
+        self._running = running
         self._kill = kill
         self._end = f"\0{uuid4().hex}:".encode()
         self._commands: dict[str, _Command] = {}
@@ -87,8 +91,7 @@ class Shell:
         with self._state:
             self._open = False
         self._running.close_input()
-        self._kill(self._mark)
-        self._running.__exit__()
+        self._kill(0)
 
     def _start(self, line: str, command: _Command | None = None, timeout: float | None = None) -> _Command:
         """Have the shell run a line as soon as the one before has ended; SandboxError where that is not in time."""
@@ -122,14 +125,14 @@ class Shell:
         try:
             done = command.ended.wait(left)
         except BaseException:
-            self._kill(self._mark, self._pid)
+            self._kill(self._pid)
             raise
         if not done:
             help = "give a longer timeout"
-            self._kill(self._mark, self._pid)
+            self._kill(self._pid)
             if not command.ended.wait(_GRACE):
                 # It is the shell itself that is busy, or that no longer says when a command has ended.
-                self._kill(self._mark)
+                self._kill(0)
                 self._close()
                 help += "; the session has ended with it: delete_session(), and open it again"
             raise SandboxError(Diagnostic("IB753", f"the command did not end within {timeout or left:g} s", help=help))

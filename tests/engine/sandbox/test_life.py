@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -116,6 +118,31 @@ def test_what_a_killed_client_left_is_found_and_cleaned(client: Client, snapshot
         each.delete()
     assert client.sandboxes.sweep() == []
     assert client.engine.containers.list({"imagebuilder.home": client.sandboxes.home_id}) == []
+
+
+@pytest.mark.parametrize("options", [(), ("-i",), ("--user", "nobody"), ("-it",)])
+def test_the_command_of_a_killed_client_ends(sandbox: Sandbox, env: dict[str, str], options: tuple[str, ...]) -> None:
+    """And with it what it started; what runs in the sandbox besides goes on."""
+    sandbox.process.exec("sleep 7001 & sleep 0.1")
+    line = "sleep 7002 & exec sleep 7003"
+    words = [sys.executable, "-m", "imagebuilder", "sandbox", "exec", *options, sandbox.name, "sh", "-c", line]
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(words, env=env, stdin=theirs, stdout=theirs, start_new_session=True)
+    os.close(theirs)
+    seen = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
+    for _ in range(100):
+        if "sleep 7003" in sandbox.process.exec(seen).result:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it does not start")
+    running.kill()
+    running.wait()
+    os.close(ours)
+    listed = subprocess.run([*words[:3], "sandbox", "list"], env=env, capture_output=True, text=True, check=True)
+    assert sandbox.name in listed.stdout
+    left = sandbox.process.exec(seen).result
+    assert "sleep 7001" in left and "sleep 7002" not in left and "sleep 7003" not in left
 
 
 def test_docker_in_a_sandbox(client: Client) -> None:

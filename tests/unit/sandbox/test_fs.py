@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.client import IncompleteRead
@@ -14,7 +14,7 @@ from typing import IO, cast
 import pytest
 
 from imagebuilder.diagnostics import SandboxError
-from imagebuilder.engine.containers import FileStat, Running
+from imagebuilder.engine.containers import Command, FileStat, Running
 from imagebuilder.engine.docker_containers import _query
 from imagebuilder.engine.fake_containers import FakeContainers, FakeRunning
 from imagebuilder.sandbox import FileSystem, Process
@@ -32,17 +32,7 @@ class Hostile(FakeContainers):
         self.archive: IO[bytes] = io.BytesIO()
         self.sent = b""
 
-    def run(
-        self,
-        id: str,
-        command: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        terminal: bool = False,
-        input: bool = False,
-    ) -> Running:
+    def run(self, id: str, command: Command) -> Running:
         return FakeRunning("x", [(1, self.said)])
 
     def file(self, id: str, path: str) -> FileStat | None:
@@ -63,7 +53,7 @@ def containers() -> Hostile:
 
 @pytest.fixture
 def fs(containers: Hostile, tmp_path: Path) -> FileSystem:
-    box = Box("one", "1", lambda: containers, tmp_path / "1")
+    box = Box("one", "1", lambda: containers, tmp_path)
     return FileSystem(box, Process(box), "/")
 
 

@@ -22,6 +22,7 @@ from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import lock
 from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Sandbox, Sandboxes, watch
+from imagebuilder.sandbox.box import file_of
 from imagebuilder.sandbox.lifecycle import TRIAL
 
 
@@ -53,7 +54,7 @@ def code(caught: pytest.ExceptionInfo[ImagebuilderError]) -> str:
 
 def unused_for(sandboxes: Sandboxes, containers: FakeContainers, sandbox: Sandbox, minutes: float) -> None:
     past = time.time() - minutes * 60
-    os.utime(sandboxes._file(sandbox.id), (past, past))
+    os.utime(file_of(sandboxes._home, sandbox.id), (past, past))
     found = containers.infos[sandbox.id]
     at = datetime.fromtimestamp(past, UTC)
     containers.infos[sandbox.id] = replace(found, created=at, started=at, ended=at)
@@ -153,7 +154,7 @@ def test_what_a_killed_program_left_goes(sandboxes: Sandboxes, containers: FakeC
 def test_the_files_of_what_is_gone_go(sandboxes: Sandboxes, containers: FakeContainers) -> None:
     """Of another engine's sandboxes nothing is known here, and a file may be being written."""
     here, gone = create(sandboxes, name="here"), create(sandboxes, name="gone")
-    folder = sandboxes._file(here.id).parent
+    folder = file_of(sandboxes._home, here.id).parent
     containers.engine = "tcp://elsewhere"
     elsewhere = create(sandboxes, name="elsewhere")
     containers.engine = "unix:///fake.sock"
@@ -255,7 +256,7 @@ def test_labels_and_intervals_can_change(sandboxes: Sandboxes, tmp_path: Path) -
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"labels": 3}', "null"])
 def test_a_damaged_file_costs_labels_and_nothing_else(sandboxes: Sandboxes, damage: str) -> None:
     sandbox = create(sandboxes, labels={"a": "1"})
-    sandboxes._file(sandbox.id).write_text(damage)
+    file_of(sandboxes._home, sandbox.id).write_text(damage)
     assert sandboxes.get(sandbox.name).labels == {} and sandboxes.get(sandbox.name).state == "started"
 
 

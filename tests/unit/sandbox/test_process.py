@@ -27,7 +27,7 @@ def containers() -> FakeContainers:
 def process(containers: FakeContainers, tmp_path: Path) -> Process:
     id = containers.create(ContainerSpec("one", "sha256:1"))
     containers.start(id)
-    return Process(Box("one", id, lambda: containers, tmp_path / id))
+    return Process(Box("one", id, lambda: containers, tmp_path))
 
 
 def _keep(came: list[tuple[int, bytes]], stream: int, data: bytes) -> None:
@@ -81,7 +81,7 @@ def test_a_relative_folder(process: Process, monkeypatch: pytest.MonkeyPatch) ->
     assert process.exec("x", cwd="rel").stderr == "the folder to run in has to start with a slash: 'rel'\n"
 
 
-@pytest.mark.parametrize("command", [None, 3, b"ls", [], ["sleep", 1], ["a\0"], {"ls": 1}])
+@pytest.mark.parametrize("command", [None, 3, b"ls", [], ["sleep", 1], {"ls": 1}])
 def test_what_is_no_command(process: Process, command: Any) -> None:
     with pytest.raises(CompileError, match="not a command"):
         process.exec(command)

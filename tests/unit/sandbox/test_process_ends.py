@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from imagebuilder.diagnostics import CompileError, SandboxError
-from imagebuilder.engine.containers import Running
+from imagebuilder.engine.containers import Command, Running
 from imagebuilder.engine.fake_containers import FakeContainers, FakeRunning
 from imagebuilder.ir.resources import Resources
 from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Process, Sandboxes
@@ -31,23 +30,13 @@ class Killing(FakeContainers):
         super().__init__()
         self.users: list[str | None] = []
 
-    def run(
-        self,
-        id: str,
-        command: Sequence[str],
-        *,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        terminal: bool = False,
-        input: bool = False,
-    ) -> Running:
-        self.users.append(user)
+    def run(self, id: str, command: Command) -> Running:
+        self.users.append(command.user)
         return FakeRunning("y", [(1, self.said)], self.code) if len(self.users) > 1 else Hanging("x", [])
 
 
 def process(containers: FakeContainers, folder: Path) -> Process:
-    return Process(Box("one", "1", lambda: containers, folder / "1"))
+    return Process(Box("one", "1", lambda: containers, folder))
 
 
 def test_what_became_another_user_is_killed_as_that_user(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Local:
     def fileno(self) -> int:
         raise AssertionError
 
-    def kill(self, mark: str, besides: int = 0) -> None:
+    def kill(self, besides: int) -> None:
         """Of what it runs there is nothing but the shell in these tests."""
         if not besides:
             self.process.kill()
@@ -77,7 +77,7 @@ def local() -> Iterator[Local]:
 @pytest.fixture
 def shell(local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setattr(session, "_GRACE", 0.1)
-    return Shell(Box("one", "1", FakeContainers, tmp_path / "1"), (local, "mark"), local.kill)
+    return Shell(Box("one", "1", FakeContainers, tmp_path), local, local.kill)
 
 
 def within(act: Callable[[], object]) -> str:
@@ -133,4 +133,4 @@ def test_what_is_no_text_is_refused_and_the_session_goes_on(shell: Shell, line: 
 
 def test_what_calls_itself_sh_may_say_anything(local: Local, tmp_path: Path) -> None:
     local.write(b'alias echo="printf garbage"\n')
-    Shell(Box("one", "1", FakeContainers, tmp_path / "1"), (local, "mark"), local.kill)
+    Shell(Box("one", "1", FakeContainers, tmp_path), local, local.kill)
