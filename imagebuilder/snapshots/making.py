@@ -146,7 +146,11 @@ class Making:
         # Of the same image, other resources or another entrypoint may fail as well.
         same = same and found.resources == (params.resources or Resources())
         same = same and (params.entrypoint is None or tuple(params.entrypoint) == found.entrypoint)
-        if same or engine.image(found.digest) is None:
+        if same:
+            with self._store.keeping_previous(name):
+                yield found
+            return
+        if engine.image(found.digest) is None:
             yield found
             return
         # An engine may drop an image that has no name left.

@@ -11,7 +11,8 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -147,6 +148,15 @@ class Store:
     def serve(self, snapshot: Snapshot) -> None:
         """Have it serve until whatever takes its place is active, and be there to be gone back to."""
         self._update(snapshot, serves=1)
+
+    @contextmanager
+    def keeping_previous(self, name: str) -> Iterator[None]:
+        """What may be gone back to is the same after the block, in which the same is made once more."""
+        with self.transaction() as db:
+            row = db.execute("SELECT previous FROM snapshots WHERE name = ?", (name,)).fetchone()
+        yield
+        with self.transaction() as db:
+            db.execute("UPDATE snapshots SET previous = ? WHERE name = ? AND previous = ''", (row["previous"], name))
 
     def put_back(self, snapshot: Snapshot, reason: str = "") -> Snapshot:
         """Have the one that it took the place of under the name again; it can be gone back to in its turn.

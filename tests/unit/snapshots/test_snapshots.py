@@ -84,6 +84,13 @@ def test_back_and_forth(client: Client, engine: FakeEngine) -> None:
     assert not [ref for ref in engine.images if ref.startswith("imagebuilder")]
 
 
+def test_the_same_once_more_forgets_nothing(client: Client) -> None:
+    """As when a pipeline runs again for the same commit."""
+    first, second = replaced(client)
+    assert client.snapshot.create(CreateSnapshotParams("app", "python:3.12"), replace=True).digest == second
+    assert client.snapshot.rollback("app").digest == first
+
+
 def test_nothing_to_go_back_to(client: Client) -> None:
     client.snapshot.create(CreateSnapshotParams("app", PYTHON))
     with pytest.raises(CompileError) as caught:
