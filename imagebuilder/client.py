@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from imagebuilder.amounts import age
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Trees, compile
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
@@ -59,11 +60,24 @@ class Client:
         engine: None finds one when it is first needed.
         cache: a repository in a registry, such as ``ghcr.io/team/app-cache``, through which machines reuse one
             another's builds; None is that of ``IMAGEBUILDER_CACHE``, and an empty text is none.
+        unused_after: seconds after which a snapshot that nobody used is inactive, and 0 is never; None is that of
+            ``IMAGEBUILDER_UNUSED_AFTER``, such as ``30d``, and 14 days where that is not set.
+
+    Raises:
+        CompileError: ``IMAGEBUILDER_UNUSED_AFTER`` is no time.
     """
 
-    def __init__(self, *, home: Path | None = None, engine: Engine | None = None, cache: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path | None = None,
+        engine: Engine | None = None,
+        cache: str | None = None,
+        unused_after: float | None = None,
+    ) -> None:
         self.home = home or default_home()
         self.cache = os.environ.get("IMAGEBUILDER_CACHE", "") if cache is None else cache
+        self._unused_after = _unused_after() if unused_after is None else unused_after
         self._engine = engine
         self.store = Store(self.home)
 
@@ -72,7 +86,7 @@ class Client:
         """What can be done with snapshots."""
         from imagebuilder.snapshots import Snapshots
 
-        return Snapshots(self.store, lambda: self.engine, lambda: self.sandboxes, self.build)
+        return Snapshots(self.store, lambda: self.engine, lambda: self.sandboxes, self.build, self._unused_after)
 
     @cached_property
     def sandboxes(self) -> Sandboxes:
@@ -400,6 +414,16 @@ class BuildKeywords(TypedDict, total=False):
     resources: Resources | None
     timeout: float | None
     on_event: OnBuildEvent | None
+
+
+def _unused_after() -> float:
+    """Two weeks, or what the environment says."""
+    given = os.environ.get("IMAGEBUILDER_UNUSED_AFTER", "14d")
+    try:
+        return 0.0 if given.strip() == "0" else age(given)
+    except CompileError as error:
+        (wrong,) = error.diagnostics
+        raise CompileError(replace(wrong, message=f"IMAGEBUILDER_UNUSED_AFTER is {wrong.message}")) from None
 
 
 def build(image: Described, *, name: str, **keywords: Unpack[BuildKeywords]) -> Snapshot:

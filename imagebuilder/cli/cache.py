@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.cli.amounts import age, byte_count
+from imagebuilder.amounts import age, byte_count
 from imagebuilder.cli.output import print_json, print_table, size, tell
 from imagebuilder.diagnostics import did_you_mean
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from imagebuilder.cli.amounts import gibibytes
+from imagebuilder.amounts import gibibytes
 from imagebuilder.ir.resources import Resources
 
 _NAMES = ("cpu", "memory", "disk", "gpu")

@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from imagebuilder.amounts import age
 from imagebuilder.cli import snapshot_diff
-from imagebuilder.cli.amounts import age
 from imagebuilder.cli.output import ago, print_json, print_rows, print_table, progress_option, size
 from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import load_one, reading_options

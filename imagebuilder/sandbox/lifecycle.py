@@ -28,7 +28,7 @@ from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, SandboxError, did_you_mean
 from imagebuilder.engine.containers import ContainerInfo, Containers, ContainerSpec, NameTaken
-from imagebuilder.home import private_folder
+from imagebuilder.home import id_of, private_folder
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
 from imagebuilder.sandbox.allow_list import AllowList, allow_list, bounded, of_labels, start
@@ -81,7 +81,7 @@ class Sandboxes:
         self._folder = home / "sandboxes"
         self._swept = 0.0
         self._watch = Watch(self)
-        self.home_id = sha256(str(home.resolve()).encode()).hexdigest()[:12]
+        self.home_id = id_of(home)
 
     def create(
         self,

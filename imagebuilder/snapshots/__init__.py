@@ -7,6 +7,6 @@ two images that the engine has, and ``difference`` is what they differ in.
 from __future__ import annotations
 
 from imagebuilder.snapshots.making import CreateSnapshotParams
-from imagebuilder.snapshots.snapshots import UNUSED_AFTER, OnLogs, Snapshots
+from imagebuilder.snapshots.snapshots import OnLogs, Snapshots
 
-__all__ = ["UNUSED_AFTER", "CreateSnapshotParams", "OnLogs", "Snapshots"]
+__all__ = ["CreateSnapshotParams", "OnLogs", "Snapshots"]

@@ -24,9 +24,6 @@ from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name, u
 if TYPE_CHECKING:
     from imagebuilder.sandbox import Sandboxes
 
-UNUSED_AFTER = 14 * 86400.0
-"""Seconds after which a snapshot that nobody used is inactive."""
-
 OnLogs = Callable[[str], None]
 
 _LOOK = 0.2
@@ -43,16 +40,19 @@ class Snapshots:
         engine: Callable[[], Engine],
         sandboxes: Callable[[], Sandboxes],
         build: Callable[..., Snapshot],
+        unused_after: float,
     ) -> None:
         """
         Args:
             engine, sandboxes: called when they are needed.
             build: :meth:`imagebuilder.Client.build`.
+            unused_after: seconds after which a snapshot that nobody used is inactive; 0 is never.
         """
         self._store = store
         self._connect = engine
         self._sandboxes = sandboxes
         self._build = build
+        self._unused_after = unused_after
         self._making = Making(store, engine, sandboxes)
 
     def create(
@@ -148,7 +148,8 @@ class Snapshots:
 
     def list(self) -> Sequence[Snapshot]:
         """All snapshots, the newest first."""
-        self._store.deactivate_unused(UNUSED_AFTER)
+        if self._unused_after:
+            self._store.deactivate_unused(self._unused_after)
         unnamed = [
             each
             for each in self._store.list()

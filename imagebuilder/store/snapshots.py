@@ -228,11 +228,12 @@ class Store:
     def deactivate_unused(self, seconds: float) -> None:
         """Those that nobody used for so long are inactive from now on."""
         since = time.time() - seconds
+        span = f"{seconds / 3600:g} hours" if seconds < 86400 else f"{seconds / 86400:g} days"
         with self.transaction() as db:
             db.execute(
                 "UPDATE snapshots SET state = 'inactive', reason = ?"
                 " WHERE state = 'active' AND max(updated, coalesce(last_used, 0)) < ?",
-                (f"{UNUSED} for {seconds / 86400:g} days", since),
+                (f"{UNUSED} for {span}", since),
             )
 
     def used(self, name: str) -> None:

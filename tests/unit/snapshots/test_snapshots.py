@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from imagebuilder import (
@@ -18,7 +20,6 @@ from imagebuilder import (
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.containers import ContainerSpec
 from imagebuilder.engine.fake import FakeEngine
-from imagebuilder.snapshots import snapshots
 
 PYTHON = "python:3.13"
 
@@ -194,7 +195,7 @@ def test_what_nobody_named_goes_when_nobody_uses_it(client: Client, monkeypatch:
     used = client.create(CreateSandboxFromImageParams(image="python:3.12"))
     client.create(CreateSandboxFromImageParams(image=PYTHON)).delete()
     assert len(client.snapshot.list()) == 3
-    monkeypatch.setattr(snapshots, "UNUSED_AFTER", -1.0)
+    monkeypatch.setattr(client.snapshot, "_unused_after", -1.0)
     left = client.snapshot.list()
     assert [each.name == "app" for each in left] == [False, True] and left[0].digest == used.image
 
@@ -268,3 +269,22 @@ def test_the_same_image_with_what_fails(
         first.entrypoint,
     )
     assert engine.image(found.image) is not None
+
+
+@pytest.mark.parametrize(("given", "state"), [("2h", "inactive"), ("4h", "active"), ("0", "active")])
+def test_how_long_one_may_be_unused(
+    tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, given: str, state: str
+) -> None:
+    monkeypatch.setenv("IMAGEBUILDER_UNUSED_AFTER", given)
+    client = Client(home=tmp_path, engine=engine)
+    client.snapshot.create(CreateSnapshotParams("app", PYTHON))
+    with client.store.transaction() as db:
+        db.execute("UPDATE snapshots SET updated = updated - 3 * 3600")
+    (found,) = client.snapshot.list()
+    assert found.state == state
+
+
+def test_a_time_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEBUILDER_UNUSED_AFTER", "soon")
+    with pytest.raises(CompileError, match="IMAGEBUILDER_UNUSED_AFTER is not an age: 'soon'"):
+        Client()
