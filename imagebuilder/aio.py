@@ -59,6 +59,7 @@ class AsyncProcess(_Wrapped[Process]):
     get_session = _threaded(Process.get_session)
     list_sessions = _threaded(Process.list_sessions)
     get_session_command = _threaded(Process.get_session_command)
+    get_session_command_logs = _threaded(Process.get_session_command_logs)
     delete_session = _threaded(Process.delete_session)
 
 
@@ -66,6 +67,7 @@ class AsyncFileSystem(_Wrapped[FileSystem]):
     """Files in a sandbox; see :class:`imagebuilder.sandbox.FileSystem`."""
 
     upload_file = _threaded(FileSystem.upload_file)
+    upload_files = _threaded(FileSystem.upload_files)
     upload_dir = _threaded(FileSystem.upload_dir)
     download_file = _threaded(FileSystem.download_file)
     download_dir = _threaded(FileSystem.download_dir)
@@ -98,6 +100,8 @@ class AsyncSandbox(_Wrapped[Sandbox]):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.sync, name)
 
+    get_work_dir = _threaded(Sandbox.get_work_dir)
+    get_user_home_dir = _threaded(Sandbox.get_user_home_dir)
     start = _threaded(Sandbox.start)
     stop = _threaded(Sandbox.stop)
     delete = _threaded(Sandbox.delete)
@@ -193,6 +197,10 @@ class AsyncClient(_Wrapped[Client]):
     async def get(self, name: str) -> AsyncSandbox:
         """The sandbox of that name or id; see :meth:`imagebuilder.Client.get`."""
         return AsyncSandbox(await asyncio.to_thread(self.sync.get, name))
+
+    async def find_one(self, id_or_name: str | None = None, labels: Mapping[str, str] | None = None) -> AsyncSandbox:
+        """See :meth:`imagebuilder.Client.find_one`."""
+        return AsyncSandbox(await asyncio.to_thread(self.sync.find_one, id_or_name, labels))
 
     async def list(self, labels: Mapping[str, str] | None = None) -> Sequence[AsyncSandbox]:
         """The sandboxes, the newest first; see :meth:`imagebuilder.Client.list`."""

@@ -345,6 +345,10 @@ class Client:
         """The sandbox of that name or id, whoever made it; CompileError where there is none."""
         return self.sandboxes.get(name)
 
+    def find_one(self, id_or_name: str | None = None, labels: Mapping[str, str] | None = None) -> Sandbox:
+        """The sandbox of that name or id, or else the newest that has the labels; CompileError where there is none."""
+        return self.sandboxes.find_one(id_or_name, labels)
+
     def list(self, labels: Mapping[str, str] | None = None) -> Sequence[Sandbox]:
         """The sandboxes, the newest first; with labels, those that have them."""
         return self.sandboxes.list(labels)

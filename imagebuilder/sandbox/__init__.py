@@ -9,10 +9,12 @@ from __future__ import annotations
 from imagebuilder.sandbox.fs import FileSystem
 from imagebuilder.sandbox.lifecycle import AUTO_STOP, Sandboxes
 from imagebuilder.sandbox.params import (
+    CodeRunParams,
     CreateSandboxFromImageParams,
     CreateSandboxFromSnapshotParams,
     ExecuteResponse,
     FileInfo,
+    FileUpload,
     Match,
     Session,
     SessionCommand,
@@ -24,11 +26,13 @@ from imagebuilder.sandbox.sandbox import Sandbox
 
 __all__ = [
     "AUTO_STOP",
+    "CodeRunParams",
     "CreateSandboxFromImageParams",
     "CreateSandboxFromSnapshotParams",
     "ExecuteResponse",
     "FileInfo",
     "FileSystem",
+    "FileUpload",
     "Match",
     "Preview",
     "Process",

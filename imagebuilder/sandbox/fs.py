@@ -8,6 +8,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -16,7 +17,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
 from imagebuilder.engine.containers import FileStat
 from imagebuilder.sandbox.archives import CHUNK, Archives, archive, archived, opened
 from imagebuilder.sandbox.box import Box
-from imagebuilder.sandbox.params import ExecuteResponse, FileInfo, Match, is_text
+from imagebuilder.sandbox.params import ExecuteResponse, FileInfo, FileUpload, Match, is_text
 from imagebuilder.sandbox.process import Process
 
 # For each path: mode, type, size, time, owner and group, then a line end, the path and a zero.
@@ -65,6 +66,11 @@ class FileSystem:
             # The engine answers nothing else about a container while it unpacks an archive there.
             owner = self._owner()
             self._archives.put(archive(path, file, size, wanted, owner), dst)
+
+    def upload_files(self, files: Sequence[FileUpload]) -> None:
+        """Write several files; each as :meth:`upload_file` does. Those before one that cannot be written are there."""
+        for each in files:
+            self.upload_file(each.source, each.destination)
 
     def upload_dir(self, src: str | os.PathLike[str], dst: str) -> None:
         """Write a local folder and all below it as the folder ``dst``; links stay links.

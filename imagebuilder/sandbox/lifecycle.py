@@ -165,6 +165,18 @@ class Sandboxes:
         hint = hint or ("`imagebuilder sandbox list` shows what there is" if every else "there are no sandboxes")
         raise CompileError(Diagnostic("IB750", f"no sandbox is called {name!r}", help=hint))
 
+    def find_one(self, name: str | None, labels: Mapping[str, str] | None) -> Sandbox:
+        """That of a name or id, or else the newest that has these labels; CompileError where there is none."""
+        if name:
+            return self.get(name)
+        if not labels:
+            help = 'find_one("one"), or find_one(labels={"team": "a"})'
+            raise CompileError(Diagnostic("IB755", "neither a name nor labels", help=help))
+        for found in self.list(labels):
+            return found
+        help = "`imagebuilder sandbox list --json` shows the labels of each"
+        raise CompileError(Diagnostic("IB750", f"no sandbox has the labels {texts(labels, 'labels')}", help=help))
+
     def sweep(self) -> Sequence[ContainerInfo]:
         """End and remove what a killed program left, and what was not used for long; those that are there."""
         left = []
@@ -357,6 +369,7 @@ class _Wanted(NamedTuple):
 
 
 def _checked(params: Params) -> _Wanted:
+    params.check_supported()
     labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
     check_env(env)
     stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 State = Literal["starting", "started", "stopped", "error"]
 
+# What sandboxes elsewhere are asked for with, and what there is for it here.
+_ELSEWHERE = {
+    "public": "preview() leads from a port of this machine into a sandbox; nobody else reaches it",
+    "volumes": "fs.upload_dir() brings a folder in, and fs.download_dir() out; an Image can have it from the start",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Params:
@@ -24,7 +31,8 @@ class _Params:
     of 15 minutes and never. ``ephemeral`` deletes it as soon as it is stopped. ``network_block_all`` leaves it
     loopback alone; ``network_allow_list`` leaves it what is named there: networks, addresses, and hosts by the
     addresses that they have when it is made. ``privileged`` gives it the machine's rights, which Docker in a sandbox
-    needs, and which is no sandbox any more to whoever means harm.
+    needs, and which is no sandbox any more to whoever means harm. ``language`` is what ``process.code_run`` runs, and
+    that is Python; ``public`` and ``volumes`` are refused where they say anything, with what there is instead.
     """
 
     name: str | None = None
@@ -37,6 +45,19 @@ class _Params:
     network_block_all: bool = False
     network_allow_list: str | Sequence[str] | None = None
     privileged: bool = False
+    language: str | None = None
+    public: bool | None = None
+    volumes: Sequence[object] | None = None
+
+    def check_supported(self) -> None:
+        """CompileError where something is asked for that only sandboxes elsewhere have."""
+        if self.language is not None and self.language != "python":
+            help = "leave it out, and run others by process.exec, such as process.exec(['node', '-e', code])"
+            message = f"code_run runs Python alone, not {str(self.language)!r}"
+            raise CompileError(Diagnostic("IB755", message, help=help))
+        for name, instead in _ELSEWHERE.items():
+            if getattr(self, name):
+                raise CompileError(Diagnostic("IB755", f"a sandbox has no {name!r} here", help=instead))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +87,26 @@ class ExecuteResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeRunParams:
+    """The arguments of a program for ``process.code_run``, and its variables besides those of the sandbox."""
+
+    argv: Sequence[str] | None = None
+    env: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionExecuteRequest:
-    """A command of a session. With ``run_async`` it is not waited for; ``timeout`` is in seconds."""
+    """A command of a session. With ``run_async``, also called ``var_async``, it is not waited for; ``timeout`` is in
+    seconds."""
 
     command: str
     run_async: bool = False
     timeout: float | None = None
+    var_async: InitVar[bool | None] = field(default=None, kw_only=True)
+
+    def __post_init__(self, var_async: bool | None) -> None:
+        if var_async:
+            object.__setattr__(self, "run_async", True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +127,14 @@ class Session:
 
     session_id: str
     commands: Sequence[SessionCommand] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileUpload:
+    """A file for ``fs.upload_files``: bytes, or the path of a local one, and its path in the sandbox."""
+
+    source: bytes | str | os.PathLike[str]
+    destination: str
 
 
 @dataclass(frozen=True, slots=True)

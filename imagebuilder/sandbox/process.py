@@ -15,6 +15,7 @@ from imagebuilder.sandbox import not_started
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.commands import MARK, kill, marked
 from imagebuilder.sandbox.params import (
+    CodeRunParams,
     ExecuteResponse,
     Session,
     SessionCommand,
@@ -84,16 +85,23 @@ class Process:
     def code_run(
         self,
         code: str,
+        params: CodeRunParams | None = None,
+        timeout: float | None = None,
         *,
         argv: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        timeout: float | None = None,
     ) -> ExecuteResponse:
         """Run Python code with the sandbox's own Python; arguments and errors are those of :meth:`exec`.
 
         Args:
+            params: ``argv`` and ``env`` in one, in their place.
             argv: the program's arguments.
         """
+        if params is not None:
+            if argv or env or not isinstance(params, CodeRunParams):
+                help = "code_run(code, CodeRunParams(argv=…, env=…)), or code_run(code, argv=…, env=…)"
+                raise CompileError(Diagnostic("IB755", f"not how code is run: {params!r}", help=help))
+            argv, env = params.argv or (), params.env
         # Standard input, since an argument has a bound of 128 KiB; `python` is that of the environment in use.
         find = 'if command -v python >/dev/null; then exec python "$@"; else exec python3 "$@"; fi'
         return self.exec(["sh", "-c", find, "sh", "-u", "-", *argv], env=env, timeout=timeout, input=code)
@@ -136,6 +144,10 @@ class Process:
     def get_session_command(self, session_id: str, cmd_id: str) -> SessionCommand:
         """What a command has printed so far, and its exit code once it has ended."""
         return self._shell(session_id).command(cmd_id)
+
+    def get_session_command_logs(self, session_id: str, cmd_id: str) -> SessionCommand:
+        """What a command has printed so far: its ``output``, and ``stdout`` and ``stderr`` of it."""
+        return self.get_session_command(session_id, cmd_id)
 
     def delete_session(self, session_id: str) -> None:
         """End the shell and all that runs in it."""

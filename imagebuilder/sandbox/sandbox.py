@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from imagebuilder.diagnostics import Diagnostic, SandboxError
 from imagebuilder.engine.containers import ContainerInfo
 from imagebuilder.ir.resources import Resources
 from imagebuilder.sandbox.allow_list import of_labels
@@ -135,6 +136,23 @@ class Sandbox:
         if self._box.info() is None:
             raise self._box.gone()
         return self._box.containers.logs(self.id, lines)
+
+    def get_work_dir(self) -> str:
+        """The folder in which its commands run, and at which relative paths start."""
+        return self._found.workdir
+
+    def get_user_home_dir(self) -> str:
+        """The home folder of the user as whom its commands run.
+
+        Raises:
+            SandboxError: it does not run, or has no shell to ask.
+        """
+        done = self.process.exec('printf %s "$HOME"')
+        if done.exit_code or not done.stdout.startswith("/"):
+            help = "an image without `sh` does not tell; name the folder"
+            message = f"the sandbox {self.name!r} does not say where its user's home is"
+            raise SandboxError(Diagnostic("IB758", message, help=help))
+        return done.stdout
 
     def start(self) -> None:
         """Start it again; its files are as they were.

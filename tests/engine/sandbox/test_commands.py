@@ -19,8 +19,10 @@ import pytest
 from imagebuilder import (
     AsyncClient,
     Client,
+    CodeRunParams,
     CompileError,
     CreateSandboxFromSnapshotParams,
+    FileUpload,
     Sandbox,
     SandboxError,
     SessionExecuteRequest,
@@ -97,6 +99,20 @@ def test_code(sandbox: Sandbox) -> None:
     assert (done.exit_code, done.result) == (4, "['x y'] 42\n")
     assert "ZeroDivisionError" in sandbox.process.code_run("1/0").result
     assert sandbox.process.code_run("x = '" + "y" * 300_000 + "'\nprint(len(x))").result == "300000\n"
+
+
+def test_what_is_asked_by_other_names(sandbox: Sandbox) -> None:
+    process = sandbox.process
+    done = process.code_run("import os, sys\nprint(sys.argv[1:], os.environ['A'])", CodeRunParams(["x"], {"A": "b"}))
+    assert (done.exit_code, done.stdout) == (0, "['x'] b\n")
+    assert (sandbox.get_work_dir(), sandbox.get_user_home_dir()) == ("/", "/root")
+    sandbox.fs.upload_files([FileUpload(b"1", "/tmp/a"), FileUpload(b"2", "/tmp/b")])
+    process.create_session("s")
+    begun = process.execute_session_command("s", SessionExecuteRequest("cat /tmp/a /tmp/b; echo e >&2", var_async=True))
+    assert begun.exit_code is None
+    process.execute_session_command("s", "true")
+    logs = process.get_session_command_logs("s", begun.cmd_id)
+    assert (logs.stdout, logs.stderr, len(logs.output)) == ("12", "e\n", 4)
 
 
 def test_a_session_keeps_its_state(sandbox: Sandbox) -> None:
