@@ -83,7 +83,7 @@ def _add(arguments: argparse.Namespace) -> int:
         arguments.name,
         url=arguments.url,
         username=arguments.username,
-        password=_password(arguments),
+        password=lambda: _password(arguments),
         project=arguments.project,
         preset=arguments.preset,
         replace=arguments.replace,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -31,7 +31,7 @@ class Registries:
         *,
         url: str | None = None,
         username: str | None = None,
-        password: str,
+        password: str | Callable[[], str],
         project: str | None = None,
         preset: str | None = None,
         replace: bool = False,
@@ -43,7 +43,8 @@ class Registries:
             name: letters, digits, ``.``, ``_`` and ``-``.
             url: such as ``ghcr.io`` or ``registry.example.com:5000``; None or empty is Docker Hub. ``http://`` before
                 it says that it has no TLS. A path after it is the project.
-            password: or token; kept where ``keep_in`` says.
+            password: or token, or what gives it, which is called when all else is in order; kept where ``keep_in``
+                says.
             project: the part of the registry that the login is for, such as ``team``; None or empty is all of it.
             preset: ``dockerhub``, ``ghcr``, ``gar`` or ``ecr``, which fill in the address and the user where they can.
             replace: take the place of the registry of that name, such as for a new password; what is None stays.
@@ -75,18 +76,14 @@ class Registries:
         wanted = Registry(name, address, username, project)
         if before:
             keep_in = keep_in or place(before.kept_in, self._home).kind
-        self._check(wanted, password, known, keep_in)
+        self._check(wanted, known, keep_in)
+        self._check_free(wanted, replace)
+        if not isinstance(password, str):
+            password = password()
+        _check_password(wanted, password)
         with self._table.lock():
             self._sweep()
-            for other in self._table.list():
-                if other.name == name and not replace:
-                    help = "`--replace` (replace=True) takes its place; `imagebuilder registry remove` forgets it"
-                    raise CompileError(Diagnostic("IB723", f"a registry is called {name!r} already", help=help))
-                if other.name != name and (other.host, other.project) == (host, project):
-                    what = f"{host}/{project}" if project else host
-                    help = f"replace {other.name!r}, or give --project, so that one can tell whose an image is"
-                    message = f"the registry {other.name!r} is of {what!r} already"
-                    raise CompileError(Diagnostic("IB723", message, help=help))
+            self._check_free(wanted, replace)
             kept = self._keep(wanted, password, places(host, self._home, keep_in))
             self._table.ready(kept.id, name)
             self._sweep()  # The one that it replaces.
@@ -240,7 +237,18 @@ class Registries:
             raise CompileError(Diagnostic("IB721", f"no preset is called {name!r}", help=hint))
         return PRESETS[name]
 
-    def _check(self, wanted: Registry, password: str, known: Preset | None, keep_in: Kind | None) -> None:
+    def _check_free(self, wanted: Registry, replace: bool) -> None:
+        for other in self._table.list():
+            if other.name == wanted.name and not replace:
+                help = "`--replace` (replace=True) takes its place; `imagebuilder registry remove` forgets it"
+                raise CompileError(Diagnostic("IB723", f"a registry is called {wanted.name!r} already", help=help))
+            if other.name != wanted.name and (other.host, other.project) == (wanted.host, wanted.project):
+                what = f"{wanted.host}/{wanted.project}" if wanted.project else wanted.host
+                help = f"replace {other.name!r}, or give --project, so that one can tell whose an image is"
+                message = f"the registry {other.name!r} is of {what!r} already"
+                raise CompileError(Diagnostic("IB723", message, help=help))
+
+    def _check(self, wanted: Registry, known: Preset | None, keep_in: Kind | None) -> None:
         if known and of_host(wanted.host) is not known:
             help = f"such as {known.example or known.url}, or leave --preset out"
             message = f"{wanted.host!r} is not an address of {known.title}"
@@ -256,10 +264,14 @@ class Registries:
             raise CompileError(
                 Diagnostic("IB724", f"no place is called {keep_in!r}", help=f"one of: {', '.join(KINDS)}")
             )
-        help = f"{known.title} wants {known.password}; {known.renew}" if known else "give the password, or a token"
-        why = "it is empty" if not password else "it has a NUL in it" if "\0" in password else unfit(wanted, password)
-        if why:
-            raise CompileError(Diagnostic("IB724", f"not a password for {wanted.host}: {why}", help=help))
+
+
+def _check_password(wanted: Registry, password: str) -> None:
+    known = of_host(wanted.host)
+    help = f"{known.title} wants {known.password}; {known.renew}" if known else "give the password, or a token"
+    why = "it is empty" if not password else "it has a NUL in it" if "\0" in password else unfit(wanted, password)
+    if why:
+        raise CompileError(Diagnostic("IB724", f"not a password for {wanted.host}: {why}", help=help))
 
 
 def _unkept(where: Place, error: Unkept) -> NoReturn:

@@ -43,6 +43,28 @@ def kept(project: Path) -> str:
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--preset", "ghrc", "--username", "me"), "no preset is called 'ghrc'"),
+        (("--preset", "ghcr"), "login has a user"),
+        (("--preset", "gar"), "has no one address"),
+        (("--url", "no host", "--username", "me"), "IB721"),
+        (("--url", "quay.io", "--username", "me", "--keep-in", "attic"), "'attic'"),
+        (("--url", "quay.io", "--username", "me"), "'gh' already"),
+    ],
+)
+def test_what_is_wrong_is_told_before_a_password_is_asked_for(
+    cli: Run, stdin: io.BytesIO, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    give(stdin, PASSWORD.encode())
+    assert cli("registry", "add", "gh", "--url", "ghcr.io", "--username", "me", "--password-stdin").code == 0
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("getpass.getpass", lambda *_: pytest.fail("it was asked for"))
+    done = cli("registry", "add", "gh", *words)
+    assert done.code == 2 and said in done.err
+
+
+@pytest.mark.parametrize(
     ("given", "taken"),
     [(b"a b\n", "a b"), (b"a b\r\n", "a b"), (b" a b", " a b"), (b"\xef\xbb\xbfa\n\n", "a\n")],
 )
