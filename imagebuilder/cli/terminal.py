@@ -9,19 +9,27 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from imagebuilder.cli.output import tell
 from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.containers import Running
+from imagebuilder.sandbox import not_started
 
 _CHUNK = 1 << 14
 _TRIES, _PAUSE = 5, 0.01
 
 
-def join(running: Running) -> int:
-    """Pass on what is typed and shown, key by key, until the command ends; its exit code."""
+def join(running: Running, words: Sequence[str], cwd: str | None = None) -> int:
+    """Pass on what is typed and shown, key by key, until the command ends; its exit code.
+
+    Args:
+        words, cwd: what was asked for, to be named where it could not be started.
+    """
     keys = sys.stdin.fileno()
+    # What may be the engine's words in the place of the command's waits for what comes after it.
+    begun, held = False, b""
     with _raw(keys), _resizing(running):
         typing = True
         while True:
@@ -38,8 +46,19 @@ def join(running: Running) -> int:
                         running.write(typed) if typed else running.close_input()
                 continue
             if not data:
-                return running.exit_code()
-            _show(data)
+                break
+            if (held and b"\n" not in held) or (not begun and data.startswith(not_started.BEGIN)):
+                held += data
+            else:
+                _show(held + data)
+                held = b""
+            begun = True
+    code = running.exit_code()
+    if held and code in not_started.EXIT_CODES:
+        tell(not_started.not_started(held.decode(errors="replace"), words, cwd))
+    elif held:
+        _show(held)
+    return code
 
 
 def _show(data: bytes) -> None:

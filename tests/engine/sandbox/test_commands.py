@@ -257,6 +257,24 @@ def test_a_real_terminal(cli: Cli, snapshot: str, env: dict[str, str]) -> None:
         cli("sandbox", "delete", "one")
 
 
+def test_a_terminal_for_a_program_that_is_not_there(cli: Cli, snapshot: str, env: dict[str, str]) -> None:
+    cli("sandbox", "create", snapshot, "--name", "one")
+    words = [sys.executable, "-m", "imagebuilder", "sandbox", "exec", "-it", "one", "not-there"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, words, env)
+    try:
+        seen = b""
+        with suppress(OSError):
+            while data := os.read(terminal, 4096):
+                seen += data
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 127
+        assert seen == b"the sandbox has no command 'not-there'\r\n"
+    finally:
+        os.close(terminal)
+        cli("sandbox", "delete", "one")
+
+
 def test_threads_share_a_sandbox(sandbox: Sandbox) -> None:
     seen: list[str] = []
 

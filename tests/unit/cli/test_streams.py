@@ -62,7 +62,7 @@ def test_a_command_that_has_no_terminal_yet_or_any_more(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stdin", stream)
     monkeypatch.setattr(sys, "stdout", stream)
     try:
-        assert terminal.join(Terminal("x", [], 7)) == 7
+        assert terminal.join(Terminal("x", [], 7), ["true"]) == 7
     finally:
         os.close(keys)
         os.close(screen)
@@ -96,7 +96,7 @@ def test_a_key_that_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", stream)
     monkeypatch.setattr(sys, "stdout", stream)
     try:
-        assert terminal.join(Ended("x", [], 7)) == 7
+        assert terminal.join(Ended("x", [], 7), ["true"]) == 7
     finally:
         os.close(keys)
         os.close(screen)
