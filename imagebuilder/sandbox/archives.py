@@ -21,9 +21,11 @@ from imagebuilder.engine.containers import FileStat
 from imagebuilder.files import open_regular
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import FileInfo
-from imagebuilder.sandbox.unpack import Refused, unpack
+from imagebuilder.sandbox.unpack import Refused, TooMuch, unpack
 
 CHUNK = 1 << 20
+MAX_SIZE = 16.0
+"""GiB that a folder takes at most that is fetched, unless something else is said."""
 _LINKS = 40
 _PATH = "is it spelt right? A text is the path of a local file; contents are given as bytes"
 # What the kernel mounts over these is not seen by the engine.
@@ -109,16 +111,19 @@ class Archives:
                 Diagnostic("IB758", f"{path!r} cannot be written: {message}", help="is there space, and a folder?")
             ) from None
 
-    def unpacked(self, path: str, target: Path) -> None:
+    def unpacked(self, path: str, target: Path, max_size: float) -> None:
         """Write a folder into a local one.
 
         Raises:
-            SandboxError: it holds what would be written elsewhere, or a device.
+            SandboxError: it holds what would be written elsewhere, a device, or more than ``max_size`` GiB.
         """
         real = self.followed(self.absolute(path))
         with _whole(path), self._box.containers.files(self._box.id, real) as stream:
             try:
-                unpack(stream, target)
+                unpack(stream, target, max_size * (1 << 30))
+            except TooMuch as error:
+                help = f"it may take {max_size:g} GiB: give a larger max_size (--max-size), or fetch parts of it"
+                raise SandboxError(Diagnostic("IB758", f"{path!r} holds {error}", help=help)) from None
             except Refused as error:
                 help = "take it out of the folder, or fetch files one by one"
                 raise SandboxError(Diagnostic("IB758", f"refused: {error}", help=help)) from None

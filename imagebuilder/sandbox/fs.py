@@ -15,7 +15,7 @@ from typing import IO
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, SandboxError
 from imagebuilder.engine.containers import FileStat
-from imagebuilder.sandbox.archives import CHUNK, Archives, archive, archived, opened
+from imagebuilder.sandbox.archives import CHUNK, MAX_SIZE, Archives, archive, archived, opened
 from imagebuilder.sandbox.box import Box
 from imagebuilder.sandbox.params import ExecuteResponse, FileInfo, FileUpload, Match, is_text
 from imagebuilder.sandbox.process import Process
@@ -46,11 +46,14 @@ class FileSystem:
         Args:
             src: bytes, the path of a local file, or a file that is open for reading.
             dst: its path in the sandbox.
-            mode: permissions; None keeps those of the file that is replaced, else 0644, or 0755 for a program.
+            mode: permissions, such as ``0o600``; None keeps those of the file that is replaced, else 0644, or 0755 for
+                a program.
 
         Raises:
             SandboxError: it cannot be written.
         """
+        if mode is not None:
+            permissions(mode)
         path = self._archives.absolute(dst)
         if posixpath.basename(dst) in ("", ".", ".."):
             raise _not_a_file(dst)
@@ -122,14 +125,18 @@ class FileSystem:
                 raise
         return b""
 
-    def download_dir(self, path: str, dst: str | os.PathLike[str]) -> None:
-        """Write a folder of the sandbox as the new or empty local folder ``dst``.
+    def download_dir(self, path: str, dst: str | os.PathLike[str], *, max_size: float = MAX_SIZE) -> None:
+        """Write a folder of the sandbox as the new or empty local folder ``dst``, whole or not at all.
 
-        What would be written outside of ``dst``, and devices, are refused: a sandbox is not trusted.
+        A sandbox is not trusted: what would be written outside of ``dst``, devices, and more than a million files are
+        refused.
+
+        Args:
+            max_size: GiB that it may take here, where a file with holes or a second name takes all of its size.
 
         Raises:
             CompileError: ``dst`` is there and not empty.
-            SandboxError: there is no such folder.
+            SandboxError: there is no such folder, or it is refused.
         """
         info = self._archives.stat(path)
         if info.type != "dir":
@@ -137,8 +144,16 @@ class FileSystem:
         target = Path(dst)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise CompileError(Diagnostic("IB758", f"{str(target)!r} is there already", help="name a new folder"))
+        new = not target.exists()
         target.mkdir(parents=True, exist_ok=True)
-        self._archives.unpacked(path, target)
+        try:
+            self._archives.unpacked(path, target, max_size)
+        except BaseException:
+            for each in target.iterdir():
+                shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
+            if new:
+                target.rmdir()
+            raise
 
     # What is there ------------------------------------------------------------------------------------
 
@@ -229,12 +244,15 @@ class FileSystem:
         """Make a folder and those on the way to it. One that is there stays as it is.
 
         Args:
-            mode: in octal, such as ``"755"``.
+            mode: in octal, such as ``"755"`` or ``0o755``.
+
+        Raises:
+            CompileError: a number that was meant as octal, such as 755.
         """
+        octal = permissions(mode)
         found = self._archives.look(self._archives.absolute(path))
         if found is not None and found.type == "dir":
             return
-        octal = mode if isinstance(mode, str) else f"{mode:o}"
         self._tool(["mkdir", "-p", "-m", octal, "--", self._archives.absolute(path)], path)
 
     def delete_file(self, path: str, recursive: bool = False) -> None:
@@ -265,12 +283,11 @@ class FileSystem:
     ) -> None:
         """
         Args:
-            mode: in octal, such as ``"640"``.
+            mode: in octal, such as ``"640"`` or ``0o640``.
             owner, group: names or numbers.
         """
         if mode is not None:
-            octal = mode if isinstance(mode, str) else f"{mode:o}"
-            self._tool(["chmod", "--", octal, self._archives.absolute(path)], path)
+            self._tool(["chmod", "--", permissions(mode), self._archives.absolute(path)], path)
         if owner is not None or group is not None:
             who = f"{owner or ''}{f':{group}' if group else ''}"
             self._tool(["chown", "--", who, self._archives.absolute(path)], path)
@@ -296,6 +313,25 @@ class FileSystem:
             )
             raise SandboxError(Diagnostic("IB758", f"{words[0]} of {path!r}: {said[0]}", help=help))
         return done
+
+
+def permissions(mode: str | int) -> str:
+    """As ``chmod`` takes them; CompileError where it is a number that nobody means, such as 755 in place of 0o755."""
+    if isinstance(mode, str):
+        return mode
+    if not isinstance(mode, int) or isinstance(mode, bool) or not 0 <= mode <= 0o7777:
+        raise CompileError(Diagnostic("IB755", f"not permissions: {mode!r}", help='such as "755", or 0o755'))
+    digits = str(mode)
+    if set(digits) <= set("01234567") and _usual(int(digits, 8)) and not _usual(mode):
+        message = f"the permissions {mode} are {oct(mode)}, since the number is decimal"
+        raise CompileError(Diagnostic("IB755", message, help=f'"{digits}", or 0o{digits}'))
+    return f"{mode:o}"
+
+
+def _usual(mode: int) -> bool:
+    """Whether the owner may read, and nobody may more than those who stand closer."""
+    owner, group, others = mode >> 6 & 7, mode >> 3 & 7, mode & 7
+    return bool(owner & 4) and not group & ~owner and not others & ~group
 
 
 def _info(found: FileStat, path: str) -> FileInfo:

@@ -14,7 +14,7 @@ from imagebuilder.ir.resources import Resources
 if TYPE_CHECKING:
     from imagebuilder.frontends.image import Image
 
-State = Literal["starting", "started", "stopped", "error"]
+State = Literal["started", "stopped", "error", "deleted"]
 
 # What sandboxes elsewhere are asked for with, and what there is for it here.
 _ELSEWHERE = {

@@ -31,6 +31,7 @@ class Sandbox:
         self._owner = owner
         self._box = box
         self._found = found
+        self._gone = False
         self._previews: list[Preview] = []
         self.name = box.name
         self.id = box.id
@@ -48,7 +49,9 @@ class Sandbox:
 
     @property
     def state(self) -> State:
-        """As it was when it was last looked at: :meth:`refresh` looks again."""
+        """As it was when last looked at, which :meth:`refresh` does again; ``deleted`` once it was deleted here."""
+        if self._gone:
+            return "deleted"
         if self._found.is_running:
             return "started"
         return "error" if self.error_reason else "stopped"
@@ -121,6 +124,7 @@ class Sandbox:
         """
         found = self._box.info()
         if found is None:
+            self._gone = True
             raise self._box.gone()
         self._found = found
         return self
@@ -165,10 +169,10 @@ class Sandbox:
 
     def stop(self) -> None:
         """End what runs in it, and keep its files; one that is ephemeral is deleted."""
-        self._close()
         if self._owner.kept(self.id).ephemeral:
-            self._owner.delete(self._box)
+            self.delete()
             return
+        self._close()
         self._box.containers.stop(self.id)
         self.refresh()
 
@@ -176,6 +180,7 @@ class Sandbox:
         """Remove it with its files. Nothing happens where it is gone already."""
         self._close()
         self._owner.delete(self._box)
+        self._gone = True
 
     def set_labels(self, labels: Mapping[str, str]) -> Mapping[str, str]:
         """Labels in the place of those that it has."""

@@ -11,28 +11,45 @@ from pathlib import Path
 from typing import IO
 
 _CHUNK = 1 << 20
+MOST_FILES = 1_000_000
+"""Files, folders and links that are written at most."""
 
 
 class Refused(Exception):
     """An entry that would be, or lead, outside of the folder, or is neither file, folder nor link."""
 
 
-def unpack(stream: IO[bytes], target: Path) -> None:
+class TooMuch(Refused):
+    """More bytes or files than are wanted."""
+
+
+def unpack(stream: IO[bytes], target: Path, most: float) -> None:
     """Write what the archive's one folder holds into the folder ``target``, which is there and empty.
 
     Permissions are kept without the special bits; owners are not.
+
+    Args:
+        most: bytes that the files may take.
 
     Raises:
         Refused: an entry is not to be written; those before it have been.
     """
     with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for entry in archive:
+        files = taken = 0
+        while (entry := archive.next()) is not None:
+            # It would keep all that it has read.
+            archive.members.clear()  # type: ignore[attr-defined] # its stub lacks it
             _, _, name = entry.name.partition("/")
-            if name := name.rstrip("/"):
-                _write(archive, entry, _inside(name), target)
+            if not (name := name.rstrip("/")):
+                continue
+            files += 1
+            if files > MOST_FILES:
+                raise TooMuch(f"more than {MOST_FILES:,} files")
+            taken += _write(archive, entry, _inside(name), target, most - taken)
 
 
-def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: Path) -> None:
+def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: Path, left: float) -> int:
+    """The bytes that it took, which are no more than are ``left``."""
     path = target / name
     # A link that was written before may not be what the next entry goes through.
     for folder in path.parents:
@@ -55,15 +72,26 @@ def _write(archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, target: 
         source = target / _inside(entry.linkname.partition("/")[2], entry.linkname)
         if source.is_symlink() or not source.is_file():
             raise Refused(f"{entry.name!r} is a link to {entry.linkname!r}")
+        size = _fits(source.stat().st_size, left)
         shutil.copy2(source, path, follow_symlinks=False)
+        return size
     elif entry.isfile():
+        size = _fits(entry.size, left)
         member = archive.extractfile(entry)
         assert member is not None
         with open(path, "xb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)) as out:
             shutil.copyfileobj(member, out, _CHUNK)
         path.chmod((entry.mode & 0o777) | 0o400)
+        return size
     else:
         raise Refused(f"{entry.name!r} is neither a file nor a folder")
+    return 0
+
+
+def _fits(size: int, left: float) -> int:
+    if size > left:
+        raise TooMuch("more bytes than are wanted")
+    return size
 
 
 def _inside(name: str, shown: str = "") -> str:

@@ -14,6 +14,7 @@ from imagebuilder import (
     Sandbox,
     SandboxError,
 )
+from tests.conftest import Cli
 from tests.engine.sandbox.conftest import code
 
 HOSTILE = b"\0\xff\r\n\x1b[31m" + bytes(range(256)) * 100
@@ -116,4 +117,15 @@ def test_nothing_of_a_sandbox_leads_out_of_a_folder(sandbox: Sandbox, tmp_path: 
     with pytest.raises(SandboxError) as caught:
         sandbox.fs.download_dir("/srv/evil", tmp_path / "out")
     assert code(caught) == "IB758" and "refused" in str(caught.value)
-    assert not (tmp_path / "out/x").is_symlink()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_takes_no_more_than_is_wanted(sandbox: Sandbox, cli: Cli, tmp_path: Path) -> None:
+    """A file with holes takes nothing there, and all of its size here."""
+    sandbox.process.exec("mkdir /srv/big && truncate -s 50M /srv/big/holes && echo x >/srv/big/a")
+    with pytest.raises(SandboxError, match="more bytes than are wanted"):
+        sandbox.fs.download_dir("/srv/big", tmp_path / "out", max_size=0.01)
+    refused = cli("sandbox", "cp", "--max-size", "10MiB", f"{sandbox.name}:/srv/big", tmp_path / "out")
+    assert refused.code == 1 and "--max-size" in refused.err and not (tmp_path / "out").exists()
+    sandbox.fs.download_dir("/srv/big", tmp_path / "out")
+    assert (tmp_path / "out/holes").stat().st_size == 50 << 20

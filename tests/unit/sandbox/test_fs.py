@@ -13,12 +13,13 @@ from typing import IO, cast
 
 import pytest
 
-from imagebuilder.diagnostics import SandboxError
+from imagebuilder.diagnostics import CompileError, SandboxError
 from imagebuilder.engine.containers import Command, FileStat, Running
 from imagebuilder.engine.docker_containers import _query
 from imagebuilder.engine.fake_containers import FakeContainers, FakeRunning
 from imagebuilder.sandbox import FileSystem, Process
 from imagebuilder.sandbox.box import Box
+from imagebuilder.sandbox.fs import permissions
 
 
 class Hostile(FakeContainers):
@@ -91,6 +92,30 @@ def test_an_id_that_says_no_numbers(fs: FileSystem, containers: Hostile, said: b
         assert [(each.name, each.uid) for each in sent] == [("f", 0)]
 
 
+@pytest.mark.parametrize("mode", ["755", "u+x", 0o755, 0o644, 0o777, 0o640, 0o664, 0o555, 0o500, 0o1777, 0o2775, 0])
+def test_permissions(mode: str | int) -> None:
+    assert permissions(mode) == mode if isinstance(mode, str) else int(permissions(mode), 8) == mode
+
+
+@pytest.mark.parametrize("mode", [755, 644, 777, 700, 600, 640, 750, 775, 664, 666, 555, 444, 711, 770, 1777, 2755])
+def test_permissions_that_were_meant_as_octal(fs: FileSystem, containers: Hostile, mode: int) -> None:
+    for do in (
+        lambda: fs.create_folder("/d", mode),
+        lambda: fs.set_file_permissions("/f", mode),
+        lambda: fs.upload_file(b"x", "/f", mode=mode),
+    ):
+        with pytest.raises(CompileError) as caught:
+            do()
+        assert caught.value.diagnostics[0].help == f'"{mode}", or 0o{mode}'
+    assert containers.sent == b""
+
+
+@pytest.mark.parametrize("mode", [-1, 0o10000, True, 7.5])
+def test_what_are_no_permissions(mode: object) -> None:
+    with pytest.raises(CompileError, match="not permissions"):
+        permissions(mode)  # type: ignore[arg-type] # that is the mistake
+
+
 class Breaking(io.BytesIO):
     def read(self, size: int | None = -1) -> bytes:
         if self.tell() >= 512:
@@ -122,8 +147,13 @@ def test_an_archive_that_breaks_off(fs: FileSystem, containers: Hostile, kind: s
 
 def test_a_folder_that_breaks_off(fs: FileSystem, containers: Hostile, tmp_path: Path) -> None:
     containers.type, containers.archive = "dir", cast("IO[bytes]", Breaking(archive("d/a", "d/b").getvalue()))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(SandboxError):
-        fs.download_dir("/d", tmp_path / "new")
+        fs.download_dir("/d", tmp_path / "new/folder")
+    containers.archive = cast("IO[bytes]", Breaking(archive("d/a", "d/b/c").getvalue()))
+    with pytest.raises(SandboxError):
+        fs.download_dir("/d", tmp_path / "empty")
+    assert list((tmp_path / "new").iterdir()) == list((tmp_path / "empty").iterdir()) == [], "nothing is left"
     containers.archive = io.BytesIO(b"\xff" * 2000)
     with pytest.raises(SandboxError):
         fs.list_files("/\udcff")

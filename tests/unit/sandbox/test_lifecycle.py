@@ -73,6 +73,20 @@ def test_what_a_container_is_made_with(sandboxes: Sandboxes, containers: FakeCon
     assert (sandbox.name, sandbox.state, sandbox.snapshot) == ("one", "started", "app")
 
 
+def test_one_that_is_deleted_says_so(sandboxes: Sandboxes, containers: FakeContainers) -> None:
+    """By whichever way it went, as far as this program saw it."""
+    deleted, stopped, elsewhere = (create(sandboxes, name=n, ephemeral=n == "b") for n in "abc")
+    deleted.delete()
+    stopped.stop()
+    containers.remove(elsewhere.id)
+    with pytest.raises(SandboxError):
+        elsewhere.refresh()
+    for each in (deleted, stopped, elsewhere):
+        assert each.state == each.as_json()["state"] == "deleted" and each.exit_code is None
+        with pytest.raises(SandboxError):
+            each.start()
+
+
 def test_the_bounds_of_a_container() -> None:
     """None of the machine's files, its sockets or its devices, and few of its rights."""
     host = _body(ContainerSpec("n", "i", cpu=0.5, memory=0.25, disk=1))["HostConfig"]

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagebuilder.sandbox.unpack import Refused, unpack
+from imagebuilder.sandbox.unpack import Refused, TooMuch, unpack
 
 Kind = tuple[str, str, str]
 """The type of an entry, its name, and where it leads."""
+
+ROOM = 1 << 20
 
 TYPES = {
     "dir": tarfile.DIRTYPE,
@@ -59,7 +61,7 @@ def test_what_leads_out_is_refused(entries: list[Kind], tmp_path: Path) -> None:
     target = tmp_path / "in"
     target.mkdir()
     with pytest.raises(Refused):
-        unpack(archive(*entries), target)
+        unpack(archive(*entries), target, ROOM)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -71,8 +73,24 @@ def test_what_stays_inside_is_written(tmp_path: Path) -> None:
         ("link", "d/up", "../l"),
         ("hard", "h", "top/d/f"),
     ]
-    unpack(archive(*entries), tmp_path)
+    unpack(archive(*entries), tmp_path, ROOM)
     assert (tmp_path / "d/up").read_bytes() == (tmp_path / "h").read_bytes() == b"evil"
+
+
+def test_more_than_is_wanted_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second name of a file takes as much as the file."""
+    twice = [("file", "f", ""), ("hard", "h", "top/f")]
+    (tmp_path / "all").mkdir()
+    unpack(archive(*twice), tmp_path / "all", 8)
+    for name, room in (("one", 7), ("none", 3)):
+        (tmp_path / name).mkdir()
+        with pytest.raises(TooMuch, match="more bytes"):
+            unpack(archive(*twice), tmp_path / name, room)
+        assert len(list((tmp_path / name).iterdir())) == (name == "one")
+    monkeypatch.setattr("imagebuilder.sandbox.unpack.MOST_FILES", 1)
+    (tmp_path / "few").mkdir()
+    with pytest.raises(TooMuch, match="more than 1 files"):
+        unpack(archive(*twice), tmp_path / "few", ROOM)
 
 
 NAMES = st.lists(st.sampled_from(["a", "b", "..", ".", "c"]), min_size=1, max_size=4).map("/".join)
@@ -85,7 +103,7 @@ def test_nothing_leads_out_of_any_archive(tmp_path_factory: pytest.TempPathFacto
     target = outside / "deep/in"
     target.mkdir(parents=True)
     with suppress(Refused, OSError):
-        unpack(archive(*entries), target)
+        unpack(archive(*entries), target, ROOM)
     root = os.path.realpath(target)
     for folder, folders, files in os.walk(target):
         for name in (*folders, *files):
