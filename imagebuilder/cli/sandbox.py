@@ -6,12 +6,13 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from imagebuilder.amounts import gibibytes
 from imagebuilder.cli.output import ago, print_json, print_rows, print_table, progress_option, tell, tell_event
 from imagebuilder.cli.resources import given_resources, resource_options
 from imagebuilder.cli.target import pairs
@@ -29,6 +30,7 @@ def register(commands: Any) -> None:
 
     create = verbs.add_parser("create", help="make and start a sandbox")
     create.add_argument("snapshot", metavar="SNAPSHOT", nargs="?", help="a snapshot's name (default: default)")
+    create.add_argument("--snapshot", dest="of", metavar="SNAPSHOT", help="the same, by a name")
     create.add_argument("--image", metavar="REF", help="an image by name and tag, in place of a snapshot")
     resource_options(create)
     create.add_argument("--name", help="the sandbox's name (default: chosen)")
@@ -75,6 +77,8 @@ def register(commands: Any) -> None:
     copy = verbs.add_parser("cp", help="copy a file or a folder: LOCAL NAME:PATH, or NAME:PATH LOCAL; - is a stream")
     copy.add_argument("source", metavar="FROM")
     copy.add_argument("target", metavar="TO")
+    help = "what a folder that is fetched may take here (default: 16GiB)"
+    copy.add_argument("--max-size", type=gibibytes, metavar="SIZE", help=help)
     copy.add_argument("--json", action="store_true", help="print JSON")
     copy.set_defaults(command=_copy)
 
@@ -93,7 +97,11 @@ def register(commands: Any) -> None:
         if name == "info":
             verb.add_argument("name", metavar="NAME")
         else:
-            verb.add_argument("names", metavar="NAME", nargs="+")
+            verb.add_argument("names", metavar="NAME", nargs="+" if name == "start" else "*")
+        if name in ("stop", "delete"):
+            many = verb.add_mutually_exclusive_group()
+            many.add_argument("--all", action="store_true", help="every one")
+            many.add_argument("--label", action="append", metavar="NAME=VALUE", help="those that have it")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=function)
 
@@ -116,7 +124,11 @@ def _create(arguments: argparse.Namespace) -> int:
     from imagebuilder.client import Client
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams
 
-    if arguments.image and arguments.snapshot:
+    if arguments.of and arguments.snapshot:
+        help = f"a sandbox is of one: `imagebuilder sandbox create {arguments.snapshot}`"
+        raise CompileError(Diagnostic("IB700", "both a snapshot and --snapshot", help=help))
+    snapshot = arguments.snapshot or arguments.of
+    if arguments.image and snapshot:
         help = "a sandbox is of one of them"
         raise CompileError(Diagnostic("IB700", "both a snapshot and --image", help=help))
     resources = given_resources(arguments, Resources())
@@ -142,7 +154,7 @@ def _create(arguments: argparse.Namespace) -> int:
     params = (
         CreateSandboxFromImageParams(image=arguments.image, resources=resources, **common)
         if arguments.image
-        else CreateSandboxFromSnapshotParams(snapshot=arguments.snapshot, **common)
+        else CreateSandboxFromSnapshotParams(snapshot=snapshot, **common)
     )
     with reporter(arguments.progress) as progress:
         made = Client().create(params, on_event=progress.on_event)
@@ -172,7 +184,7 @@ def _exec(arguments: argparse.Namespace) -> int:
 
         term = {"TERM": os.environ.get("TERM", "xterm")}
         with sandbox.process.attach(words, cwd=arguments.cwd, env={**term, **env}, user=arguments.user) as running:
-            return join(running)
+            return join(running, words, arguments.cwd)
     done = sandbox.process.exec(
         words,
         cwd=arguments.cwd,
@@ -246,7 +258,8 @@ def _copy_one(arguments: argparse.Namespace) -> None:
         fs.download_file(from_path, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     elif fs.is_folder(from_path):
-        fs.download_dir(from_path, to_path)
+        bound = {} if arguments.max_size is None else {"max_size": arguments.max_size}
+        fs.download_dir(from_path, to_path, **bound)
     else:
         local = Path(to_path)
         fs.download_file(from_path, local / Path(from_path).name if local.is_dir() else local)
@@ -321,16 +334,34 @@ def _delete(arguments: argparse.Namespace) -> int:
 
 
 def _each(arguments: argparse.Namespace, done: str, do: Callable[[Sandbox], None]) -> int:
-    # All are looked for first, so that a name that is misspelt changes nothing.
-    every, told = [_sandbox(name) for name in arguments.names], []
+    every, told = _chosen(arguments, done), []
     for found in every:
         do(found)
         told.append({"name": found.name, "deleted": True} if done == "deleted" else found.as_json())
         if not arguments.json:
-            print(f"{done} {found.name}")
+            # One that is ephemeral goes as it is stopped.
+            print(f"{'deleted' if found.state == 'deleted' else done} {found.name}")
     if arguments.json:
-        print_json(told if len(told) > 1 else told[0])
+        print_json(told[0] if len(arguments.names) == 1 else told)
+    elif not every:
+        tell(f"nothing to be {done}: no sandbox is of that kind")
     return 0
+
+
+def _chosen(arguments: argparse.Namespace, done: str) -> Sequence[Sandbox]:
+    """The sandboxes that are named, or are of the kind; all are looked for before anything is done to one."""
+    from imagebuilder.client import Client
+
+    labels = getattr(arguments, "label", None)
+    kind = "--all" if getattr(arguments, "all", False) else "--label" if labels else ""
+    if bool(arguments.names) == bool(kind):
+        message = f"both names and {kind}" if kind else "no sandbox is named"
+        raise CompileError(Diagnostic("IB700", message, help="give their names, or --all, or --label NAME=VALUE"))
+    client = Client()
+    if not kind:
+        return [client.get(name) for name in arguments.names]
+    found = client.list(_labels(labels or []))
+    return [each for each in found if each.state == "started"] if done == "stopped" else found
 
 
 def _preview(arguments: argparse.Namespace) -> int:

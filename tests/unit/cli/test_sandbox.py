@@ -73,6 +73,38 @@ def test_several_at_once(cli: Run, py: str) -> None:
     )
 
 
+def test_all_of_a_kind(cli: Run, py: str) -> None:
+    for name, team in (("one", "a"), ("two", "b"), ("three", "a"), ("four", "b")):
+        assert cli("sandbox", "create", py, "--name", name, "--label", f"team={team}").code == 0
+    cli("sandbox", "stop", "one")
+    assert cli("sandbox", "stop", "--label", "team=a").out == "stopped three\n", "what is stopped is left alone"
+    for words, said in (
+        (("one", "--all"), "both names and --all"),
+        (("one", "--label", "team=a"), "both names and --label"),
+        ((), "no sandbox is named"),
+        (("--all", "--label", "team=a"), "not allowed with"),
+        (("--label", "team"), "not a label"),
+    ):
+        refused = cli("sandbox", "delete", *words)
+        assert refused.code == 2 and said in refused.err
+    assert len(json.loads(cli("sandbox", "list", "--json").out)) == 4
+    assert cli("sandbox", "delete", "--label", "team=a").out == "deleted three\ndeleted one\n"
+    assert json.loads(cli("sandbox", "stop", "--all", "--json").out)[0]["name"] == "four"
+    gone = json.loads(cli("sandbox", "delete", "--all", "--json").out)
+    assert gone == [{"name": "four", "deleted": True}, {"name": "two", "deleted": True}]
+    nothing = cli("sandbox", "delete", "--all")
+    assert (nothing.code, nothing.out) == (0, "") and "nothing to be deleted" in nothing.err
+    assert cli("sandbox", "delete", "--all", "--json").out.strip() == "[]"
+
+
+def test_a_snapshot_by_an_option(cli: Run, py: str) -> None:
+    made = cli("sandbox", "create", "--snapshot", py, "--json")
+    assert json.loads(made.out)["snapshot"] == py
+    both = cli("sandbox", "create", py, "--snapshot", py)
+    assert both.code == 2 and "both a snapshot and --snapshot" in both.err
+    assert "both a snapshot and --image" in cli("sandbox", "create", "--snapshot", py, "--image", "python:3.13").err
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
