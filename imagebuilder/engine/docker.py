@@ -23,6 +23,12 @@ _PULL_TIMEOUT = 1800.0
 _PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
 _LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
 
+# What an engine puts before its reason, and says as well.
+_WRAPPED = re.compile(
+    r'\A(?:Error response from daemon: )?(?:failed to resolve reference "[^"]*": )?(?:failed to do request: )?'
+)
+_ASKED = re.compile(r'(?:Head|Get) "https?://(?P<host>[^/"]+)[^"]*": ')
+
 
 class DockerEngine:
     """See :class:`~imagebuilder.engine.protocol.Engine`."""
@@ -96,7 +102,7 @@ class DockerEngine:
             if said := self.api.pull_failure(ref, login):
                 # A registry may say again what it was told.
                 said = redactor(of_login(login))(said)
-                raise EngineError(Diagnostic("IB645", f"cannot pull {ref}: {shorten(said)}", help=_LOGIN_HELP))
+                raise EngineError(Diagnostic("IB645", not_pulled(ref, shorten(said)), help=_LOGIN_HELP))
             return
         # Docker's own client, since it knows whose credentials the registry wants; without it, as anybody.
         client = find_docker(self._home)
@@ -112,7 +118,7 @@ class DockerEngine:
             ) from None
         if done.returncode:
             said = shorten(done.stderr.decode(errors="replace"))
-            raise EngineError(Diagnostic("IB645", f"cannot pull {ref}: {said}", help=_PULL_HELP))
+            raise EngineError(Diagnostic("IB645", not_pulled(ref, said), help=_PULL_HELP))
 
     def pull(self, ref: str) -> bool:
         """Whether a registry gave the image."""
@@ -156,6 +162,15 @@ class DockerEngine:
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         return self.api.run(image, list(command), timeout)
+
+
+def not_pulled(ref: str, said: str) -> str:
+    """One sentence of what an engine said of a pull: who was asked, and its reason last."""
+    said = _WRAPPED.sub("", said)
+    asked = _ASKED.match(said)
+    if asked is None:
+        return f"cannot pull {ref}: {said}"
+    return f"cannot pull {ref}, since asking {asked['host']} failed: {said[asked.end() :]}"
 
 
 def _instruction(said: str) -> str:

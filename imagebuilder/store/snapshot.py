@@ -95,6 +95,12 @@ class Snapshot:
 
 def unusable(found: Snapshot) -> CompileError:
     """What is told of a snapshot that is not active."""
-    why = f"{found.state}: {found.reason}" if found.reason else found.state
-    help = f"`imagebuilder snapshot activate {found.name}`" if found.state == "inactive" else "build it again"
-    return CompileError(Diagnostic("IB707", f"the snapshot {found.name!r} cannot be used ({why})", help=help))
+    # The reason comes last: it may be the engine's words, of several lines.
+    why = f": {found.reason}" if found.reason else ""
+    if found.state == "inactive":
+        what, help = f"it is inactive{why}", f"`imagebuilder snapshot activate {found.name}`"
+    elif found.state in ("error", "build_failed"):
+        what, help = f"making it failed{why}", "make it again"
+    else:
+        what, help = f"it is {found.state}", f"`imagebuilder snapshot logs -f {found.name}` waits for it"
+    return CompileError(Diagnostic("IB707", f"the snapshot {found.name!r} cannot be used, since {what}", help=help))

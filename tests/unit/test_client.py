@@ -214,8 +214,8 @@ def test_run_in_a_snapshot_without_an_image(client: Client, engine: FakeEngine) 
     with pytest.raises(CompileError) as caught:
         client.run("app", ["true"])
     found = caught.value.diagnostics[0]
-    assert (found.code, found.help) == ("IB707", "build it again")
-    assert found.message == "the snapshot 'app' cannot be used (build_failed: the builder failed: no space)"
+    assert (found.code, found.help) == ("IB707", "make it again")
+    assert found.message == "the snapshot 'app' cannot be used, since making it failed: the builder failed: no space"
     assert client.snapshot.get("app").last_used_at is None
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from imagebuilder.diagnostics import BuildError, EngineError
 from imagebuilder.engine.api import Api, NotFound, Refused, TimedOut
-from imagebuilder.engine.docker import DockerEngine
+from imagebuilder.engine.docker import DockerEngine, not_pulled
 from imagebuilder.engine.endpoint import Endpoint
 from imagebuilder.engine.protocol import ImageInfo, Output
 from imagebuilder.registries.login import Login
@@ -119,6 +119,27 @@ def test_a_registry_that_says_a_password_again(server: Server, engine: DockerEng
     with pytest.raises(EngineError) as caught:
         engine.fetch("e.org/app:1", login.header)
     assert caught.value.diagnostics[0].message == "cannot pull e.org/app:1: denied: no me:***, ***"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            'Error response from daemon: failed to resolve reference "docker.io/library/x:1": failed to do request: '
+            'Head "https://registry-1.docker.io/v2/library/x/manifests/1": dial tcp: no such host',
+            ", since asking registry-1.docker.io failed: dial tcp: no such host",
+        ),
+        (
+            'Error response from daemon: Get "https://e.org:5000/v2/": dial tcp: connection refused',
+            ", since asking e.org:5000 failed: dial tcp: connection refused",
+        ),
+        ('failed to resolve reference "e.org/x:1": e.org/x:1: not found', ": e.org/x:1: not found"),
+        ("Error response from daemon: pull access denied for x", ": pull access denied for x"),
+        ("something new", ": something new"),
+    ],
+)
+def test_what_is_told_of_a_pull(said: str, told: str) -> None:
+    assert not_pulled("x:1", said) == f"cannot pull x:1{told}"
 
 
 def test_the_builders_layers(server: Server, engine: DockerEngine) -> None:
