@@ -169,6 +169,26 @@ class Making:
                         engine.untag(kept_ref(name))
             raise
 
+    def swap_names(self, now: Snapshot, back: Snapshot) -> None:
+        """Give the image of ``back`` the snapshot's name, and that of ``now`` the one of what was replaced, or neither.
+
+        The store is told afterwards. Whatever cuts this off, the image that it says has a name, without which an engine
+        may drop it.
+        """
+        engine, kept = self._connect(), kept_ref(now.name)
+        stays = now.state == "active" and engine.image(now.digest) is not None
+        if stays:
+            engine.tag(now.digest, kept)
+        try:
+            # One that a registry has is named by its digest there.
+            if "@" not in back.image:
+                engine.tag(back.digest, back.image)
+        except BaseException:
+            if stays:
+                with suppress(EngineError):
+                    engine.tag(back.digest, kept)
+            raise
+
     def started(self, snapshot: Snapshot, *, privileged: bool = False) -> Snapshot:
         """See :meth:`imagebuilder.snapshots.Snapshots.started`."""
         snapshot = snapshot if snapshot.tried else self.tried(snapshot, None, lambda event: None)

@@ -197,15 +197,14 @@ class Snapshots:
         engine = self._connect()
         with lock(self._store.name_lock_path(self.get(name).name)):
             found = self._store.unlocked(_name(name))
-            if found.previous is not None and engine.image(found.previous.digest) is None:
-                help = "build it again, with --replace"
-                message = f"the engine does not have the image any more that came before {found.name!r}"
-                raise CompileError(Diagnostic("IB707", message, help=help))
-            back = self._store.put_back(found)
-            engine.tag(back.digest, back.image)
-            if found.state == "active":
-                engine.tag(found.digest, kept_ref(found.name))
-            return back
+            back = found.previous
+            if back is not None:
+                if engine.image(back.digest) is None:
+                    help = "build it again, with --replace"
+                    message = f"the engine does not have the image any more that came before {found.name!r}"
+                    raise CompileError(Diagnostic("IB707", message, help=help))
+                self._making.swap_names(found, back)
+            return self._store.put_back(found)
 
     def lock(self, name: str | Snapshot) -> Snapshot:
         """Let it neither be replaced nor deleted, by whomever."""

@@ -116,6 +116,27 @@ def test_a_locked_one_stays(client: Client, engine: FakeEngine) -> None:
     assert client.snapshot.delete("app").name == "app"
 
 
+@pytest.mark.parametrize("fails", ["imagebuilder/app:latest", "imagebuilder-before/app:latest"])
+def test_an_engine_that_fails_meanwhile(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """What serves is what did, in the store and in the engine, and it can be gone back once more."""
+    first, second = replaced(client)
+    names, tag = dict(engine.images), engine.tag
+
+    def failing(image: str, ref: str) -> None:
+        if ref == fails:
+            raise EngineError(Diagnostic("IB508", "the engine did not answer", help="x"))
+        tag(image, ref)
+
+    monkeypatch.setattr(engine, "tag", failing)
+    with pytest.raises(EngineError):
+        client.snapshot.rollback("app")
+    assert client.snapshot.get("app").digest == second and engine.images == names
+    monkeypatch.setattr(engine, "tag", tag)
+    assert client.snapshot.rollback("app").digest == first == engine.images["imagebuilder/app:latest"]
+
+
 def test_a_locked_one_does_not_go_back(client: Client, engine: FakeEngine) -> None:
     _, second = replaced(client)
     client.snapshot.lock("app")
