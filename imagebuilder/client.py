@@ -311,7 +311,7 @@ class Client:
             help = f"CreateSandboxFromSnapshotParams(snapshot={shown}), or CreateSandboxFromImageParams(image=…)"
             raise CompileError(Diagnostic("IB755", f"not what a sandbox is made of: {params!r}", help=help))
         # What is wrong is told before anything is built for it.
-        self.sandboxes.check(params)
+        wanted = self.sandboxes.check(params)
         if isinstance(params, CreateSandboxFromImageParams):
             snapshot = self.snapshot.of_image(
                 params.image, params.resources, on_snapshot_create_logs, timeout or None, on_event
@@ -329,6 +329,7 @@ class Client:
             snapshot=shown,
             resources=snapshot.resources,
             entrypoint=snapshot.entrypoint,
+            wanted=wanted,
         )
         self.store.used(snapshot.name)
         return made

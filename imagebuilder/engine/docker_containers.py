@@ -65,16 +65,23 @@ class DockerContainers:
         self._api.json("POST", f"/containers/{id}/stop?t={int(grace)}", timeout=grace + 60)
 
     def remove(self, id: str) -> None:
+        said = ""
         for _ in range(50):
             try:
                 self._api.json("DELETE", f"/containers/{id}?force=1&v=1")
             except NotFound:
                 return
-            except Conflict:
+            except Conflict as error:
                 # Somebody else removes it at the moment.
+                said = error.diagnostics[0].message.partition(": ")[2]
                 time.sleep(0.1)
             else:
                 return
+        held = self.get(id)
+        if held is not None:
+            message = f"the container {held.name!r} ({held.state}) cannot be removed: {said}"
+            help = "another program removes it, or the engine hangs: `docker ps -a` shows whether it goes"
+            raise EngineError(Diagnostic("IB503", message, help=help))
 
     def get(self, id: str) -> ContainerInfo | None:
         try:

@@ -11,6 +11,7 @@ import json
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, SandboxError
@@ -125,7 +126,9 @@ def _run(containers: Containers, tool: ContainerSpec) -> None:
         message = error.diagnostics[0].message
         raise SandboxError(Diagnostic("IB766", f"the allow list cannot be set: {message}", help=_DOCTOR)) from None
     finally:
-        containers.remove(made)
+        # What cannot be removed now goes with a later look at what was left.
+        with suppress(EngineError):
+            containers.remove(made)
 
 
 def _resolved(name: str) -> tuple[str, ...]:

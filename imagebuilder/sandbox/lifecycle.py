@@ -91,6 +91,7 @@ class Sandboxes:
         snapshot: str,
         resources: Resources,
         entrypoint: Sequence[str] | None,
+        wanted: Wanted | None = None,
     ) -> Sandbox:
         """Make and start one.
 
@@ -98,12 +99,13 @@ class Sandboxes:
             image: what the engine has it under.
             snapshot: the name to show.
             entrypoint: what keeps it up; None is the image's own.
+            wanted: what :meth:`check` gave for these; None checks them.
 
         Raises:
             CompileError: the name is none, or taken.
             SandboxError: it does not start.
         """
-        wanted = _checked(params)
+        wanted = wanted or self.check(params)
         name, allow = wanted.name, wanted.allow
         if time.monotonic() - self._swept > _SWEEP:
             self.sweep()
@@ -141,15 +143,15 @@ class Sandboxes:
                 if found is None:
                     raise box.gone()
             except BaseException:
-                self._forget(id)
+                self._drop(id)
                 raise
         if wanted.stop or wanted.delete:
             self._watch.begin()
         return Sandbox(self, box, found)
 
-    def check(self, params: Params) -> None:
-        """Whether one could be asked for with these; CompileError says why not. Asks no engine."""
-        _checked(params)
+    def check(self, params: Params) -> Wanted:
+        """What is asked for, once it is known to be in order; CompileError says what is not. Asks no engine."""
+        return _checked(params)
 
     def get(self, name: str) -> Sandbox:
         """The sandbox of that name, or of that id.
@@ -191,10 +193,10 @@ class Sandboxes:
             name = found.labels.get(_SANDBOX, "")
             if TRIAL in found.labels:
                 if not held(self._lock(found.labels[TRIAL])):
-                    self._forget(found.id)
+                    self._drop(found.id)
                 continue
             if found.state == "created" and not held(self._lock(name)):
-                self._forget(found.id)
+                self._drop(found.id)
                 continue
             if (kept := self._aged(found)) is not None:
                 left.append(kept)
@@ -229,14 +231,14 @@ class Sandboxes:
             used = max(filter(None, (kept.last_used, found.started)), default=found.created)
             if (now - used).total_seconds() >= kept.auto_stop * 60 and not self._containers().is_busy(found.id):
                 if kept.ephemeral:
-                    self._forget(found.id)
+                    self._drop(found.id)
                     return None
                 with suppress(EngineError):
                     self._containers().stop(found.id)
                 return self._containers().get(found.id)
         ended = found.ended or found.created
         if found.state == "exited" and kept.auto_delete and (now - ended).total_seconds() >= kept.auto_delete * 60:
-            self._forget(found.id)
+            self._drop(found.id)
             return None
         return found
 
@@ -329,7 +331,7 @@ class Sandboxes:
             try:
                 yield id
             finally:
-                self._containers().remove(id)
+                self._drop(id)
 
     def _trial(self, trial: str, image: str = "") -> ContainerSpec:
         """A container that goes when its maker does."""
@@ -347,6 +349,11 @@ class Sandboxes:
         self._containers().remove(id)
         file_of(self._home, id).unlink(missing_ok=True)
 
+    def _drop(self, id: str) -> None:
+        """As :meth:`_forget`, of what the next sweep removes where it cannot be now."""
+        with suppress(EngineError):
+            self._forget(id)
+
     def _box(self, name: str, id: str) -> Box:
         return Box(name, id, self._containers, self._home)
 
@@ -357,7 +364,7 @@ class Sandboxes:
         return f"imagebuilder-{self.home_id}-{name}"
 
 
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
     """What was asked for, once it is known to be in order; ``stop`` and ``delete`` are in minutes."""
 
     name: str
@@ -368,12 +375,12 @@ class _Wanted(NamedTuple):
     delete: int
 
 
-def _checked(params: Params) -> _Wanted:
+def _checked(params: Params) -> Wanted:
     params.check_supported()
     labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
     check_env(env)
     stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
-    return _Wanted(_name(params.name), labels, env, _allow_list(params), stop, delete)
+    return Wanted(_name(params.name), labels, env, _allow_list(params), stop, delete)
 
 
 def _allow_list(params: Params) -> AllowList | None:

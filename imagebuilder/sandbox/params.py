@@ -30,9 +30,10 @@ class _Params:
     so long without use the sandbox is stopped, after so long stopped it is deleted; 0 is never, and None the default
     of 15 minutes and never. ``ephemeral`` deletes it as soon as it is stopped. ``network_block_all`` leaves it
     loopback alone; ``network_allow_list`` leaves it what is named there: networks, addresses, and hosts by the
-    addresses that they have when it is made. ``privileged`` gives it the machine's rights, which Docker in a sandbox
-    needs, and which is no sandbox any more to whoever means harm. ``language`` is what ``process.code_run`` runs, and
-    that is Python; ``public`` and ``volumes`` are refused where they say anything, with what there is instead.
+    addresses that they have when it is asked for. ``privileged`` gives it the machine's rights, which Docker in a
+    sandbox needs, and which is no sandbox any more to whoever means harm. ``language`` is what ``process.code_run``
+    runs, and that is Python; ``public`` and ``volumes`` are refused where they say anything, with what there is
+    instead.
     """
 
     name: str | None = None

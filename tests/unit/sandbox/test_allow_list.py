@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagebuilder import Client, CreateSnapshotParams
 from imagebuilder.diagnostics import CompileError, SandboxError
+from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
 from imagebuilder.sandbox.allow_list import allow_list, rules
@@ -126,6 +128,24 @@ def test_one_that_was_stopped_stays_stopped_without_rules(sandboxes: Sandboxes, 
     with pytest.raises(SandboxError):
         sandbox.start()
     assert sandbox.refresh().state == "stopped" and not containers.specs[sandbox.id].network
+
+
+def test_a_name_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked is what the sandbox gets, whatever the name leads to by then."""
+    asked: list[str] = []
+
+    def resolve(name: str, *_: object, **__: object) -> object:
+        asked.append(name)
+        return [(0, 0, 0, "", (f"192.0.2.{len(asked)}", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    engine = FakeEngine()
+    client = Client(home=tmp_path, engine=engine)
+    monkeypatch.setattr(client, "_network_tool", lambda: "sha256:tool")
+    client.snapshot.create(CreateSnapshotParams("py", "python:3.13"))
+    engine.containers.exits["sha256:tool"] = 0
+    made = client.create(CreateSandboxFromSnapshotParams(snapshot="py", network_allow_list="host.test"))
+    assert (asked, made.network_allow_list) == (["host.test"], ("192.0.2.1/32",))
 
 
 @pytest.mark.parametrize("besides", ["network_block_all", "privileged"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from imagebuilder.diagnostics import CompileError, ImagebuilderError, SandboxError
+from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, ImagebuilderError, SandboxError
 from imagebuilder.engine.containers import KEPT_CAPABILITIES, ContainerSpec
 from imagebuilder.engine.docker_containers import _body
 from imagebuilder.engine.fake_containers import FakeContainers
@@ -163,6 +163,30 @@ def test_what_a_killed_program_left_goes(sandboxes: Sandboxes, containers: FakeC
         whole = create(sandboxes)
         assert len(containers.infos) == 3, "their makers are at work"
     assert [each.id for each in sandboxes.list()] == [whole.id] == list(containers.infos)
+
+
+def test_what_cannot_be_removed_is_in_nobodys_way(
+    sandboxes: Sandboxes, containers: FakeContainers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes with a later look; who asks for one to be deleted is told."""
+    containers.create(ContainerSpec("t", "i", labels={"imagebuilder.home": sandboxes.home_id, TRIAL: "t"}))
+    stuck = create(sandboxes, name="stuck", auto_delete_interval=5)
+    assert not [each for each in containers.infos.values() if TRIAL in each.labels]
+    containers.create(ContainerSpec("t", "i", labels={"imagebuilder.home": sandboxes.home_id, TRIAL: "t"}))
+
+    def refuse(id: str) -> None:
+        raise EngineError(Diagnostic("IB503", "another program removes it", help="x"))
+
+    monkeypatch.setattr(containers, "remove", refuse)
+    assert [each.name for each in sandboxes.list()] == ["stuck"] and len(containers.infos) == 2
+    with sandboxes.unstarted("sha256:1"):
+        pass
+    with pytest.raises(EngineError, match="another program"):
+        stuck.delete()
+    assert stuck.state == "started" and sandboxes.kept(stuck.id).auto_delete == 5
+    monkeypatch.undo()
+    sandboxes.sweep()
+    assert list(containers.infos) == [stuck.id]
 
 
 def test_the_files_of_what_is_gone_go(sandboxes: Sandboxes, containers: FakeContainers) -> None:
