@@ -6,6 +6,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -15,10 +16,12 @@ from imagebuilder.engine.containers import Containers, ContainerSpec
 from imagebuilder.locks import lock
 
 SLEEP = ("sleep", "infinity")
-# A program that ends sooner was not meant to stay.
-_STAYS = 1.0
-# `sleep` either is there or is not.
+# Seconds: a program that ends sooner was not meant to stay. One that reads its configuration, or asks for what it
+# needs, may take a second or two to give up.
+_STAYS = 3.0
+# These either are there or are not.
 _SLEEPS = 0.2
+_ENDLESS = (SLEEP, ("tail", "-f", "/dev/null"))
 _LINES = 20
 # What the engine's init says of a program that the kernel does not start.
 _INIT = re.compile(r"\[FATAL tini \(\d+\)\] exec (?P<word>.*) failed: (?P<why>[^\n]+)\Z")
@@ -60,15 +63,15 @@ def keep_up(
     """
     with lock(held):
         if wanted is not None:
-            _kept(_try(containers, replace(spec, entrypoint=tuple(wanted)), _STAYS))
+            _kept(_try(containers, replace(spec, entrypoint=tuple(wanted))))
             return tuple(wanted)
         ended = None
         if not own.is_interactive:
-            ended = _try(containers, replace(spec, entrypoint=None), _STAYS)
+            ended = _try(containers, replace(spec, entrypoint=None))
             if ended is None:
                 return None
         try:
-            _kept(_try(containers, replace(spec, entrypoint=SLEEP), _SLEEPS))
+            _kept(_try(containers, replace(spec, entrypoint=SLEEP)))
         except SandboxError as error:
             # Why the image's own ended says more than that it has nothing else to run.
             raise (error if ended is None else SandboxError(ended)) from None
@@ -80,8 +83,9 @@ def _kept(ended: Diagnostic | None) -> None:
         raise SandboxError(ended)
 
 
-def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> Diagnostic | None:
+def _try(containers: Containers, spec: ContainerSpec) -> Diagnostic | None:
     """Why it ended; None where it stays."""
+    seconds = _SLEEPS if spec.entrypoint in _ENDLESS else _STAYS
     shown = shlex.join(spec.entrypoint) if spec.entrypoint is not None else "its own entrypoint"
     try:
         id = containers.create(replace(spec, name=f"{spec.name}-{uuid4().hex[:8]}", network=False))
@@ -107,11 +111,13 @@ def _try(containers: Containers, spec: ContainerSpec, seconds: float) -> Diagnos
         after = f", after it printed:\n{said}" if said else ", and printed nothing"
         return Diagnostic(
             "IB759",
-            f"the container ends at once: {shown} gave exit code {code}{after}",
+            f"the container does not stay up: {shown} gave exit code {code}{after}",
             help="give an entrypoint that stays, or none: then `sleep infinity` keeps it up",
         )
     finally:
-        containers.remove(id)
+        # What cannot be removed now goes with a later look at what was left.
+        with suppress(EngineError):
+            containers.remove(id)
 
 
 def too_large(error: EngineError, spec: ContainerSpec) -> SandboxError | None:

@@ -104,6 +104,28 @@ def test_an_entrypoint_that_ends_is_an_error(client: Client, engine: FakeEngine)
     assert code(unusable) == "IB707"
 
 
+def test_how_long_is_looked(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long enough for a program that gives up after a while; what is known to wait for ever is only started."""
+    looked: list[float] = []
+    wait = engine.containers.wait
+
+    def waits(id: str, timeout: float) -> int | None:
+        looked.append(timeout)
+        return wait(id, timeout)
+
+    monkeypatch.setattr(engine.containers, "wait", waits)
+    for own, wanted in (
+        (Started(("server",)), None),
+        (Started(), ("sh", "-c", "sleep 2")),
+        (Started(), None),
+        (Started(), ("tail", "-f", "/dev/null")),
+        (Started(), ("sleep", "2")),
+    ):
+        client.sandboxes.keep_up("x", own, wanted, Resources())
+    long, short = looked[0], looked[2]
+    assert looked == [long, long, short, short, long] and long > 2 > short
+
+
 def test_an_image_without_sleep(client: Client, engine: FakeEngine) -> None:
     engine.containers.refuses.add(SLEEP)
     with pytest.raises(SandboxError) as caught:
