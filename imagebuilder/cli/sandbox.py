@@ -30,7 +30,7 @@ def register(commands: Any) -> None:
 
     create = verbs.add_parser("create", help="make and start a sandbox")
     create.add_argument("snapshot", metavar="SNAPSHOT", nargs="?", help="a snapshot's name (default: default)")
-    create.add_argument("--snapshot", dest="of", metavar="SNAPSHOT", help="the same, by a name")
+    create.add_argument("--snapshot", dest="of", metavar="SNAPSHOT", help="the same as SNAPSHOT above")
     create.add_argument("--image", metavar="REF", help="an image by name and tag, in place of a snapshot")
     resource_options(create)
     create.add_argument("--name", help="the sandbox's name (default: chosen)")

@@ -97,7 +97,12 @@ def test_an_image_that_ends_at_once(cli: Cli) -> None:
     told(cli("snapshot", "create", "a", "--image", PYTHON, *words, "--json"), 1, "IB759", "what is wrong", "code 3")
     state, reason = row(cli, "a")
     assert state == "error" and "what is wrong" in reason
-    told(cli("sandbox", "create", "a", "--json"), 2, "IB707", "error")
+    told(cli("sandbox", "create", "a", "--json"), 2, "IB707", "making it failed", "what is wrong")
+
+
+def test_an_image_that_gives_up_after_a_while(cli: Cli) -> None:
+    words = ("--entrypoint", "sh -c 'sleep 1.5; echo no database >&2; exit 3'")
+    told(cli("snapshot", "create", "a", "--image", PYTHON, *words, "--json"), 1, "IB759", "no database", "code 3")
 
 
 def test_an_image_for_another_architecture(client: Client, cli: Cli, tmp_path: Path) -> None:
