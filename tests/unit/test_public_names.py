@@ -95,7 +95,7 @@ def test_signatures() -> None:
         "(name: 'str', image: 'str | Image', resources: 'Resources | None' = None, "
         "entrypoint: 'Sequence[str] | None' = None) -> None"
     )
-    assert list(inspect.signature(imagebuilder.Client).parameters) == ["home", "engine", "cache"]
+    assert list(inspect.signature(imagebuilder.Client).parameters) == ["home", "engine", "cache", "unused_after"]
     build = inspect.signature(imagebuilder.Client.build)
     assert list(build.parameters) == [
         "self", "image", "name", "platform", "build_args", "secrets", "ca", "builder", "no_cache", "cache",
