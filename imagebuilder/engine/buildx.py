@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Timer
 
+from imagebuilder import command
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
-from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import Endpoint, docker_config
 from imagebuilder.engine.progress import Progress
 from imagebuilder.engine.protocol import (

@@ -93,7 +93,7 @@ class DockerEngine:
     def _fetch(self, ref: str, login: str | None) -> None:
         import subprocess
 
-        from imagebuilder.engine import command
+        from imagebuilder import command
         from imagebuilder.engine.buildx import find_docker
         from imagebuilder.engine.imagetools import shorten
         from imagebuilder.engine.redact import of_login, redactor

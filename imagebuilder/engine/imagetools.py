@@ -18,8 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from imagebuilder import command
 from imagebuilder.diagnostics import ImagebuilderError
-from imagebuilder.engine import command
 
 _IMAGES = (
     "application/vnd.docker.distribution.manifest.v2+json",

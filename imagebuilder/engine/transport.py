@@ -65,7 +65,7 @@ def connection(endpoint: Endpoint, timeout: float) -> Iterator[http.client.HTTPC
         connected.sock = _unix_socket(url.path)
         connected.sock.settimeout(timeout)
     elif url.scheme == "ssh":
-        from imagebuilder.engine import command
+        from imagebuilder import command
 
         ours, theirs = socket.socketpair()
         remote = ["ssh", *(["-p", str(url.port)] if url.port else []), "-T", "--"]

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from imagebuilder import command
 from imagebuilder.diagnostics import EngineError
-from imagebuilder.engine import command
 from imagebuilder.engine.endpoint import docker_settings
 from imagebuilder.engine.protocol import SecretValue
 from imagebuilder.engine.redact import redactor

@@ -78,7 +78,7 @@ def test_it_ends_with_its_process(path: Path) -> None:
 def test_a_child_of_the_holder_keeps_it_only_where_it_inherits_it(path: Path, inherits: bool) -> None:
     """buildx is such a child: nobody else begins before it is gone, though the build that started it was killed."""
     spawn = f"spawn(['sleep', '60'], stdout=2, inherited=[file] if {inherits} else [])"
-    code = HOLDER.replace('print("held"', f'from imagebuilder.engine.command import spawn; {spawn}; print("held"')
+    code = HOLDER.replace('print("held"', f'from imagebuilder.command import spawn; {spawn}; print("held"')
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )

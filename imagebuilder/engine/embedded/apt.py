@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebuilder.engine import command
+from imagebuilder import command
 from imagebuilder.engine.embedded.layout import OnLine, failure
 
 MIRROR = "http://deb.debian.org/debian"

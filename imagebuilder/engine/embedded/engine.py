@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from imagebuilder import command
 from imagebuilder.diagnostics import EngineError
-from imagebuilder.engine import command
 from imagebuilder.engine.api import Api
 from imagebuilder.engine.embedded import network, process, rootfs
 from imagebuilder.engine.embedded.layout import Layout, OnLine, failure, quiet, write_atomically

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from imagebuilder.engine import command
+from imagebuilder import command
 from imagebuilder.engine.embedded.layout import (
     MACHINE,
     Layout,

@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from imagebuilder.engine import command
+from imagebuilder import command
 from imagebuilder.engine.embedded import apt
 from imagebuilder.engine.embedded.layout import Layout, OnLine, failure, read_json
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from imagebuilder import command
 from imagebuilder.diagnostics import EngineError
-from imagebuilder.engine import command
 
 PARENT = """
 import sys, time
-from imagebuilder.engine.command import spawn
+from imagebuilder.command import spawn
 print(spawn(["sleep", "60"], stdout=2, dies_with_parent=sys.argv[1] == "True").pid, flush=True)
 time.sleep(60)
 """
