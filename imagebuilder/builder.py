@@ -124,8 +124,9 @@ class Build:
                 self._name_in_registry(there=True)
                 return taken
             self._connect()  # That no engine answers is told before anything is prepared.
-            files = self._files()
-            dockerfile = plan.dockerfile(ca=True, cuts=files.cuts)
+            resolved = self._resolved()
+            files = self._files(resolved)
+            dockerfile = resolved.dockerfile(ca=True, cuts=files.cuts)
             secrets = secret_values(plan, self._options.secrets, self._options.ca)
             if self._options.builder is not None:
                 self._engine.require_builder(self._options.builder)
@@ -252,10 +253,28 @@ class Build:
             for line in lines:
                 self._tell(line)
 
-    def _files(self) -> StagedFiles:
+    def _resolved(self) -> Plan:
+        """The plan with what its requests for packages were resolved to, and all of that at hand."""
+        from imagebuilder.resolve.resolver import Resolver, requests
+        from imagebuilder.steps import beside
+
+        if not requests(self._plan):
+            return self._plan
+        resolver = Resolver(self._store.home, anew=self._options.no_cache, ca=self._options.ca)
+        with beside("resolving packages", self._on_event):
+            plan = resolver.resolved(self._plan)
+        for told in resolver.yanked:
+            self._warn(told)
+        if missing := resolver.missing(plan):
+            megabytes = sum(file.size for file in missing) / 1e6
+            with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", self._on_event):
+                resolver.fetch(missing)
+        return plan
+
+    def _files(self, plan: Plan) -> StagedFiles:
         from imagebuilder.staged import StagedFiles
 
-        return StagedFiles(self._plan, self._store.home, self._store.lock_path(self._plan.key).name)
+        return StagedFiles(plan, self._store.home, self._store.lock_path(self._plan.key).name)
 
     def _build(
         self,

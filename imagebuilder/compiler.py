@@ -22,7 +22,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.home import home
 from imagebuilder.ir import checks
 from imagebuilder.ir.keys import StageKeys, keys
-from imagebuilder.ir.ops import BaseImage, ImageSource, LocalSource, Run
+from imagebuilder.ir.ops import BaseImage, ImageSource, LocalSource, Run, Tool
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.passes import PASSES, Options
 
@@ -43,12 +43,13 @@ class Described(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled image: what to build, from which files, and the key it will have."""
+    """A compiled image: what to build, from which files, and the key it will have; ``tool`` installs its packages."""
 
     stage: Stage
     platform: str
     trees: Mapping[tuple[str, LocalSource], Tree]
     keys: Mapping[Stage, StageKeys]
+    tool: Tool | None = None
 
     @property
     def key(self) -> str:
@@ -85,13 +86,15 @@ class Plan:
     def dockerfile(self, *, ca: bool = False, cuts: Cuts | None = None) -> Dockerfile:
         """The Dockerfile of the plan; ``ca`` adds the optional mounts for a CA bundle, ``cuts`` copies in parts.
 
+        Packages that were resolved are in layers of their own.
+
         Raises:
             CompileError: a value cannot be written in a Dockerfile.
         """
-        from imagebuilder.backends.dockerfile import render
+        from imagebuilder.backends.dockerfile import lay_out, render
 
         digests = {source: tree.digest for source, tree in self.trees.items()}
-        return render(self.stage, digests, ca=ca, cuts=cuts or {})
+        return render(lay_out(self.stage, self.tool), digests, ca=ca, cuts=cuts or {})
 
 
 @collector.paused()

@@ -22,7 +22,7 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
     instruction = dockerfile.at_line(failure.line) or dockerfile.at_name(failure.step)
     step = instruction.step if instruction else None
     place = instruction.place if instruction else None
-    op = step.op if step else None
+    op = instruction.op if instruction else None
     verb = getattr((step.intent or step.op) if step else None, "verb", "")
     if op is not None and failure.exit_code is not None and isinstance(op, Run):
         command = op.command if isinstance(op.command, str) else " ".join(op.command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -45,6 +46,20 @@ def open_regular(path: Path) -> FileIO:
     except BaseException:
         os.close(file)
         raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A file under a second name, or a copy with its times where the two file systems are not one.
+
+    Raises:
+        OSError: neither can be.
+    """
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in (*_NO_LINKS, errno.EXDEV):
+            raise
+        shutil.copy2(source, target)
 
 
 def read_text(path: Path) -> str:

@@ -19,7 +19,11 @@ from imagebuilder.context.cut import PARTS, Part, is_large
 from imagebuilder.context.kept import KeptParts
 from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, Invalid
+from imagebuilder.files import link_or_copy
 from imagebuilder.home import private_folder
+from imagebuilder.ir.ops import Tool, Wheels
+from imagebuilder.resolve.tool import COLLECT, uv_for
+from imagebuilder.resolve.wheels import WheelStore
 
 if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Content, Copied, Cuts, Dockerfile
@@ -31,6 +35,8 @@ class StagedFiles:
     def __init__(self, plan: Plan, home: Path, name: str) -> None:
         """``name`` is that of a folder under the home's ``staging``, which nobody else uses meanwhile."""
         self._plan = plan
+        self._home = home
+        self._wheels = WheelStore(home)
         self._folder = private_folder(home / "staging") / name
         self._kept = KeptParts(home)
         self._changes = Changes(home, self._kept)
@@ -82,12 +88,20 @@ class StagedFiles:
             yield paths
 
     def _stage(self, content: Content, target: Path) -> None:
-        if isinstance(content, Text):
-            target.mkdir(mode=0o755)
-            stage_text(content.content, target / content.name)
-        else:
-            assert not isinstance(content, Piece)
-            stage_tree(self._plan.trees[content], target)
+        match content:
+            case Text():
+                target.mkdir(mode=0o755)
+                stage_text(content.content, target / content.name)
+            case Wheels():
+                target.mkdir(mode=0o755)
+                for file in content.files:
+                    link_or_copy(self._wheels.path(file), target / file.name)
+            case Tool():
+                target.mkdir(mode=0o755)
+                link_or_copy(uv_for(self._plan.platform, self._home, self._wheels), target / "uv")
+                link_or_copy(COLLECT, target / COLLECT.name)
+            case (root, source):
+                stage_tree(self._plan.trees[root, source], target)
 
     def _cut(self) -> dict[Copied, tuple[Part, ...]]:
         """The large folders in parts, as far as the image may have so many layers: the largest first."""

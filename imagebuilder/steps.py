@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagebuilder.engine.protocol import LogEvent, StepEvent
+from imagebuilder.engine.protocol import BESIDE, LogEvent, OnEvent, StepEvent
 from imagebuilder.ir import stage
 from imagebuilder.ir.describe import describe
 from imagebuilder.store import Step
 
 if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Dockerfile, Instruction
+
+
+@contextmanager
+def beside(what: str, on_event: OnEvent) -> Iterator[None]:
+    """Something that takes long and that no builder tells of, as a step of its own."""
+    began = time.monotonic()
+    step = StepEvent(what, what, "started", position=BESIDE)
+    on_event(step)
+    try:
+        yield
+    except BaseException:
+        on_event(replace(step, state="failed", seconds=time.monotonic() - began))
+        raise
+    on_event(replace(step, state="done", seconds=time.monotonic() - began))
 
 
 class Steps:

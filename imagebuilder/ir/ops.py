@@ -11,7 +11,9 @@ anew, which takes a third of the time that this module takes to import.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
@@ -109,9 +111,40 @@ class ImageSource(Model):
     ref: Text
 
 
+class DistributionFile(Model):
+    """A wheel. ``url`` is where it was found, ``size`` its bytes; what it is, its SHA-256 alone says."""
+
+    url: str
+    sha256: str
+    size: int = 0
+
+    @property
+    def name(self) -> str:
+        return unquote(self.url.rpartition("/")[2])
+
+
+class Provided:
+    """Files that this project gives to a build. No author names them, and no key covers them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wheels(Provided):
+    """Distribution files, in one folder."""
+
+    files: tuple[DistributionFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Provided):
+    """What installs distributions, in one folder; ``digest`` is that of what is in it."""
+
+    name: Literal["uv"]
+    digest: str
+
+
 # Stages are values already; pydantic must neither copy nor look into them.
 StageRef = InstanceOf[Stage]
-Source = LocalSource | ImageSource | StageRef
+Source = LocalSource | ImageSource | StageRef | InstanceOf[Provided]
 
 
 # Bases ------------------------------------------------------------------------------------------------
@@ -356,6 +389,30 @@ class Maintainer(Op):
     verb: ClassVar[str] = "maintainer"
     core: ClassVar[bool] = True
     name: Text
+
+
+class Distribution(Model):
+    """One release of a Python package, by its normalized name. ``files`` are those that fit where it is installed."""
+
+    name: str
+    version: str
+    files: Annotated[tuple[DistributionFile, ...], Many]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its largest file."""
+        return max((file.size for file in self.files), default=0)
+
+
+class Install(Op):
+    """Just these distributions, into the base's own Python: what a request for packages was resolved to.
+
+    No front end writes it. The back end lays it out: in which layers is no part of its meaning.
+    """
+
+    verb: ClassVar[str] = "install"
+    core: ClassVar[bool] = True
+    distributions: Annotated[tuple[Distribution, ...], Many]
 
 
 # Intent operations ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ is no table of names to keep in step with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,19 @@ class Step:
     paths are read, empty where it has none. The place is never compared and
     never hashed; the root is compared, since the same words in two folders name
     two different trees. ``intent`` is what a lowered operation was lowered from.
+    ``part_of`` is the step of a plan that this one helps to carry out.
     """
 
     op: Op
     place: Place | None = field(default=None, compare=False)
     root: str = ""
     intent: Op | None = field(default=None, compare=False)
+    part_of: Step | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def planned(self) -> Step:
+        """The step of the plan: this one, where it carries out no other."""
+        return self.part_of or self
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +125,20 @@ def _unify(one: Stage, other: Stage) -> None:
 
 
 def rewrite(target: Stage, change: Callable[[Stage], Stage]) -> Stage:
-    """The graph with every stage changed, children before parents, each once."""
+    """The graph with every stage changed, children before parents, each once.
+
+    Stages and steps that nothing changed are the same objects as before.
+    """
     done: dict[int, Stage] = {}
 
     def changed(stage: Stage) -> Stage:
         return done[id(stage)]
 
     for stage in _children_first(target):
+        moved = {id(child) for child in children(stage) if changed(child) is not child}
         base = changed(stage.base) if isinstance(stage.base, Stage) else stage.base
-        steps = tuple(_with_stages(step, changed) for step in stage.steps)
-        done[id(stage)] = change(replace(stage, base=base, steps=steps))
+        steps = tuple(_with_stages(step, changed, moved) for step in stage.steps)
+        done[id(stage)] = change(replace(stage, base=base, steps=steps) if moved else stage)
     return done[id(target)]
 
 
@@ -150,7 +161,7 @@ def _children_first(target: Stage, wanted: Callable[[Stage], bool] = lambda stag
             yield stage
 
 
-def _with_stages(step: Step, visit: Callable[[Stage], Stage]) -> Step:
-    if not any(True for _ in step.op.stages()):
+def _with_stages(step: Step, visit: Callable[[Stage], Stage], moved: Container[int]) -> Step:
+    if not any(id(stage) in moved for stage in step.op.stages()):
         return step
-    return replace(step, op=step.op.map_stages(visit))
+    return replace(step, op=step.op.map_stages(visit), part_of=step.planned)

@@ -20,10 +20,11 @@ from imagebuilder.diagnostics import (
     ImagebuilderError,
     SandboxError,
 )
-from imagebuilder.engine.protocol import BESIDE, Engine, ImageInfo, OnEvent, StepEvent
+from imagebuilder.engine.protocol import Engine, ImageInfo, OnEvent
 from imagebuilder.frontends.image import Image
 from imagebuilder.locks import lock
 from imagebuilder.sandbox.stays_up import SLEEP, Started
+from imagebuilder.steps import beside
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Making:
             store.pulling(snapshot)
             try:
                 if found is None or (resolve and not local):
-                    with _told(f"pulling {ref}", on_event):
+                    with beside(f"pulling {ref}", on_event):
                         try:
                             self.fetch(ref)
                         except EngineError as error:
@@ -96,7 +97,7 @@ class Making:
             image = engine.image(ref)
         own = Started() if image is None else Started(image.entrypoint, image.command)
         try:
-            with _told("waiting for a container of it to stay up", on_event):
+            with beside("waiting for a container of it to stay up", on_event):
                 found = self._sandboxes().keep_up(ref, own, entrypoint, snapshot.resources)
         except (SandboxError, EngineError) as error:
             told = error if image is None else self._explained(error, image)
@@ -198,20 +199,6 @@ class Making:
         own = Started(image.entrypoint, image.command)
         found = self._sandboxes().keep_up(snapshot.digest, own, None, snapshot.resources, privileged=True)
         return changed(snapshot, entrypoint=found)
-
-
-@contextmanager
-def _told(what: str, on_event: OnEvent) -> Iterator[None]:
-    """Something that takes long, as a step of its own."""
-    began = time.monotonic()
-    step = StepEvent(what, what, "started", position=BESIDE)
-    on_event(step)
-    try:
-        yield
-    except BaseException:
-        on_event(changed(step, state="failed", seconds=time.monotonic() - began))
-        raise
-    on_event(changed(step, state="done", seconds=time.monotonic() - began))
 
 
 def check_entrypoint(words: Sequence[str]) -> None:

@@ -7,8 +7,9 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -39,8 +40,10 @@ _SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
 class Instruction:
     """Lines ``first`` to ``last`` (1-based, inclusive), who asked for them, and for which step (a FROM is none).
 
+    ``op`` is what it does: another operation than the step's where several instructions carry that out.
     ``stage`` and ``position`` are those of BuildKit's progress ("[stage position/…]"); 0 where it counts nothing.
-    ``parts`` is how many instructions carry out the step, where they are more than one: a folder copied in parts.
+    ``parts`` is how many instructions carry out the step, where they are more than one: a folder copied in parts,
+    packages in layers.
     """
 
     first: int
@@ -50,6 +53,7 @@ class Instruction:
     place: Place | None
     step: Step | None
     text: str
+    op: Op | None = None
     parts: int = 1
 
 
@@ -146,7 +150,7 @@ class _Renderer:
             raise CompileError(self._errors)
         return Dockerfile(
             "\n".join(self._lines) + "\n",
-            tuple(self._instructions),
+            tuple(self._counted()),
             tuple(self._sources.contexts.values()),
             dict(self._values.arguments),
         )
@@ -204,7 +208,14 @@ class _Renderer:
         first = len(self._lines) + 1
         self._lines += lines
         last = first + len(lines) - 1
-        self._instructions.append(Instruction(first, last, stage, position, place, step, lines[0], parts))
+        planned, op = (step.planned, step.op) if step else (None, None)
+        self._instructions.append(Instruction(first, last, stage, position, place, planned, lines[0], op, parts))
+
+    def _counted(self) -> Iterator[Instruction]:
+        """The instructions, with the number of those that carry out their step."""
+        parts = Counter(id(each.step) for each in self._instructions if each.position and each.step)
+        for each in self._instructions:
+            yield replace(each, parts=max(each.parts, parts[id(each.step)])) if each.step else each
 
 
 def _effective(stage: Stage) -> tuple[Step, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from imagebuilder.backends.dockerfile.naming import StageNames
-from imagebuilder.ir.ops import ImageSource, LocalSource
+from imagebuilder.ir.ops import ImageSource, LocalSource, Source, Tool, Wheels
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Word
 
@@ -51,15 +51,15 @@ class Piece:
     number: int
 
 
-Content = tuple[str, LocalSource] | Text | Piece
+Content = tuple[str, LocalSource] | Text | Piece | Tool | Wheels
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """A build context: ``content`` lies in its folder ``files``.
 
-    ``content`` is a step's root and a local source, a part of such a one, or a
-    text. ADD reads local files from the main context alone: a ``main`` context
+    ``content`` is a step's root and a local source, a part of such a one, a
+    text, a tool or wheels. ADD reads local files from the main context alone: a ``main`` context
     is a folder of its name in that one.
     """
 
@@ -88,14 +88,26 @@ class Sources:
         plain = name if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", name) else "text"
         return self._context(plain, sha256(f"{plain}\0{content}".encode()).hexdigest(), Text(plain, content))
 
-    def name(self, origin: LocalSource | ImageSource | Stage, step: Step) -> str:
+    def name(self, origin: Source, step: Step) -> str:
         """What stands after ``--from=`` or ``from=``; empty for the main context."""
-        if isinstance(origin, LocalSource):
-            return self.local(step, origin).name
-        return self._stages.name(origin) if isinstance(origin, Stage) else origin.ref
+        match origin:
+            case LocalSource():
+                return self.local(step, origin).name
+            case Tool():
+                return self._context(origin.name, origin.digest, origin, False).name
+            case Wheels():
+                names = "\0".join(file.sha256 for file in origin.files)
+                return self._context("wheels", sha256(names.encode()).hexdigest(), origin, False).name
+            case Stage():
+                return self._stages.name(origin)
+            case ImageSource():
+                return origin.ref
+        raise TypeError(f"{origin!r} cannot be named")
 
-    def mounted(self, step: Step, origin: LocalSource | ImageSource | Stage, source: Word | None) -> Word | None:
+    def mounted(self, step: Step, origin: Source, source: Word | None) -> Word | None:
         """The ``source=`` of a mount."""
+        if isinstance(origin, Tool | Wheels):
+            return FOLDER
         if isinstance(origin, LocalSource):
             inside = posixpath.basename(origin.path) if origin.kind == "file" else str(source or ".").lstrip("/")
             return posixpath.normpath(posixpath.join(FOLDER, inside))
@@ -104,7 +116,7 @@ class Sources:
     def copied(
         self,
         step: Step,
-        origin: LocalSource | ImageSource | Stage | None,
+        origin: Source | None,
         sources: tuple[Word, ...],
         *,
         parents: bool = False,

@@ -1,0 +1,185 @@
+"""What an install finds below it: whether the base's Python is as its image had it, and what was put there since.
+
+Layers of packages are made from the base alone, so they are the same as what
+an install on top of everything would give only where nothing before it could
+have changed what it does: no command of the author's, no variable that an
+installer reads, no other user, no files put among the system's.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagebuilder.files import read_text
+from imagebuilder.ir.ops import (
+    Add,
+    AptInstall,
+    Arg,
+    Base,
+    BaseImage,
+    Copy,
+    Env,
+    Install,
+    NpmInstall,
+    Op,
+    PipInstall,
+    PipInstallFromPyproject,
+    PipInstallFromRequirements,
+    Run,
+    User,
+    UvPipInstall,
+    Volume,
+    WriteFiles,
+)
+from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.resolve.ask import Ask, Left, Target, target_of
+
+_PipLike = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
+
+# They say nothing about what is installed, or where.
+_HARMLESS = frozenset(
+    [
+        "PIP_DEFAULT_TIMEOUT",
+        "PIP_DISABLE_PIP_VERSION_CHECK",
+        "PIP_NO_CACHE_DIR",
+        "PIP_PROGRESS_BAR",
+        "PIP_ROOT_USER_ACTION",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONFAULTHANDLER",
+        "PYTHONHASHSEED",
+        "PYTHONIOENCODING",
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "PYTHONUTF8",
+    ]
+)
+_OPTIONS = frozenset(
+    ["--no-cache-dir", "--no-cache", "--disable-pip-version-check", "--quiet", "-q", "--root-user-action=ignore"]
+)
+# Where files may lie without an installer's taking notice.
+_OWN = ("/app", "/data", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/workspace", "/work", "/code")  # noqa: S108
+
+
+class Ground:
+    """Follows one stage from its base on. ``why`` is why nothing can be resolved from here on; empty while it can."""
+
+    def __init__(self, base: Base | Stage, platform: str) -> None:
+        self.why = ""
+        self._there: dict[str, str] = {}
+        chain: list[Stage] = []
+        while isinstance(base, Stage):
+            chain.append(base)
+            base = base.base
+        self._target: Target | None = None
+        if isinstance(base, BaseImage):
+            self._target = target_of(base, platform)
+        if self._target is None:
+            self.why = "the base's name does not say which Python it has"
+        for stage in reversed(chain):
+            for step in stage.steps:
+                self.note(step)
+
+    def ask(self, step: Step) -> Ask | Left | None:
+        """What a step wants installed; None where it is no such step.
+
+        Raises:
+            OSError, UnicodeDecodeError: a requirements file cannot be read.
+        """
+        op = step.intent
+        if not isinstance(op, _PipLike) or not isinstance(step.op, Run):
+            return None
+        if why := self.why or _special(op):
+            return Left(why)
+        assert self._target is not None
+        files, roots = _files(op, Path(step.root))
+        return Ask(
+            self._target,
+            packages=() if isinstance(op, PipInstallFromRequirements) else tuple(sorted(op.packages)),
+            files=files,
+            roots=roots,
+            index_url=op.index_url or "",
+            extra_index_urls=op.extra_index_urls,
+            pre=op.pre,
+            best=not isinstance(op, UvPipInstall),
+            there=tuple(f"{name}=={version}" for name, version in sorted(self._there.items())),
+        )
+
+    def note(self, step: Step) -> None:
+        """Something that stands before what comes next."""
+        if isinstance(step.op, Install):
+            self._there |= {each.name: each.version for each in step.op.distributions}
+        elif not self.why:
+            self.why = _changes(step)
+
+
+def _special(op: _PipLike) -> str:
+    """What an installer is told that this cannot be; empty for nothing."""
+    if op.secrets:
+        return "it takes secrets"
+    if op.find_links:
+        return "it looks for packages behind find_links"
+    if unknown := [word for word in op.extra_options.split() if word not in _OPTIONS]:
+        return f"of the option {unknown[0]}"
+    return ""
+
+
+def _changes(step: Step) -> str:
+    """How a step may change what an install does; empty where it cannot."""
+    op = step.op
+    match op:
+        case Run():
+            return _commands(step.intent)
+        case Env(variables=variables):
+            return next((why for name, _ in variables if (why := _variable(name))), "")
+        case Arg(name=name):
+            return _variable(name)
+        case User(name=name) if name not in ("root", "0", "root:root", "0:0"):
+            return "it is not root that installs"
+        case Copy(dest=dest) | Add(dest=dest) | WriteFiles(dest=dest):
+            return "" if isinstance(dest, str) and _is_own(dest) else f"files are put into {_shown(dest)} before it"
+        case Volume(paths=paths) if not all(isinstance(path, str) and _is_own(path) for path in paths):
+            return "a volume is declared before it"
+    return ""
+
+
+def _commands(intent: Op | None) -> str:
+    if isinstance(intent, AptInstall):
+        python = next((name for name in intent.packages if name.startswith("python")), "")
+        return f"apt installs {python} before it" if python else ""
+    if isinstance(intent, NpmInstall):
+        return ""
+    if isinstance(intent, _PipLike):
+        return "packages were installed before it that could not be resolved"
+    return "commands run before it"
+
+
+def _variable(name: str) -> str:
+    asked = name.startswith(("PIP_", "UV_", "PYTHON")) or name in ("PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD")
+    return f"{name} is set before it" if asked and name not in _HARMLESS else ""
+
+
+def _is_own(path: str) -> bool:
+    found = posixpath.normpath(path)
+    return any(found == folder or found.startswith(folder + "/") for folder in _OWN)
+
+
+def _shown(dest: object) -> str:
+    return dest if isinstance(dest, str) else "a folder that a variable names"
+
+
+def _files(op: _PipLike, root: Path) -> tuple[tuple[tuple[str, str], ...], int]:
+    if isinstance(op, PipInstallFromRequirements):
+        named: Sequence[tuple[str, Sequence[str]]] = [(op.path, op.includes)]
+    elif isinstance(op, UvPipInstall):
+        named = [(path, op.includes[n] if n < len(op.includes) else ()) for n, path in enumerate(op.requirements)]
+    else:
+        return (), 0
+    found = []
+    # Each with its own folder: two may have one name, and mean others by the names in them.
+    for number, (path, includes) in enumerate(named):
+        folder, name = posixpath.split(path)
+        found += [(f"{number}/{each}", read_text(root / folder / each)) for each in (name, *includes)]
+    names = {f"{number}/{posixpath.basename(path)}" for number, (path, _) in enumerate(named)}
+    return tuple(sorted(found, key=lambda each: each[0] not in names)), len(named)

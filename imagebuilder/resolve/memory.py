@@ -1,0 +1,69 @@
+"""What was answered before, on this machine: the same request is the same packages until somebody asks anew.
+
+So a build goes on as BuildKit's cache would have it: an unchanged statement is
+not looked up again because a later one changed. Nothing of this decides what a
+key is.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from imagebuilder.home import private_folder
+from imagebuilder.ir.ops import Distribution
+from imagebuilder.locks import lock
+
+_ANSWER = TypeAdapter(tuple[Distribution, ...])
+
+
+class Memory:
+    """The answers of one home, and the order in which it first met each package."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._folder = home / "resolved"
+
+    def recall(self, digest: str) -> tuple[Distribution, ...] | None:
+        """The answer to the ask of that digest; None where it is not known."""
+        try:
+            return _ANSWER.validate_json(self._path(digest).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def keep(self, digest: str, answer: Sequence[Distribution]) -> None:
+        self._write(self._path(digest), _ANSWER.dump_json(tuple(answer), indent=1))
+
+    def ordered(self, answer: Iterable[Distribution]) -> tuple[Distribution, ...]:
+        """Those met before in the order of that, then the new ones, the largest first.
+
+        Layers in this order stay where they are when a package is added.
+        """
+        with lock(self._home / "locks" / "resolved"):
+            known = self._order()
+            by_size = sorted(answer, key=lambda each: (-each.size, each.name))
+            if new := [each.name for each in by_size if each.name not in known]:
+                known |= {name: len(known) + n for n, name in enumerate(new)}
+                self._write(self._folder / "order.json", json.dumps(list(known)).encode())
+        return tuple(sorted(by_size, key=lambda each: known[each.name]))
+
+    def _order(self) -> dict[str, int]:
+        with suppress(OSError, ValueError):
+            found = json.loads((self._folder / "order.json").read_bytes())
+            if isinstance(found, list) and all(isinstance(name, str) for name in found):
+                return {name: number for number, name in enumerate(dict.fromkeys(found))}
+        return {}
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / f"{digest.removeprefix('sha256:')}.json"
+
+    def _write(self, path: Path, data: bytes) -> None:
+        private_folder(self._folder)
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as out:
+            out.write(data)
+        Path(out.name).replace(path)

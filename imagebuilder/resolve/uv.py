@@ -1,0 +1,210 @@
+"""Requirements resolved by uv, which runs here, reads indexes and runs nothing that it finds there.
+
+What it answers is a pylock.toml (PEP 751) of the target's files alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebuilder import command
+from imagebuilder.diagnostics import Diagnostic, EngineError
+from imagebuilder.home import private_folder
+from imagebuilder.ir.ops import Distribution, DistributionFile
+from imagebuilder.resolve.ask import Ask, Target
+
+VERSION = "0.13.9"
+"""Of uv: what resolves here, and what installs in a build."""
+
+_TIMEOUT = 600.0
+# What its user may have set for uv itself would not be in the ask.
+_UNSET = re.compile(r"UV_(?!(HTTP_TIMEOUT|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST)$|INDEX_\w+_(USERNAME|PASSWORD)$)\w+")
+_NO_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)` because building")
+_YANKED = re.compile(r"^warning: `(?P<what>[^`]+)` is yanked(?: \(reason: \"?(?P<why>.*?)\"?\))?", re.MULTILINE)
+_HASH = re.compile(r"--hash=(?P<algorithm>\w+):(?P<digest>\S+)")
+NAME = re.compile(r"^\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The distributions, without those that are there already, by name; and those among them that were yanked."""
+
+    distributions: tuple[Distribution, ...]
+    yanked: Mapping[str, str]
+
+
+class Unresolved(Exception):
+    """No answer. ``kind`` is why; ``said`` is what uv says about it, ``about`` the package where it is one's."""
+
+    def __init__(self, kind: str, said: str, about: str = "") -> None:
+        super().__init__(said)
+        self.kind = kind
+        self.said = said
+        self.about = about
+
+
+NO_SET, NO_WHEEL, NO_INDEX, OTHER_BYTES, WRONG = "no set", "no wheel", "no index", "other bytes", "wrong"
+
+
+def program() -> Path:
+    """uv itself, of this environment.
+
+    Raises:
+        EngineError: it is not there.
+    """
+    try:
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        help = f"pip install uv=={VERSION}"
+        raise EngineError(Diagnostic("IB501", "cannot run 'uv': it is not installed", help=help)) from None
+
+
+def resolve(ask: Ask, cache: Path, ca: Path | None) -> Answer:
+    """
+    Args:
+        cache: a folder for what uv keeps.
+        ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+
+    Raises:
+        Unresolved: there is no such set, or the index does not answer.
+        EngineError: there is no uv.
+    """
+    with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
+        words = [program(), *_words(ask, Path(folder)), "--cache-dir", private_folder(cache)]
+        try:
+            done = command.run(words, env=_environment(ca), timeout=_TIMEOUT, cwd=folder)
+        except subprocess.TimeoutExpired:
+            raise Unresolved(NO_INDEX, f"uv did not end within {_TIMEOUT:.0f} s") from None
+        said = done.stderr.decode(errors="replace").strip()
+        if done.returncode:
+            raise _unresolved(said, done.returncode)
+    hashes = demanded_hashes(text for _, text in ask.files)
+    try:
+        packages = tomllib.loads(done.stdout.decode()).get("packages", ())
+        found = [_distribution(each, hashes, ask.target) for each in packages]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
+    there = set(ask.there)
+    new = [each for each in found if f"{each.name}=={each.version}" not in there]
+    yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
+    return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
+
+
+def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
+    yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-config", "--no-build")
+    yield from ("--color=never", "--no-progress", "--no-python-downloads", "--no-sources")
+    yield from (f"--python={sys.executable}", f"--python-version={ask.target.python}")
+    yield f"--python-platform={ask.target.platform}"
+    if ask.index_url:
+        yield f"--default-index={ask.index_url}"
+    for url in ask.extra_index_urls:
+        yield f"--index={url}"
+    if ask.best:
+        yield "--index-strategy=unsafe-best-match"
+    if ask.pre:
+        yield "--prerelease=allow"
+    if ask.there:
+        (folder / "there.txt").write_text("\n".join(ask.there) + "\n", encoding="utf-8")
+        yield "--constraints=there.txt"
+    for name, text in ask.files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, _ in ask.files[: ask.roots]:
+        yield name
+    if ask.packages or not ask.roots:
+        (folder / "asked.in").write_text("\n".join(ask.packages) + "\n", encoding="utf-8")
+        yield "asked.in"
+
+
+def _environment(ca: Path | None) -> dict[str, str]:
+    # Set to nothing, uv takes them for not set.
+    unset = dict.fromkeys(filter(_UNSET.fullmatch, os.environ), "")
+    return unset | ({"SSL_CERT_FILE": str(ca)} if ca is not None else {})
+
+
+def _distribution(package: Mapping[str, Any], hashes: Mapping[str, set[str]], target: Target) -> Distribution:
+    name, version, wheels = package["name"], package["version"], package.get("wheels", ())
+    if not wheels:
+        raise Unresolved(NO_WHEEL, f"{name} has no wheel that fits", name)
+    wanted = hashes.get(name)
+    files = [
+        DistributionFile(url=wheel["url"], sha256=wheel["hashes"]["sha256"], size=wheel.get("size", 0))
+        for wheel in wheels
+        if not wanted or wheel["hashes"]["sha256"] in wanted
+    ]
+    if not files:
+        said = f"no file of {name} {version} has a hash that is demanded of it"
+        raise Unresolved(OTHER_BYTES, said, name)
+    return Distribution(name=name, version=version, files=(best(files, target),))
+
+
+def best(files: Sequence[DistributionFile], target: Target) -> DistributionFile:
+    """The one that an installer takes: of the most particular tags, and of the highest build (PEP 425)."""
+    from packaging.tags import compatible_tags, cpython_tags
+    from packaging.utils import parse_wheel_filename
+
+    version = tuple(map(int, target.python.split(".")[:2]))
+    platforms = list(_platforms(target.platform))
+    tags = [*cpython_tags(version, platforms=platforms), *compatible_tags(version, platforms=platforms)]
+    rank = {tag: number for number, tag in enumerate(tags)}
+
+    def key(file: DistributionFile) -> tuple[int, Any, str]:
+        _, _, build, its = parse_wheel_filename(file.name)
+        return -min((rank[tag] for tag in its if tag in rank), default=len(tags)), build, file.name
+
+    return max(files, key=key)
+
+
+def _platforms(platform: str) -> Iterator[str]:
+    """The names of a platform's wheels, the most particular first (PEP 600)."""
+    machine, _, glibc = platform.partition("-manylinux_2_")
+    older = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+    for minor in range(int(glibc), 4, -1):
+        yield f"manylinux_2_{minor}_{machine}"
+        if minor in older:
+            yield f"{older[minor]}_{machine}"
+    yield f"linux_{machine}"
+
+
+def demanded_hashes(texts: Iterator[str]) -> dict[str, set[str]]:
+    """The SHA-256 that requirements files demand, by normalized name."""
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        for line in text.replace("\\\n", " ").splitlines():
+            name = NAME.match(line)
+            hashes = {match["digest"] for match in _HASH.finditer(line) if match["algorithm"] == "sha256"}
+            if name and hashes:
+                found.setdefault(normalized(name["name"]), set()).update(hashes)
+    return found
+
+
+def normalized(name: str) -> str:
+    """A package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _unresolved(said: str, code: int) -> Unresolved:
+    if missing := _NO_WHEEL.search(said):
+        return Unresolved(NO_WHEEL, f"{missing['name']} has no wheel that fits", missing["name"])
+    told = _plain(said)
+    if "Failed to fetch" in said or "error sending request" in said:
+        return Unresolved(NO_INDEX, told)
+    return Unresolved(NO_SET if "No solution found" in said else WRONG, told or f"uv ended with exit code {code}")
+
+
+def _plain(said: str) -> str:
+    """uv's explanation without its own labels and what it only warns of."""
+    lines = [line for line in said.splitlines() if not line.startswith(("warning:", "Resolved ", "Using "))]
+    lines = [re.sub(r"^(error|\s+cause|hint): ", "", line) for line in lines]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
