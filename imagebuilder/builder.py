@@ -38,6 +38,7 @@ from imagebuilder.engine.protocol import (
     WarningEvent,
 )
 from imagebuilder.ir import checks
+from imagebuilder.ir.stage import ordered
 from imagebuilder.locks import lock, unless_held
 from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Follower, Resources, Snapshot, Store
@@ -255,20 +256,29 @@ class Build:
 
     def _resolved(self) -> Plan:
         """The plan with what its requests for packages were resolved to, and all of that at hand."""
+        from imagebuilder.backends.dockerfile import lay_out
+        from imagebuilder.ir.ops import Layer
+        from imagebuilder.pythons import Pythons
+        from imagebuilder.resolve.layers import LayerStore
         from imagebuilder.resolve.resolver import Resolver, requests
         from imagebuilder.steps import beside
 
         if not requests(self._plan):
             return self._plan
-        resolver = Resolver(self._store.home, anew=self._options.no_cache, ca=self._options.ca)
+        pythons = Pythons(self._store, self._connect, self._plan.platform)
+        resolver = Resolver(self._store.home, pythons.of, anew=self._options.no_cache, ca=self._options.ca)
         with beside("resolving packages", self._on_event):
             plan = resolver.resolved(self._plan)
+            plan = replace(plan, stage=lay_out(plan.stage))
         for told in resolver.yanked:
             self._warn(told)
-        if missing := resolver.missing(plan):
+        store = LayerStore(self._store.home, self._options.ca)
+        layers = [step.op for stage in ordered(plan.stage) for step in stage.steps if isinstance(step.op, Layer)]
+        if missing := store.missing(layers):
             megabytes = sum(file.size for file in missing) / 1e6
             with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", self._on_event):
-                resolver.fetch(missing)
+                store.fetch(missing)
+        store.write(layers)
         return plan
 
     def _files(self, plan: Plan) -> StagedFiles:

@@ -22,7 +22,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.home import home
 from imagebuilder.ir import checks
 from imagebuilder.ir.keys import StageKeys, keys
-from imagebuilder.ir.ops import BaseImage, ImageSource, LocalSource, Run, Tool
+from imagebuilder.ir.ops import BaseImage, ImageSource, LocalSource, Run
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.passes import PASSES, Options
 
@@ -43,13 +43,12 @@ class Described(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled image: what to build, from which files, and the key it will have; ``tool`` installs its packages."""
+    """A compiled image: what to build, from which files, and the key it will have."""
 
     stage: Stage
     platform: str
     trees: Mapping[tuple[str, LocalSource], Tree]
     keys: Mapping[Stage, StageKeys]
-    tool: Tool | None = None
 
     @property
     def key(self) -> str:
@@ -94,7 +93,7 @@ class Plan:
         from imagebuilder.backends.dockerfile import lay_out, render
 
         digests = {source: tree.digest for source, tree in self.trees.items()}
-        return render(lay_out(self.stage, self.tool), digests, ca=ca, cuts=cuts or {})
+        return render(lay_out(self.stage), digests, ca=ca, cuts=cuts or {})
 
 
 @collector.paused()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagebuilder.backends.dockerfile import FOLDER, Piece, Text, all_copied, layers_left
+from imagebuilder.backends.dockerfile import FOLDER, LAYER, Piece, Text, all_copied, layers_left
 from imagebuilder.compiler import Plan
 from imagebuilder.context.changes import Changes
 from imagebuilder.context.cut import PARTS, Part, is_large
@@ -21,9 +21,8 @@ from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, Invalid
 from imagebuilder.files import link_or_copy
 from imagebuilder.home import private_folder
-from imagebuilder.ir.ops import Tool, Wheels
-from imagebuilder.resolve.tool import COLLECT, uv_for
-from imagebuilder.resolve.wheels import WheelStore
+from imagebuilder.ir.ops import Layer
+from imagebuilder.resolve.layers import LayerStore
 
 if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Content, Copied, Cuts, Dockerfile
@@ -35,8 +34,7 @@ class StagedFiles:
     def __init__(self, plan: Plan, home: Path, name: str) -> None:
         """``name`` is that of a folder under the home's ``staging``, which nobody else uses meanwhile."""
         self._plan = plan
-        self._home = home
-        self._wheels = WheelStore(home)
+        self._layers = LayerStore(home)
         self._folder = private_folder(home / "staging") / name
         self._kept = KeptParts(home)
         self._changes = Changes(home, self._kept)
@@ -92,14 +90,9 @@ class StagedFiles:
             case Text():
                 target.mkdir(mode=0o755)
                 stage_text(content.content, target / content.name)
-            case Wheels():
+            case Layer():
                 target.mkdir(mode=0o755)
-                for file in content.files:
-                    link_or_copy(self._wheels.path(file), target / file.name)
-            case Tool():
-                target.mkdir(mode=0o755)
-                link_or_copy(uv_for(self._plan.platform, self._home, self._wheels), target / "uv")
-                link_or_copy(COLLECT, target / COLLECT.name)
+                link_or_copy(self._layers.path(content), target / LAYER)
             case (root, source):
                 stage_tree(self._plan.trees[root, source], target)
 

@@ -107,6 +107,11 @@ CODES: dict[str, str] = {
     "IB650": "no such build on record",
     "IB651": "the beginning of several keys",
     "IB660": "a base that could not be asked after",
+    # Packages, resolved and fetched.
+    "IB670": "packages that cannot be had together",
+    "IB671": "packages that cannot be fetched or kept",
+    "IB672": "packages that are not what they have to be",
+    "IB673": "a package that was withdrawn",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

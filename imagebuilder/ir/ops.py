@@ -11,7 +11,7 @@ anew, which takes a third of the time that this module takes to import.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import unquote
 
@@ -111,40 +111,9 @@ class ImageSource(Model):
     ref: Text
 
 
-class DistributionFile(Model):
-    """A wheel. ``url`` is where it was found, ``size`` its bytes; what it is, its SHA-256 alone says."""
-
-    url: str
-    sha256: str
-    size: int = 0
-
-    @property
-    def name(self) -> str:
-        return unquote(self.url.rpartition("/")[2])
-
-
-class Provided:
-    """Files that this project gives to a build. No author names them, and no key covers them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wheels(Provided):
-    """Distribution files, in one folder."""
-
-    files: tuple[DistributionFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tool(Provided):
-    """What installs distributions, in one folder; ``digest`` is that of what is in it."""
-
-    name: Literal["uv"]
-    digest: str
-
-
 # Stages are values already; pydantic must neither copy nor look into them.
 StageRef = InstanceOf[Stage]
-Source = LocalSource | ImageSource | StageRef | InstanceOf[Provided]
+Source = LocalSource | ImageSource | StageRef
 
 
 # Bases ------------------------------------------------------------------------------------------------
@@ -391,8 +360,23 @@ class Maintainer(Op):
     name: Text
 
 
+# What requests for packages are resolved to -----------------------------------------------------------
+
+
+class DistributionFile(Model):
+    """A wheel. ``url`` is where it was found, ``size`` its bytes; what it is, its SHA-256 alone says."""
+
+    url: str
+    sha256: str
+    size: int = 0
+
+    @property
+    def name(self) -> str:
+        return unquote(self.url.rpartition("/")[2])
+
+
 class Distribution(Model):
-    """One release of a Python package, by its normalized name. ``files`` are those that fit where it is installed."""
+    """One release of a Python package, by its normalized name. ``files`` are those of which an installer takes one."""
 
     name: str
     version: str
@@ -404,15 +388,53 @@ class Distribution(Model):
         return max((file.size for file in self.files), default=0)
 
 
-class Install(Op):
-    """Just these distributions, into the base's own Python: what a request for packages was resolved to.
+class Python(Model):
+    """Where a base's own Python has an installer put things.
 
-    No front end writes it. The back end lays it out: in which layers is no part of its meaning.
+    ``folders`` are those that are there below ``data``, with their mode, user and group; ``links`` are the symbolic
+    links among them, and where each leads. ``there`` are the distributions that it has, by normalized name.
+    """
+
+    version: str
+    executable: str
+    purelib: str
+    platlib: str
+    scripts: str
+    data: str
+    glibc: str
+    folders: tuple[tuple[str, int, int, int], ...]
+    links: tuple[tuple[str, str], ...] = ()
+    there: tuple[tuple[str, str], ...] = ()
+
+
+class Install(Op):
+    """Just these distributions, into the base's own Python, which is None where it was not asked.
+
+    The order is that of layers, the lowest first; it means nothing for what is installed.
     """
 
     verb: ClassVar[str] = "install"
     core: ClassVar[bool] = True
     distributions: Annotated[tuple[Distribution, ...], Many]
+    python: Python | None = None
+
+
+class Layer(Op):
+    """The files of these distributions, as they lie once they are installed."""
+
+    verb: ClassVar[str] = "layer"
+    core: ClassVar[bool] = True
+    # Raised when the same distributions are laid out otherwise.
+    version: ClassVar[int] = 1
+    distributions: Annotated[tuple[Distribution, ...], Many]
+    python: Python
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of all that decides its bytes."""
+        files = sorted(file.sha256 for each in self.distributions for file in each.files)
+        places = self.python.model_dump_json(exclude={"there", "glibc"})
+        return "sha256:" + sha256("\0".join((str(self.version), places, *files)).encode()).hexdigest()
 
 
 # Intent operations ----------------------------------------------------------------------------------
@@ -644,5 +666,8 @@ CORE: tuple[type[Op], ...] = (
     Onbuild,
     Maintainer,
 )
+
+RESOLVED: tuple[type[Op], ...] = (Install, Layer)
+"""What takes the place of an intent between the front end and the Dockerfile; no author writes them."""
 
 OPS: dict[str, type[Op]] = {op.verb: op for op in (*INTENTS, *CORE)}

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from imagebuilder.ir.ops import BaseImage
+from imagebuilder.ir.ops import Python
 
-_PYTHON = re.compile(
-    r"(?:docker\.io/)?(?:library/)?python:(?P<version>3\.\d+(?:\.\d+)?)(?P<slim>-slim)?(?:-(?P<debian>[a-z]+))?"
-    r"(?:@sha256:[0-9a-f]{64})?"
-)
-# The C library of each Debian (the packages' own versions); the one before where a name does not say which.
-_GLIBC = {"buster": "2_28", "bullseye": "2_31", "bookworm": "2_36", "trixie": "2_40", "": "2_28"}
+# Those of the GNU C library that uv has a platform for.
+_GLIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
@@ -26,13 +21,12 @@ class Target:
     platform: str
 
 
-def target_of(base: BaseImage, platform: str) -> Target | None:
-    """The Python of a base, where its name says which: the official images, on Debian."""
-    match = _PYTHON.fullmatch(base.ref)
-    machine = _MACHINES.get(base.platform or platform) if isinstance(base.platform, str) else None
-    if match is None or machine is None or (match["debian"] or "") not in _GLIBC:
-        return None
-    return Target(match["version"], f"{machine}-manylinux_{_GLIBC[match['debian'] or '']}")
+def target_of(python: Python, platform: str) -> Target | None:
+    """That of a base's Python; None where uv has no name for it."""
+    major, _, minor = python.glibc.partition(".")
+    glibc = next((each for each in _GLIBC if major == "2" and minor.isdigit() and each <= int(minor)), None)
+    machine = _MACHINES.get(platform)
+    return None if glibc is None or machine is None else Target(python.version, f"{machine}-manylinux_2_{glibc}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ installer reads, no other user, no files put among the system's.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from imagebuilder.files import read_text
@@ -27,6 +27,7 @@ from imagebuilder.ir.ops import (
     PipInstall,
     PipInstallFromPyproject,
     PipInstallFromRequirements,
+    Python,
     Run,
     User,
     UvPipInstall,
@@ -36,6 +37,7 @@ from imagebuilder.ir.ops import (
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.resolve.ask import Ask, Left, Target, target_of
 
+PythonOf = Callable[[BaseImage], "Python | str"]
 _PipLike = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
 
 # They say nothing about what is installed, or where.
@@ -59,24 +61,30 @@ _OPTIONS = frozenset(
     ["--no-cache-dir", "--no-cache", "--disable-pip-version-check", "--quiet", "-q", "--root-user-action=ignore"]
 )
 # Where files may lie without an installer's taking notice.
-_OWN = ("/app", "/data", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/workspace", "/work", "/code")  # noqa: S108
+_OWN = ("/app", "/data", "/home", "/mnt", "/opt", "/run", "/srv", "/tmp", "/workspace", "/work", "/code")  # noqa: S108
 
 
 class Ground:
     """Follows one stage from its base on. ``why`` is why nothing can be resolved from here on; empty while it can."""
 
-    def __init__(self, base: Base | Stage, platform: str) -> None:
+    def __init__(self, base: Base | Stage, platform: str, python_of: PythonOf) -> None:
+        """
+        Args:
+            python_of: the Python of a base; a text says why it is not known.
+        """
         self.why = ""
+        self.python: Python | None = None
         self._there: dict[str, str] = {}
         chain: list[Stage] = []
         while isinstance(base, Stage):
             chain.append(base)
             base = base.base
         self._target: Target | None = None
-        if isinstance(base, BaseImage):
-            self._target = target_of(base, platform)
-        if self._target is None:
-            self.why = "the base's name does not say which Python it has"
+        found = python_of(base) if isinstance(base, BaseImage) else "the base has no Python"
+        if isinstance(found, Python):
+            self.python, self._there = found, dict(found.there)
+            self._target = target_of(found, platform)
+        self.why = found if isinstance(found, str) else "" if self._target else "uv knows no platform for the base"
         for stage in reversed(chain):
             for step in stage.steps:
                 self.note(step)
@@ -88,8 +96,9 @@ class Ground:
             OSError, UnicodeDecodeError: a requirements file cannot be read.
         """
         op = step.intent
-        if not isinstance(op, _PipLike) or not isinstance(step.op, Run):
+        if not is_request(step):
             return None
+        assert isinstance(op, _PipLike)
         if why := self.why or _special(op):
             return Left(why)
         assert self._target is not None
@@ -112,6 +121,11 @@ class Ground:
             self._there |= {each.name: each.version for each in step.op.distributions}
         elif not self.why:
             self.why = _changes(step)
+
+
+def is_request(step: Step) -> bool:
+    """Whether a step wants Python packages installed."""
+    return isinstance(step.intent, _PipLike) and isinstance(step.op, Run)
 
 
 def _special(op: _PipLike) -> str:

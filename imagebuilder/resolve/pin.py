@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
-from imagebuilder.ir.ops import Install
-from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
+from imagebuilder.ir.ops import Install, Python
+from imagebuilder.ir.stage import Stage, Step, rewrite
 from imagebuilder.resolve.ask import Ask, Left
-from imagebuilder.resolve.ground import Ground
+from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 
-Answering = Callable[[Step, Ask | Left], Install | None]
+Answering = Callable[[Step, Ask | Left, Python | None], Install | None]
 
 
-def pinned(target: Stage, platform: str, answer: Answering) -> Stage:
+def pinned(target: Stage, platform: str, python_of: PythonOf, answer: Answering) -> Stage:
     """The graph with each request in it replaced by what ``answer`` gives for it; None leaves it as it is.
 
     Args:
         target: a stage of core operations.
         platform: that of the build.
+        python_of: the Python of a base; a text says why it is not known.
     """
 
     def change(stage: Stage) -> Stage:
-        ground = Ground(stage.base, platform)
+        if not any(is_request(step) for step in stage.steps):
+            return stage
+        ground = Ground(stage.base, platform, python_of)
         steps = []
         for step in stage.steps:
             ask = ground.ask(step)
-            found = None if ask is None else answer(step, ask)
+            found = None if ask is None else answer(step, ask, ground.python)
             if found is not None:
                 step = Step(found, step.place, "", step.intent, step.planned)
             ground.note(step)
@@ -35,13 +38,3 @@ def pinned(target: Stage, platform: str, answer: Answering) -> Stage:
         return stage if same else replace(stage, steps=tuple(steps))
 
     return rewrite(target, change)
-
-
-def asks(target: Stage, platform: str) -> Iterator[tuple[Step, Ask | Left]]:
-    """The requests of a stage graph; what earlier ones in a stage would put there is not in the later ones."""
-    for stage in ordered(target):
-        ground = Ground(stage.base, platform)
-        for step in stage.steps:
-            if (ask := ground.ask(step)) is not None:
-                yield step, ask
-            ground.note(step)

@@ -1,28 +1,23 @@
-"""Answers for the requests of one build: remembered, or asked of the indexes; and their files, fetched."""
+"""Answers for the requests of one build: remembered, or asked of the indexes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Place
-from imagebuilder.ir.ops import DistributionFile, Install, Tool
+from imagebuilder.ir.ops import Install, Python
 from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left
+from imagebuilder.resolve.ground import PythonOf, is_request
 from imagebuilder.resolve.memory import Memory
-from imagebuilder.resolve.pin import asks, pinned
-from imagebuilder.resolve.tool import fingerprint
-from imagebuilder.resolve.wheels import WheelStore
+from imagebuilder.resolve.pin import pinned
 
 if TYPE_CHECKING:
     from imagebuilder.compiler import Plan
-
-# The base has one of its own, which a layer would not take away.
-_IN_BASE = frozenset(("pip", "setuptools", "wheel"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +37,16 @@ class LeftOut:
 class Resolver:
     """For one build. ``left`` are the requests without an answer; ``yanked`` warns of what was withdrawn."""
 
-    def __init__(self, home: Path, *, anew: bool = False, ca: Path | None = None) -> None:
+    def __init__(self, home: Path, python_of: PythonOf, *, anew: bool = False, ca: Path | None = None) -> None:
         """
         Args:
+            python_of: the Python of a base; a text says why it is not known.
             anew: ask the indexes also where an answer is remembered.
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         """
         self._home = home
+        self._python_of = python_of
         self._memory = Memory(home)
-        self._wheels = WheelStore(home, ca)
         self._anew = anew
         self._ca = ca
         self.left: list[LeftOut] = []
@@ -63,24 +59,9 @@ class Resolver:
             CompileError: the packages cannot be had together, at their line; or a requirements file cannot be read.
             EngineError: uv is not there.
         """
-        stage = pinned(plan.stage, plan.platform, self._answer)
-        if stage is plan.stage:
-            return plan
-        return replace(plan, stage=stage, tool=Tool("uv", fingerprint(plan.platform)))
+        return replace(plan, stage=pinned(plan.stage, plan.platform, self._python_of, self._answer))
 
-    def missing(self, plan: Plan) -> list[DistributionFile]:
-        """The files that a build of the plan needs and that are not here yet."""
-        installs = [step.op for stage in ordered(plan.stage) for step in stage.steps if isinstance(step.op, Install)]
-        return self._wheels.missing(file for op in installs for each in op.distributions for file in each.files)
-
-    def fetch(self, files: Sequence[DistributionFile], on_bytes: Callable[[int], None] = lambda count: None) -> None:
-        """
-        Raises:
-            BuildError: one cannot be had.
-        """
-        self._wheels.fetch(files, on_bytes)
-
-    def _answer(self, step: Step, ask: Ask | Left) -> Install | None:
+    def _answer(self, step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
         if isinstance(ask, Left):
             self._leave(step, ask.reason)
             return None
@@ -94,10 +75,7 @@ class Resolver:
             found = answer.distributions
             self._memory.keep(ask.digest, found)
             self.yanked += [_yanked(what, why, step.place) for what, why in answer.yanked.items()]
-        if own := next((each.name for each in found if each.name in _IN_BASE), ""):
-            self._leave(step, f"the base has a {own} of its own")
-            return None
-        return Install(distributions=self._memory.ordered(found)) if found else None
+        return Install(distributions=self._memory.ordered(found), python=python) if found else None
 
     def _leave(self, step: Step, reason: str) -> None:
         self.left.append(LeftOut(_verb(step), step.place, reason))
@@ -117,7 +95,7 @@ class Resolver:
 
 def requests(plan: Plan) -> bool:
     """Whether there is anything to be resolved."""
-    return any(isinstance(ask, Ask) for _, ask in asks(plan.stage, plan.platform))
+    return any(is_request(step) for stage in ordered(plan.stage) for step in stage.steps)
 
 
 def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:

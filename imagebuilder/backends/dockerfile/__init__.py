@@ -3,10 +3,11 @@
 from imagebuilder.backends.dockerfile.layout import lay_out
 from imagebuilder.backends.dockerfile.parts import all_copied, layers_left
 from imagebuilder.backends.dockerfile.render import Dockerfile, Instruction, render
-from imagebuilder.backends.dockerfile.sources import FOLDER, Content, Context, Copied, Cuts, Piece, Text
+from imagebuilder.backends.dockerfile.sources import FOLDER, LAYER, Content, Context, Copied, Cuts, Piece, Text
 
 __all__ = [
     "FOLDER",
+    "LAYER",
     "Content",
     "Context",
     "Copied",

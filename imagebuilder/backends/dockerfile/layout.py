@@ -1,11 +1,9 @@
 """Installs laid out in layers: each large distribution one of its own, the small ones together on top.
 
-Every layer is made from the base alone, in a stage of its own, and linked: it
-is the same whatever lies below it, in every image and on every machine that
-installs the same distribution into the same base, and the stages are built
-side by side. What an install would put where stays uv's to decide: it installs
-into the stage as it would into the image, and what it has put there is moved
-out, under the same paths.
+A layer is an archive of what an installer would put where. It is linked, and
+its bytes follow from the distributions and from where the base's Python has
+its packages: so it is the same in every image and on every machine, whatever
+lies below it, and an engine or registry that has it once has it for all.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from imagebuilder.ir.ops import BaseImage, Copy, Distribution, Install, Mount, Op, Run, Tool, Wheels
+from imagebuilder.ir.ops import Distribution, Install, Layer, Op, Run
 from imagebuilder.ir.stage import Stage, Step, rewrite
 
 LARGE = 1_000_000
@@ -22,22 +20,9 @@ LARGE = 1_000_000
 MOST = 30
 """Layers that one install becomes: beyond, the smallest go with the small ones."""
 
-_TOOLS, _WHEELS = "/run/imagebuilder", "/run/wheels"
-_SCRIPT = """\
-set -eu
-export UV_NO_CONFIG=1 UV_OFFLINE=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never UV_BREAK_SYSTEM_PACKAGES=1 TMPDIR=/var/tmp
-{tools}/uv pip install --quiet --system --no-deps --no-index --find-links={wheels} --require-hashes -r - <<'EOF_P'
-{pins}
-EOF_P
-python3 -IS {tools}/collect.py"""
 
-
-def lay_out(target: Stage, tool: Tool | None) -> Stage:
-    """The graph without an install: stages that make the layers, and copies of them.
-
-    Args:
-        tool: what installs; None where nothing is installed.
-    """
+def lay_out(target: Stage) -> Stage:
+    """The graph with layers in the place of each install; with a command where the base's Python is not known."""
 
     def change(stage: Stage) -> Stage:
         if not any(isinstance(step.op, Install) for step in stage.steps):
@@ -45,8 +30,7 @@ def lay_out(target: Stage, tool: Tool | None) -> Stage:
         steps: list[Step] = []
         for step in stage.steps:
             if isinstance(step.op, Install):
-                assert tool is not None
-                steps += _layers(step, step.op, _base(stage), tool)
+                steps += (Step(op, step.place, "", step.intent, step.planned) for op in _laid_out(step.op))
             else:
                 steps.append(step)
         return replace(stage, steps=tuple(steps))
@@ -63,35 +47,18 @@ def groups(install: Install) -> list[Sequence[Distribution]]:
     return [*([d] for d in each if d.name in alone), *([small] if small else [])]
 
 
-def _layers(step: Step, install: Install, base: BaseImage, tool: Tool) -> Iterator[Step]:
-    def part(op: Op) -> Step:
-        return Step(op, step.place, "", step.intent, step.planned)
-
+def _laid_out(install: Install) -> Iterator[Op]:
+    if install.python is None:
+        yield _command(install)
+        return
     for group in groups(install):
-        name = group[0].name if len(group) == 1 else "packages"
-        stage = Stage(base, (part(_run(group, tool)),), step.place, f"python-{name}")
-        yield part(Copy(sources=("/out/",), dest="/", origin=stage, link=True))
+        yield Layer(distributions=tuple(sorted(group, key=lambda each: each.name)), python=install.python)
 
 
-def _run(group: Sequence[Distribution], tool: Tool) -> Run:
+def _command(install: Install) -> Run:
     pins = [
         f"{each.name}=={each.version}" + "".join(f" --hash=sha256:{file.sha256}" for file in each.files)
-        for each in sorted(group, key=lambda each: each.name)
+        for each in sorted(install.distributions, key=lambda each: each.name)
     ]
-    files = tuple(file for each in group for file in each.files)
-    return Run(
-        command=_SCRIPT.format(tools=_TOOLS, wheels=_WHEELS, pins="\n".join(pins)),
-        mounts=(
-            Mount(type="bind", origin=tool, target=_TOOLS),
-            Mount(type="bind", origin=Wheels(tuple(sorted(files, key=lambda file: file.sha256))), target=_WHEELS),
-        ),
-        network="none",
-    )
-
-
-def _base(stage: Stage) -> BaseImage:
-    base = stage.base
-    while isinstance(base, Stage):
-        base = base.base
-    assert isinstance(base, BaseImage)
-    return base
+    script = ("python -m pip install --no-deps --no-compile --require-hashes -r /dev/stdin <<'EOF_P'", *pins, "EOF_P")
+    return Run(command="\n".join(("set -e", *script)))

@@ -10,14 +10,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
-from imagebuilder.backends.dockerfile.layout import groups
 from imagebuilder.backends.dockerfile.sources import Copied
-from imagebuilder.ir.ops import Copy, Install, LocalSource, Op
+from imagebuilder.ir.ops import Copy, LocalSource
 from imagebuilder.ir.stage import Stage, Step, ordered
 
 # Layers that an image may have by all that the spec adds: engines take 127, and the base has some.
 _MOST_LAYERS = 96
-_MAKE_LAYERS = frozenset({"run", "copy", "add", "write_files", "workdir"})
+_MAKE_LAYERS = frozenset({"run", "copy", "add", "layer", "write_files", "workdir"})
 
 
 def copied(step: Step) -> Copied | None:
@@ -44,11 +43,7 @@ def all_copied(target: Stage) -> dict[Copied, int]:
 
 def layers_left(target: Stage) -> int:
     """How many more layers the image may surely have."""
-    return _MOST_LAYERS - sum(_layers(step.op) for step in _steps(target))
-
-
-def _layers(op: Op) -> int:
-    return len(groups(op)) if isinstance(op, Install) else int(op.verb in _MAKE_LAYERS)
+    return _MOST_LAYERS - sum(step.op.verb in _MAKE_LAYERS for step in _steps(target))
 
 
 def _steps(target: Stage) -> Iterable[Step]:

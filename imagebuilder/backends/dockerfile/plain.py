@@ -18,7 +18,7 @@ from imagebuilder.backends.dockerfile.render import macros
 from imagebuilder.backends.dockerfile.sources import Context
 from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
-from imagebuilder.ir.ops import BaseImage, Env, ImageSource, Label, LocalSource, Run, Scratch, Source, WriteFiles
+from imagebuilder.ir.ops import BaseImage, Env, Label, Layer, LocalSource, Run, Scratch, Source, WriteFiles
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion, Word, literal_pattern
 
@@ -102,10 +102,10 @@ class PlainSources:
     def name(self, origin: Source, step: Step) -> str:
         if isinstance(origin, LocalSource):
             return ""
-        if isinstance(origin, Stage):
-            return self._names[origin]
-        assert isinstance(origin, ImageSource)
-        return origin.ref
+        return self._names[origin] if isinstance(origin, Stage) else origin.ref
+
+    def layer(self, op: Layer) -> Context:
+        raise TypeError(f"{op.verb} cannot stand alone")
 
     def mounted(self, step: Step, origin: Source, source: Word | None) -> Word | None:
         if not isinstance(origin, LocalSource):

@@ -28,7 +28,7 @@ from imagebuilder.ir.ops import BaseImage, Cmd, Copy, Entrypoint, Healthcheck, L
 from imagebuilder.ir.stage import Stage, Step, ordered
 
 # BuildKit counts these, as "[name 2/5]", when it reports progress.
-_COUNTED = frozenset({"run", "copy", "add", "write_files", "workdir"})
+_COUNTED = frozenset({"run", "copy", "add", "layer", "write_files", "workdir"})
 # Linux takes two megabytes of arguments and environment together (ARG_MAX).
 _MOST_ARGUMENTS = 1_000_000
 _WHOLE: Cuts = MappingProxyType({})

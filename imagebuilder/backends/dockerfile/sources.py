@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from imagebuilder.backends.dockerfile.naming import StageNames
-from imagebuilder.ir.ops import ImageSource, LocalSource, Source, Tool, Wheels
+from imagebuilder.ir.ops import Layer, LocalSource, Source
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Word
 
 FOLDER = "files"
 """The name under which a folder lies in its context."""
+
+LAYER = "layer.tar"
+"""That of an archive of packages."""
 
 _PLAIN_NAME = re.compile(r"[\w.+@=,~-]+")
 
@@ -51,7 +54,7 @@ class Piece:
     number: int
 
 
-Content = tuple[str, LocalSource] | Text | Piece | Tool | Wheels
+Content = tuple[str, LocalSource] | Text | Piece | Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Context:
     """A build context: ``content`` lies in its folder ``files``.
 
     ``content`` is a step's root and a local source, a part of such a one, a
-    text, a tool or wheels. ADD reads local files from the main context alone: a ``main`` context
+    text, or packages. ADD reads local files from the main context alone: a ``main`` context
     is a folder of its name in that one.
     """
 
@@ -88,26 +91,19 @@ class Sources:
         plain = name if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*", name) else "text"
         return self._context(plain, sha256(f"{plain}\0{content}".encode()).hexdigest(), Text(plain, content))
 
+    def layer(self, op: Layer) -> Context:
+        """The context with the archive of a layer of packages."""
+        name = op.distributions[0].name if len(op.distributions) == 1 else "packages"
+        return self._context(name, op.digest, op, main=True)
+
     def name(self, origin: Source, step: Step) -> str:
         """What stands after ``--from=`` or ``from=``; empty for the main context."""
-        match origin:
-            case LocalSource():
-                return self.local(step, origin).name
-            case Tool():
-                return self._context(origin.name, origin.digest, origin, False).name
-            case Wheels():
-                names = "\0".join(file.sha256 for file in origin.files)
-                return self._context("wheels", sha256(names.encode()).hexdigest(), origin, False).name
-            case Stage():
-                return self._stages.name(origin)
-            case ImageSource():
-                return origin.ref
-        raise TypeError(f"{origin!r} cannot be named")
+        if isinstance(origin, LocalSource):
+            return self.local(step, origin).name
+        return self._stages.name(origin) if isinstance(origin, Stage) else origin.ref
 
     def mounted(self, step: Step, origin: Source, source: Word | None) -> Word | None:
         """The ``source=`` of a mount."""
-        if isinstance(origin, Tool | Wheels):
-            return FOLDER
         if isinstance(origin, LocalSource):
             inside = posixpath.basename(origin.path) if origin.kind == "file" else str(source or ".").lstrip("/")
             return posixpath.normpath(posixpath.join(FOLDER, inside))

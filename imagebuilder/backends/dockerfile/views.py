@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from imagebuilder.backends.dockerfile import ca, quote
 from imagebuilder.backends.dockerfile.link import LinkRule
-from imagebuilder.backends.dockerfile.sources import FOLDER, Context, Text
+from imagebuilder.backends.dockerfile.sources import FOLDER, LAYER, Context, Text
 from imagebuilder.diagnostics import Invalid
 from imagebuilder.ir import heredoc
 from imagebuilder.ir.ops import (
@@ -21,6 +21,7 @@ from imagebuilder.ir.ops import (
     Expose,
     Healthcheck,
     Label,
+    Layer,
     Mount,
     Run,
     Shell,
@@ -62,6 +63,8 @@ class Origins(Protocol):
     ) -> tuple[Word, ...]: ...
 
     def text(self, name: str, content: str) -> Context: ...
+
+    def layer(self, op: Layer) -> Context: ...
 
 
 class Views:
@@ -112,6 +115,9 @@ class Views:
                 return SimpleNamespace(name=op.name, default=None if op.default is None else self._word(op.default))
             case Expose():
                 return SimpleNamespace(ports=" ".join(quote.ports(port, self._values) for port in op.ports))
+            case Layer():
+                context = self._sources.layer(op)
+                return SimpleNamespace(paths=quote.paths((f"{context.name}/{FOLDER}/{LAYER}", "/"), self._values))
             case Volume():
                 return SimpleNamespace(paths=quote.paths(op.paths, self._values))
         return op

@@ -1,0 +1,124 @@
+"""Where the Pythons of bases have packages put: asked of each base once, and remembered by its digest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from imagebuilder.diagnostics import BuildError, EngineError
+from imagebuilder.engine.protocol import Engine
+from imagebuilder.home import private_folder
+from imagebuilder.ir.ops import BaseImage, Python
+from imagebuilder.registries import Registries
+from imagebuilder.resolve.uv import normalized
+from imagebuilder.store import Store
+
+_PROBE = Path(__file__).parent / "resolve" / "probe.py"
+# As uv looks for one.
+_FIND = 'exec "$(command -v python || command -v python3 || echo python3)" -IS -c "$0"'
+_TIMEOUT = 120.0
+
+
+class Unknown(Exception):
+    """A base of whose Python nothing is known; the text is why."""
+
+
+class Pythons:
+    """Those of the bases that one home's builds start from."""
+
+    def __init__(self, store: Store, engine: Callable[[], Engine], platform: str) -> None:
+        """
+        Args:
+            platform: that of the builds.
+        """
+        self._store = store
+        self._connect = engine
+        self._folder = store.home / "resolved"
+        self._platform = platform
+        self._known: dict[tuple[str, str], Python | str] = {}
+
+    def of(self, base: BaseImage) -> Python | str:
+        """That of a base; a text says why packages cannot be laid out for it, or that it cannot be asked.
+
+        Raises:
+            EngineError: the engine does not answer.
+        """
+        asked = base.ref, base.platform if isinstance(base.platform, str) and base.platform else self._platform
+        if asked not in self._known:
+            try:
+                self._known[asked] = self._of(*asked)
+            except Unknown as error:
+                self._known[asked] = str(error)
+        return self._known[asked]
+
+    def _of(self, ref: str, platform: str) -> Python:
+        engine = self._connect()
+        if engine.info().platform != platform:
+            raise Unknown(f"the base is for {platform}, which is not the engine's own")
+        image = engine.image(ref)
+        if image is None:
+            try:
+                engine.fetch(ref, Registries(self._store).header(ref))
+            except EngineError as error:
+                raise Unknown(f"the base cannot be asked: {error.diagnostics[0].message}") from None
+            image = engine.image(ref)
+        if image is None:
+            raise Unknown("the base cannot be asked")
+        if image.platform and image.platform != platform:
+            raise Unknown(f"the base here is for {image.platform}")
+        path = self._folder / f"python-{image.id.rpartition(':')[2]}.json"
+        if (kept := _read(path)) is not None:
+            return kept
+        found = self._asked(engine, image.id)
+        private_folder(self._folder)
+        with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", delete=False) as out:
+            out.write(found.model_dump_json())
+        Path(out.name).replace(path)
+        return found
+
+    def _asked(self, engine: Engine, image: str) -> Python:
+        try:
+            done = engine.run(image, ["/bin/sh", "-c", _FIND, _PROBE.read_text(encoding="utf-8")], _TIMEOUT)
+        except BuildError as error:
+            raise Unknown(f"the base's Python does not answer: {error.diagnostics[0].message}") from None
+        if done.exit_code:
+            raise Unknown(
+                "the base has no Python" if done.exit_code in (126, 127) else "the base's Python does not work"
+            )
+        try:
+            return _python(json.loads(done.stdout))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Unknown("the base's Python does not say where its packages go") from None
+
+
+def _python(found: dict[str, Any]) -> Python:
+    if found["implementation"] != "cpython" or not found["glibc"]:
+        raise Unknown("the base's Python is not CPython on the GNU C library")
+    if found["uid"] != 0:
+        raise Unknown("the base has another user than root")
+    if found["in_venv"]:
+        raise Unknown("the base's Python is that of a virtual environment")
+    paths = {name: found[name] for name in ("executable", "purelib", "platlib", "scripts", "data")}
+    if not all(path.startswith("/") and path.isprintable() and len(path) < 100 for path in paths.values()):
+        raise Unknown("the base's Python is in a place that scripts cannot name")
+    there = {normalized(name): version for name, version in found["there"]}
+    return Python(
+        version=found["version"],
+        glibc=found["glibc"],
+        folders=tuple(map(tuple, found["folders"])),
+        links=tuple(map(tuple, found["links"])),
+        there=tuple(sorted(there.items())),
+        **paths,
+    )
+
+
+def _read(path: Path) -> Python | None:
+    try:
+        return Python.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
