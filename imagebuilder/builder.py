@@ -38,7 +38,6 @@ from imagebuilder.engine.protocol import (
     WarningEvent,
 )
 from imagebuilder.ir import checks
-from imagebuilder.ir.stage import ordered
 from imagebuilder.locks import lock, unless_held
 from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Follower, Resources, Snapshot, Store
@@ -125,7 +124,11 @@ class Build:
                 self._name_in_registry(there=True)
                 return taken
             self._connect()  # That no engine answers is told before anything is prepared.
-            resolved = self._resolved()
+            return self._make(held, fresh, started)
+
+    def _make(self, held: int, fresh: Fresh | None, started: float) -> Snapshot:
+        plan, store = self._plan, self._store
+        with self._packages() as resolved:
             files = self._files(resolved)
             dockerfile = resolved.dockerfile(ca=True, cuts=files.cuts)
             secrets = secret_values(plan, self._options.secrets, self._options.ca)
@@ -254,32 +257,12 @@ class Build:
             for line in lines:
                 self._tell(line)
 
-    def _resolved(self) -> Plan:
-        """The plan with what its requests for packages were resolved to, and all of that at hand."""
-        from imagebuilder.backends.dockerfile import lay_out
-        from imagebuilder.ir.ops import Layer
-        from imagebuilder.pythons import Pythons
-        from imagebuilder.resolve.layers import LayerStore
-        from imagebuilder.resolve.resolver import Resolver, requests
-        from imagebuilder.steps import beside
+    def _packages(self) -> AbstractContextManager[Plan]:
+        """The plan with its packages at hand."""
+        from imagebuilder.packages import at_hand
 
-        if not requests(self._plan):
-            return self._plan
-        pythons = Pythons(self._store, self._connect, self._plan.platform)
-        resolver = Resolver(self._store.home, pythons.of, anew=self._options.no_cache, ca=self._options.ca)
-        with beside("resolving packages", self._on_event):
-            plan = resolver.resolved(self._plan)
-            plan = replace(plan, stage=lay_out(plan.stage))
-        for told in resolver.yanked:
-            self._warn(told)
-        store = LayerStore(self._store.home, self._options.ca)
-        layers = [step.op for stage in ordered(plan.stage) for step in stage.steps if isinstance(step.op, Layer)]
-        if missing := store.missing(layers):
-            megabytes = sum(file.size for file in missing) / 1e6
-            with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", self._on_event):
-                store.fetch(missing)
-        store.write(layers)
-        return plan
+        options = self._options
+        return at_hand(self._plan, self._store, self._connect, self._on_event, anew=options.no_cache, ca=options.ca)
 
     def _files(self, plan: Plan) -> StagedFiles:
         from imagebuilder.staged import StagedFiles

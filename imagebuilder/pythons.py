@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from imagebuilder.diagnostics import BuildError, EngineError
 from imagebuilder.engine.protocol import Engine
-from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import BaseImage, Python
 from imagebuilder.registries import Registries
+from imagebuilder.resolve.shelf import ANSWERS, Shelf
 from imagebuilder.resolve.uv import normalized
 from imagebuilder.store import Store
 
@@ -38,7 +38,7 @@ class Pythons:
         """
         self._store = store
         self._connect = engine
-        self._folder = store.home / "resolved"
+        self._folder = Shelf(store.home).new(ANSWERS, "")
         self._platform = platform
         self._known: dict[tuple[str, str], Python | str] = {}
 
@@ -75,7 +75,6 @@ class Pythons:
         if (kept := _read(path)) is not None:
             return kept
         found = self._asked(engine, image.id)
-        private_folder(self._folder)
         with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", delete=False) as out:
             out.write(found.model_dump_json())
         Path(out.name).replace(path)

@@ -20,10 +20,11 @@ from typing import Literal
 from imagebuilder.cache.history import History
 from imagebuilder.diagnostics import CompileError
 from imagebuilder.locks import alone, held, unless_held
+from imagebuilder.resolve import shelf
 from imagebuilder.store import Snapshot, Store
 
-Kind = Literal["fingerprints", "staged files", "records", "logs"]
-KINDS: tuple[Kind, ...] = ("fingerprints", "staged files", "records", "logs")
+Kind = Literal["fingerprints", "staged files", "packages", "records", "logs"]
+KINDS: tuple[Kind, ...] = ("fingerprints", "staged files", "packages", "records", "logs")
 # Builds share these under a lock.
 _PARTS = "parts"
 # Folders of which each member is one item; what they are for stands with those who fill them.
@@ -31,6 +32,7 @@ _FOLDERS: tuple[tuple[Kind, str], ...] = (
     ("fingerprints", "stats"),
     ("staged files", _PARTS),
     ("staged files", "cuts"),
+    *(("packages", f"{shelf.FOLDER}/{kind}") for kind in (shelf.WHEELS, shelf.LAYERS, shelf.ANSWERS, shelf.UV)),
 )
 _LOCK = "lock"
 
@@ -99,10 +101,16 @@ class Disk:
     def _in_use(self, item: Item) -> bool:
         if item.path.parent.name == "staging":
             return held(self._store.locks / item.path.name)
-        if item.path.parent.name == _PARTS:
-            with suppress(OSError), alone(item.path.parent / _LOCK) as free:
+        if (lock := self._lock_of(item)) is not None:
+            with suppress(OSError), alone(lock) as free:
                 return not free
         return False
+
+    def _lock_of(self, item: Item) -> Path | None:
+        """What builds hold together that use such items."""
+        if item.kind == "packages":
+            return self._store.home / shelf.FOLDER / shelf.LOCK
+        return item.path.parent / _LOCK if item.path.parent.name == _PARTS else None
 
     def remove(self, items: Iterable[Item]) -> int:
         """Take the items away, but what a build uses right now; the bytes that went."""
@@ -124,9 +132,8 @@ class Disk:
         """Keeps builds from the item, or says that one uses it."""
         if item.path.parent.name == "staging":
             return unless_held(self._store.locks / item.path.name)
-        if item.path.parent.name == _PARTS:
-            return alone(item.path.parent / _LOCK)
-        return nullcontext(True)
+        lock = self._lock_of(item)
+        return nullcontext(True) if lock is None else alone(lock)
 
 
 def chosen(

@@ -20,6 +20,7 @@ from imagebuilder.compiler import Plan
 from imagebuilder.context import Tree
 from imagebuilder.ir.ops import Add, AddLocalDir, AddLocalPythonSource, LocalSource
 from imagebuilder.ir.stage import ordered
+from imagebuilder.resolve.resolver import LeftOut, left_out
 from imagebuilder.store import Store
 
 _LARGEST = 5
@@ -63,7 +64,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``built`` is the snapshot that has this key already, and when it was made."""
+    """``built`` is the snapshot that has this key already, and when it was made.
+
+    ``left`` are the requests for packages that are not laid out in layers.
+    """
 
     name: str
     key: str
@@ -72,6 +76,7 @@ class Report:
     steps: tuple[Planned, ...]
     local: tuple[Local, ...]
     why: Explanation | None
+    left: tuple[LeftOut, ...] = ()
 
     @property
     def running(self) -> int:
@@ -109,6 +114,7 @@ class Report:
                 for local in self.local
                 for each in local.suspects
             ],
+            "not_in_layers": [{"op": each.verb, "reason": each.reason, "span": each.span} for each in self.left],
             "not_searched": sum(local.skipped for local in self.local),
             "changed": self.why.as_json()["changed"] if self.why else [],
         }
@@ -136,7 +142,7 @@ def foretell(plan: Plan, name: str, history: History, store: Store) -> Report:
     steps = tuple(_steps(plan, wanted, made, whole=there is not None))
     built = (there.name, there.created_at) if there is not None else None
     why = explain_plan(plan, name, history) if there is None else None
-    return Report(name, plan.key, plan.platform, built, steps, tuple(_local(plan)), why)
+    return Report(name, plan.key, plan.platform, built, steps, tuple(_local(plan)), why, tuple(left_out(plan)))
 
 
 def _steps(plan: Plan, wanted: Record, made: set[str], *, whole: bool) -> Iterator[Planned]:

@@ -80,6 +80,7 @@ def _du(arguments: argparse.Namespace) -> int:
 
 _MEANING: Mapping[str, str] = {
     "fingerprints": "what files looked like, so that only what changed is read",
+    "packages": "wheels and layers of packages, and what requests for them were resolved to",
     "staged files": "copies for the builder, so that only what changed is sent",
     "records": "what builds were made of, for plan and explain",
     "logs": "of builds whose snapshot is gone",

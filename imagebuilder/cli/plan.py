@@ -119,6 +119,8 @@ def _shown(report: Report) -> list[str]:
     lines += ["", *_steps(report)]
     if any(step.downloads and step.state == "cached" for step in report.steps):
         lines.append("  * unless what it downloads has changed")
+    if report.left:
+        lines += ["", *map(str, report.left)]
     if report.local:
         lines += ["", *_files(report.local)]
     return lines

@@ -37,7 +37,7 @@ from imagebuilder.ir.ops import (
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.resolve.ask import Ask, Left, Target, target_of
 
-PythonOf = Callable[[BaseImage], "Python | str"]
+PythonOf = Callable[[BaseImage], "Python | str | None"]
 _PipLike = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
 
 # They say nothing about what is installed, or where.
@@ -70,7 +70,7 @@ class Ground:
     def __init__(self, base: Base | Stage, platform: str, python_of: PythonOf) -> None:
         """
         Args:
-            python_of: the Python of a base; a text says why it is not known.
+            python_of: the Python of a base; a text says why it cannot be used, None that nobody has asked.
         """
         self.why = ""
         self.python: Python | None = None
@@ -79,12 +79,14 @@ class Ground:
         while isinstance(base, Stage):
             chain.append(base)
             base = base.base
-        self._target: Target | None = None
+        self._target: Target | None = Target("", "")
         found = python_of(base) if isinstance(base, BaseImage) else "the base has no Python"
-        if isinstance(found, Python):
+        if isinstance(found, str):
+            self.why = found
+        elif found is not None:
             self.python, self._there = found, dict(found.there)
             self._target = target_of(found, platform)
-        self.why = found if isinstance(found, str) else "" if self._target else "uv knows no platform for the base"
+            self.why = "" if self._target else "uv knows no platform for the base"
         for stage in reversed(chain):
             for step in stage.steps:
                 self.note(step)

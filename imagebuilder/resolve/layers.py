@@ -6,13 +6,17 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
-from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import DistributionFile, Layer
 from imagebuilder.resolve import archive
+from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
 from imagebuilder.resolve.wheels import WheelStore
+
+LAYER = "layer.tar"
+_SIZE = "size"
 
 
 class LayerStore:
@@ -23,15 +27,19 @@ class LayerStore:
         Args:
             ca: for what has to be fetched; None is that of ``SSL_CERT_FILE``, or the system's.
         """
-        self._folder = home / "layers"
+        self._shelf = Shelf(home)
         self._wheels = WheelStore(home, ca)
 
+    def using(self) -> AbstractContextManager[None]:
+        """No archive goes for as long as the block lasts."""
+        return self._shelf.using()
+
     def path(self, layer: Layer) -> Path:
-        return self._folder / f"{layer.digest.removeprefix('sha256:')}.tar"
+        return self._shelf.item(LAYERS, _name(layer)) / LAYER
 
     def missing(self, layers: Iterable[Layer]) -> list[DistributionFile]:
         """The files that have to be fetched before all of these can be written."""
-        wanted = [layer for layer in layers if not self.path(layer).exists()]
+        wanted = [layer for layer in layers if not self._is_whole(layer)]
         return self._wheels.missing(file for layer in wanted for each in layer.distributions for file in each.files)
 
     def fetch(self, files: Sequence[DistributionFile]) -> None:
@@ -47,22 +55,36 @@ class LayerStore:
         Raises:
             BuildError: a wheel cannot be installed, or an archive cannot be written.
         """
-        missing = {self.path(layer): layer for layer in layers if not self.path(layer).exists()}
+        missing: dict[str, Layer] = {}
+        for layer in layers:
+            if self._is_whole(layer):
+                self._shelf.used(LAYERS, _name(layer))
+            else:
+                missing[_name(layer)] = layer
         if not missing:
             return
-        private_folder(self._folder)
-        by_size = sorted(missing, key=lambda path: -sum(each.size for each in missing[path].distributions))
+        by_size = sorted(missing.values(), key=lambda layer: -sum(each.size for each in layer.distributions))
         with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1)) as pool:
-            for _ in pool.map(lambda path: self._write(path, missing[path]), by_size):
+            for _ in pool.map(self._write, by_size):
                 pass
 
-    def _write(self, path: Path, layer: Layer) -> None:
+    def _is_whole(self, layer: Layer) -> bool:
+        """Whether the archive is there, as long as it was when it was written."""
+        path = self.path(layer)
+        with suppress(OSError, ValueError):
+            return path.stat().st_size == int(path.with_name(_SIZE).read_bytes())
+        return False
+
+    def _write(self, layer: Layer) -> None:
+        folder = self._shelf.new(LAYERS, _name(layer))
         wheels = [self._wheels.path(file) for each in layer.distributions for file in each.files]
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as out:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=NEW, delete=False) as out:
             try:
                 archive.write(wheels, layer.python, out)
-                out.close()
-                Path(out.name).replace(path)
+                out.flush()
+                os.fsync(out.fileno())
+                Path(out.name).replace(folder / LAYER)
+                (folder / _SIZE).write_text(str(out.tell()))
             except archive.Unfit as error:
                 names = ", ".join(f"{each.name} {each.version}" for each in layer.distributions)
                 raise BuildError(Diagnostic("IB672", f"{names}: {error}", help="take another version")) from None
@@ -71,3 +93,7 @@ class LayerStore:
                 raise BuildError(Diagnostic("IB671", message, help="`imagebuilder cache prune` frees space")) from None
             finally:
                 Path(out.name).unlink(missing_ok=True)
+
+
+def _name(layer: Layer) -> str:
+    return layer.digest.removeprefix("sha256:")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import Distribution
 from imagebuilder.locks import lock
+from imagebuilder.resolve.shelf import ANSWERS, Shelf
 
 _ANSWER = TypeAdapter(tuple[Distribution, ...])
 
@@ -27,7 +27,7 @@ class Memory:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._folder = home / "resolved"
+        self._folder = Shelf(home).new(ANSWERS, "")
 
     def recall(self, digest: str) -> tuple[Distribution, ...] | None:
         """The answer to the ask of that digest; None where it is not known."""
@@ -63,7 +63,6 @@ class Memory:
         return self._folder / f"{digest.removeprefix('sha256:')}.json"
 
     def _write(self, path: Path, data: bytes) -> None:
-        private_folder(self._folder)
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as out:
             out.write(data)
         Path(out.name).replace(path)

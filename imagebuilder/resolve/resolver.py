@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Place
+from imagebuilder.diagnostics.places import span_json
 from imagebuilder.ir.ops import Install, Python
 from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.resolve import uv
@@ -15,6 +16,7 @@ from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import PythonOf, is_request
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import pinned
+from imagebuilder.resolve.shelf import UV, Shelf
 
 if TYPE_CHECKING:
     from imagebuilder.compiler import Plan
@@ -27,6 +29,11 @@ class LeftOut:
     verb: str
     place: Place | None
     reason: str
+
+    @property
+    def span(self) -> dict[str, Any] | None:
+        """As diagnostics have it in JSON."""
+        return span_json(self.place.resolve()) if self.place is not None else None
 
     def __str__(self) -> str:
         span = self.place.resolve() if self.place is not None else None
@@ -68,7 +75,7 @@ class Resolver:
         found = None if self._anew else self._memory.recall(ask.digest)
         if found is None:
             try:
-                answer = uv.resolve(ask, self._home / "uv", self._ca)
+                answer = uv.resolve(ask, Shelf(self._home).new(UV, ""), self._ca, anew=self._anew)
             except uv.Unresolved as error:
                 self._unresolved(step, ask, error)
                 return None
@@ -91,6 +98,20 @@ class Resolver:
             self._leave(step, "it wants others of the packages that are there already")
             return
         raise CompileError(explained(step, ask, error))
+
+
+def left_out(plan: Plan) -> list[LeftOut]:
+    """The requests of which the plan alone tells that they stay with the image's own installer; asks nobody."""
+    found: list[LeftOut] = []
+
+    def answer(step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
+        if isinstance(ask, Left):
+            found.append(LeftOut(_verb(step), step.place, ask.reason))
+            return None
+        return Install(distributions=())
+
+    pinned(plan.stage, plan.platform, lambda base: None, answer)
+    return found
 
 
 def requests(plan: Plan) -> bool:

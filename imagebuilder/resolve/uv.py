@@ -18,7 +18,6 @@ from typing import Any
 
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
-from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import Distribution, DistributionFile
 from imagebuilder.resolve.ask import Ask, Target
 
@@ -28,6 +27,13 @@ VERSION = "0.13.9"
 _TIMEOUT = 600.0
 # What its user may have set for uv itself would not be in the ask.
 _UNSET = re.compile(r"UV_(?!(HTTP_TIMEOUT|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST)$|INDEX_\w+_(USERNAME|PASSWORD)$)\w+")
+# For how long PyPI lets its answers be kept, which a mirror of it may not say.
+_PYPI = """\
+[[index]]
+url = "https://pypi.org/simple"
+default = true
+cache-control = { api = "max-age=600" }
+"""
 _NO_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)` because building")
 _YANKED = re.compile(r"^warning: `(?P<what>[^`]+)` is yanked(?: \(reason: \"?(?P<why>.*?)\"?\))?", re.MULTILINE)
 _HASH = re.compile(r"--hash=(?P<algorithm>\w+):(?P<digest>\S+)")
@@ -70,18 +76,19 @@ def program() -> Path:
         raise EngineError(Diagnostic("IB501", "cannot run 'uv': it is not installed", help=help)) from None
 
 
-def resolve(ask: Ask, cache: Path, ca: Path | None) -> Answer:
+def resolve(ask: Ask, cache: Path, ca: Path | None, *, anew: bool = False) -> Answer:
     """
     Args:
         cache: a folder for what uv keeps.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+        anew: ask the indexes also where their answer is some minutes old.
 
     Raises:
         Unresolved: there is no such set, or the index does not answer.
         EngineError: there is no uv.
     """
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
-        words = [program(), *_words(ask, Path(folder)), "--cache-dir", private_folder(cache)]
+        words = [program(), *_words(ask, Path(folder)), "--cache-dir", cache, *(["--refresh"] if anew else [])]
         try:
             done = command.run(words, env=_environment(ca), timeout=_TIMEOUT, cwd=folder)
         except subprocess.TimeoutExpired:
@@ -102,10 +109,12 @@ def resolve(ask: Ask, cache: Path, ca: Path | None) -> Answer:
 
 
 def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
-    yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-config", "--no-build")
+    yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-build")
     yield from ("--color=never", "--no-progress", "--no-python-downloads", "--no-sources")
     yield from (f"--python={sys.executable}", f"--python-version={ask.target.python}")
     yield f"--python-platform={ask.target.platform}"
+    (folder / "uv.toml").write_text("" if ask.index_url else _PYPI, encoding="utf-8")
+    yield "--config-file=uv.toml"
     if ask.index_url:
         yield f"--default-index={ask.index_url}"
     for url in ask.extra_index_urls:

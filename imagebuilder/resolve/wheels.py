@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
-from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import DistributionFile
+from imagebuilder.resolve.shelf import NEW, WHEELS, Shelf
 
 if TYPE_CHECKING:
     import urllib3
@@ -31,8 +31,6 @@ _CONNECTIONS = 6
 _CHUNK = 1 << 18
 _TIMEOUT = 60.0
 _RETRIES = 3
-# What a folder says may be there for hours: a file that was begun and not ended.
-_BEGUN = ".part-"
 
 
 class WheelStore:
@@ -43,11 +41,11 @@ class WheelStore:
         Args:
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         """
-        self._folder = home / "wheels"
+        self._shelf = Shelf(home)
         self._ca = ca
 
     def path(self, file: DistributionFile) -> Path:
-        return self._folder / file.sha256 / file.name
+        return self._shelf.item(WHEELS, file.sha256) / file.name
 
     def missing(self, files: Iterable[DistributionFile]) -> list[DistributionFile]:
         """Those that have to be fetched, the largest first."""
@@ -64,7 +62,6 @@ class WheelStore:
         """
         if not files:
             return
-        private_folder(self._folder)
         stop = threading.Event()
         with ThreadPoolExecutor(min(_CONNECTIONS, len(files))) as pool, _Connections(self._ca) as connections:
             waiting = [pool.submit(self._fetch, file, connections, on_bytes, stop) for file in files]
@@ -81,8 +78,8 @@ class WheelStore:
         self, file: DistributionFile, connections: _Connections, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
         target = self.path(file)
-        private_folder(target.parent)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=_BEGUN)
+        self._shelf.new(WHEELS, file.sha256)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=NEW)
         try:
             with os.fdopen(handle, "wb") as out:
                 found = self._copy(file, connections, out.write, on_bytes, stop)

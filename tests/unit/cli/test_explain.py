@@ -134,7 +134,7 @@ def test_du_and_prune(cli: Run, machine: Machine) -> None:
     assert cli("build", "spec.py").code == 0
     assert cli("cache", "prune").out == "nothing to take away\n"
     used = cli("cache", "du", "--json").json
-    assert {part["kind"] for part in used["parts"]} == {"fingerprints", "staged files", "records", "logs"}
+    assert {part["kind"] for part in used["parts"]} == {"fingerprints", "staged files", "packages", "records", "logs"}
     dry = cli("cache", "prune", "--all", "--dry-run", "--json").json
     assert dry["dry_run"] and dry["freed_bytes"] == used["bytes"] > 0
     assert cli("cache", "du", "--json").json["bytes"] == used["bytes"]
