@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from imagebuilder.amounts import age
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
-from imagebuilder.compiler import Described, Trees, compile
+from imagebuilder.compiler import Described, Trees, check_lock, compile
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
 from imagebuilder.engine.docker import connect
-from imagebuilder.engine.protocol import Cancel, Engine, Event, Output
+from imagebuilder.engine.protocol import Cancel, Engine, Event, Output, WarningEvent
 from imagebuilder.home import home as default_home
 from imagebuilder.ir import checks
 from imagebuilder.store import Resources, Snapshot, Store, check_name
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     # Imported late: a build needs neither.
     from imagebuilder.cache.registry import Registry
     from imagebuilder.registries import Registries
+    from imagebuilder.resolve.lock import LockFile
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
     from imagebuilder.snapshots import OnLogs, Snapshots
 
@@ -50,6 +51,7 @@ class Wanted:
     image: Described
     resources: Resources = field(default_factory=Resources)
     build_args: Mapping[str, str] = field(default_factory=dict)
+    lock: LockFile | None = None
 
 
 class Client:
@@ -130,6 +132,8 @@ class Client:
         resources: Resources | None = None,
         timeout: float | None = None,
         on_event: OnBuildEvent | None = None,
+        lock: LockFile | None = None,
+        locked: bool = False,
     ) -> Snapshot:
         """Build an image, unless it is there already, and keep it as a snapshot.
 
@@ -150,6 +154,8 @@ class Client:
             refresh: ask whether the tags of its bases have moved, and where one has, build with what it is now.
             timeout: seconds, after which the build is given up; None and 0 wait for ever.
             on_event: called for each change of a step and each line it prints.
+            lock: what packages and bases were resolved to; :func:`imagebuilder.resolve.lock.read` reads one.
+            locked: refuse to build where the lock does not answer the description.
 
         Raises:
             CompileError: the description or an argument is wrong; nothing was built.
@@ -163,7 +169,10 @@ class Client:
             help = "Image.base(NAME) describes an image by its name"
             raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
         shared = self._cache(cache, builder, push)
-        plan = compile(image, platform=platform, build_args=build_args, state=self.home)
+        hear = on_event or (lambda event: None)
+        plan = compile(image, platform=platform, build_args=build_args, state=self.home, lock=lock)
+        if told := check_lock(plan, lock, locked=locked):
+            hear(WarningEvent(told))
         options = BuildOptions(
             build_args=dict(build_args or {}),
             secrets=dict(secrets or {}),
@@ -176,7 +185,7 @@ class Client:
             resources=resources or Resources(),
             cancel=Cancel() if timeout else None,
         )
-        build = Build(plan, name, options, self.store, lambda: self.engine, on_event or (lambda event: None))
+        build = Build(plan, name, options, self.store, lambda: self.engine, hear)
         with _given_up(options.cancel, timeout, name):
             return build.run()
 
@@ -209,6 +218,7 @@ class Client:
         no_cache: bool = False,
         cache: str | None = None,
         refresh: bool = False,
+        locked: bool = False,
         on_event: Callable[[str, Event], None] | None = None,
     ) -> list[Snapshot | ImagebuilderError]:
         """Build several images at the same time; each one's snapshot, or what it failed with, in their order.
@@ -232,10 +242,14 @@ class Client:
             raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
         shared = self._cache(cache, builder)
         known: Trees = {}
-        plans = [
-            compile(each.image, platform=platform, build_args=each.build_args, known=known, state=self.home)
-            for each in wanted
-        ]
+        plans = []
+        for each in wanted:
+            plan = compile(
+                each.image, platform=platform, build_args=each.build_args, known=known, state=self.home, lock=each.lock
+            )
+            if (told := check_lock(plan, each.lock, locked=locked)) and on_event is not None:
+                on_event(each.name, WarningEvent(told))
+            plans.append(plan)
         cancel, telling, connecting = Cancel(), Lock(), Lock()
 
         def engine() -> Engine:

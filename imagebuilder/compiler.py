@@ -11,8 +11,8 @@ their files looked like, which saves time and decides nothing.
 from __future__ import annotations
 
 import platform as host
-from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,14 +41,29 @@ class Described(Protocol):
     def stage(self) -> Stage: ...
 
 
+class Pins(Protocol):
+    """What the network decided before; see :class:`imagebuilder.resolve.lock.LockFile`."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def pinned(self, target: Stage, platform: str) -> tuple[Stage, Sequence[str]]:
+        """The graph of core operations with what is known, and what is not, in words."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled image: what to build, from which files, and the key it will have."""
+    """A compiled image: what to build, from which files, and the key it will have.
+
+    ``open`` is what its lock has no answer to, in words.
+    """
 
     stage: Stage
     platform: str
     trees: Mapping[tuple[str, LocalSource], Tree]
     keys: Mapping[Stage, StageKeys]
+    open: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -104,6 +119,7 @@ def compile(
     build_args: Mapping[str, str] | None = None,
     known: Trees | None = None,
     state: Path | None = None,
+    lock: Pins | None = None,
 ) -> Plan:
     """Compile a description.
 
@@ -112,6 +128,7 @@ def compile(
         build_args: values for the image's ``arg`` operations; part of the key.
         known: what was read for other images a moment ago, and need not be read again; gets what is read for this one.
         state: the home that remembers what files looked like; None is this user's.
+        lock: what requests for packages and bases were resolved to; part of the key as far as it answers them.
 
     Raises:
         CompileError: with everything that the first failing phase found.
@@ -120,6 +137,9 @@ def compile(
     stage = image.stage
     for rewrite in PASSES:
         stage = rewrite(stage, Options(build_args or {}))
+    open: Sequence[str] = ()
+    if lock is not None:
+        stage, open = lock.pinned(stage, where)
     trees = _trees(stage, {} if known is None else known, (state or home()) / SEEN)
     digests = {source: tree.digest for source, tree in trees.items()}
     return Plan(
@@ -127,7 +147,27 @@ def compile(
         where,
         trees,
         keys(stage, digests, where, lambda root, source, path: taken(trees[root, source], source, path)),
+        tuple(open),
     )
+
+
+def check_lock(plan: Plan, lock: Pins | None, *, locked: bool) -> Diagnostic | None:
+    """A warning where the plan's lock does not answer it.
+
+    Raises:
+        CompileError: it does not, and has to.
+    """
+    if lock is None or not plan.open:
+        return None
+    told = Diagnostic(
+        "IB674",
+        f"{lock.path.name} does not answer the spec: {'; '.join(plan.open)}",
+        plan.stage.place,
+        help="`imagebuilder lock` of the target brings it up to date",
+    )
+    if locked:
+        raise CompileError(told)
+    return replace(told, severity="warning")
 
 
 def host_platform() -> str:

@@ -27,6 +27,7 @@ from imagebuilder.ir.ops import (
     Env,
     Expose,
     Healthcheck,
+    Install,
     Label,
     LocalSource,
     Maintainer,
@@ -98,7 +99,7 @@ class _Walk:
             linked = isinstance(step.op, Copy) and rule.allows(step.op)
             rule.note(step.op)
             before, state = state, _after(state, step.op, own, linked)
-            works = isinstance(step.op, Run | Copy | Add | WriteFiles | Workdir)
+            works = isinstance(step.op, Run | Install | Copy | Add | WriteFiles | Workdir)
             id = _hash("linked", own) if linked else state.files if works else _hash(before.files, "set", own)
             layers.append(Layer(id, own, works))
         self.found[stage] = StageLayers(start, tuple(layers))
@@ -132,6 +133,8 @@ def _after(state: _State, op: Op, own: str, linked: bool) -> _State:
             shell = state.shell if isinstance(op.command, str) else ""
             parts = (state.files, own, state.variables, state.user, state.folder, shell)
             return replace(state, files=_hash(*parts))
+        case Install():
+            return replace(state, files=_hash(state.files, own))
         case Copy() | Add() | WriteFiles():
             seen = (_expanded(op) and state.variables) or ""
             folder = "" if isinstance(op.dest, str) and op.dest.startswith("/") else state.folder

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import print_json, progress_option, rendered, size, tell, tell_event
-from imagebuilder.cli.target import load, load_one, target_options
+from imagebuilder.cli.target import load, load_one, locked_option, read_lock, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, ImagebuilderError, span_json
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def register(commands: Any) -> None:
     build = commands.add_parser("build", help="build an image and keep it as a snapshot")
     target_options(build)
+    locked_option(build)
     build.add_argument("--name", help="the snapshot's name, NAME or NAME:TAG (default: after the target)")
     build.add_argument("--secret", action="append", default=[], metavar="SPEC",
                        help="a build secret: NAME, or id=NAME[,env=VARIABLE|,src=FILE]")  # fmt: skip
@@ -44,6 +45,7 @@ def register(commands: Any) -> None:
 
     render = commands.add_parser("render", help="print the Dockerfile that a target is built from")
     target_options(render)
+    locked_option(render)
     render.add_argument(
         "--json", action="store_true", help="the Dockerfile, its contexts and where each line comes from"
     )
@@ -51,17 +53,24 @@ def register(commands: Any) -> None:
 
     hash = commands.add_parser("hash", help="print the content key of a target")
     target_options(hash)
+    locked_option(hash)
     hash.add_argument("--json", action="store_true", help="the key of every step too")
     hash.set_defaults(command=_hash)
 
 
-def plans(targets: Sequence[Target], arguments: argparse.Namespace) -> list[Plan]:
-    from imagebuilder.compiler import Trees, compile
+def plans(targets: Sequence[Target], arguments: argparse.Namespace, *, locks: bool = True) -> list[Plan]:
+    """The targets compiled; with their locks, unless nothing is to be taken from those."""
+    from imagebuilder.compiler import Trees, check_lock, compile
 
     known: Trees = {}
-    return [
-        compile(each.image, platform=arguments.platform, build_args=each.build_args, known=known) for each in targets
-    ]
+    found = []
+    for each in targets:
+        lock = read_lock(arguments, each) if locks else None
+        plan = compile(each.image, platform=arguments.platform, build_args=each.build_args, known=known, lock=lock)
+        if lock is not None and (told := check_lock(plan, lock, locked=arguments.locked)):
+            tell(told.render())
+        found.append(plan)
+    return found
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -90,6 +99,8 @@ def _build(arguments: argparse.Namespace) -> int:
             resources=target.resources,
             timeout=arguments.timeout,
             on_event=progress.on_event,
+            lock=read_lock(arguments, target),
+            locked=arguments.locked,
         )
     if arguments.json:
         print_json(snapshot.as_json())
@@ -109,7 +120,10 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
             raise CompileError(Diagnostic("IB404", f"--{option} for a file of several snapshots", help=help))
     with reporter(arguments.progress) as progress:
         outcomes = client.build_all(
-            [Wanted(each.name, each.image, each.resources, each.build_args) for each in targets],
+            [
+                Wanted(each.name, each.image, each.resources, each.build_args, read_lock(arguments, each))
+                for each in targets
+            ],
             platform=arguments.platform,
             secrets=_secrets(arguments.secret),
             ca=arguments.ca,
@@ -117,6 +131,7 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
             no_cache=arguments.no_cache,
             cache=arguments.cache,
             refresh=arguments.refresh,
+            locked=arguments.locked,
             on_event=lambda name, event: progress.on_event(labelled(name, event)),
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, ImagebuilderError)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import ago, print_json, tell
-from imagebuilder.cli.target import load, target_options
+from imagebuilder.cli.target import load, locked_option, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic, Span
 from imagebuilder.diagnostics.excerpt import excerpt, visible
 
@@ -41,6 +41,7 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     target_options(explain)
+    locked_option(explain)
     explain.add_argument("other", metavar="B", nargs="?", help="another build, where TARGET is one too")
     explain.add_argument("--against", metavar="BUILD", help="compare with this build (default: the name's last)")
     explain.add_argument("--name", help="the name that the target is built under (default: after the target)")

@@ -39,6 +39,8 @@ _MODULES = {
     "build": "build",
     "render": "build",
     "hash": "build",
+    "lock": "lock",
+    "outdated": "lock",
     "plan": "plan",
     "explain": "explain",
     "check": "check",

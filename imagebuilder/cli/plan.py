@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import ago, print_json, size, tell
-from imagebuilder.cli.target import load, target_options
+from imagebuilder.cli.target import load, locked_option, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.diagnostics.excerpt import visible
 
@@ -38,6 +38,7 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     target_options(plan)
+    locked_option(plan)
     plan.add_argument("--name", help="the name that the target is built under (default: after the target)")
     plan.add_argument("--refresh", action="store_true", help="ask registries whether the bases' tags have moved")
     plan.add_argument("--json", action="store_true", help="one object on standard output, or an array")

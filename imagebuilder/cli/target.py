@@ -10,6 +10,7 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
 
 if TYPE_CHECKING:
     from imagebuilder.frontends.target import Target
+    from imagebuilder.resolve.lock import LockFile
 
 
 def target_options(
@@ -22,6 +23,14 @@ def target_options(
     )
     parser.add_argument("--platform", help=platform)
     reading_options(parser)
+
+
+def locked_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--locked",
+        action="store_true",
+        help="refuse what the target's NAME.lock does not answer, and that there is none",
+    )
 
 
 def reading_options(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +85,27 @@ def load_one(arguments: argparse.Namespace, *, any_platform: bool = False) -> Ta
         help = f"name one: {arguments.target}:{found[0].name}"
         raise CompileError(Diagnostic("IB403", f"{arguments.target} has several snapshots: {names}", help=help))
     return found[0]
+
+
+def lock_path(arguments: argparse.Namespace, target: Target) -> Path:
+    """Where the lock of a target is, or is to be: beside its spec, named after its snapshot."""
+    from imagebuilder.frontends.target import parted
+
+    file, _ = parted(arguments.target)
+    return Path(file).absolute().parent / f"{target.name.replace(':', '-').replace('/', '-')}.lock"
+
+
+def read_lock(arguments: argparse.Namespace, target: Target) -> LockFile | None:
+    """The lock of a target; None where it has none, which is an error with ``--locked``."""
+    path = lock_path(arguments, target)
+    if not path.exists():
+        if arguments.locked:
+            help = f"`imagebuilder lock {arguments.target}` writes it"
+            raise CompileError(Diagnostic("IB674", f"--locked, and there is no {path.name}", help=help))
+        return None
+    from imagebuilder.resolve.lock import read
+
+    return read(path)
 
 
 def pairs(given: list[str], code: str, what: str, usage: str) -> dict[str, str]:

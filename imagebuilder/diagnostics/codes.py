@@ -112,6 +112,8 @@ CODES: dict[str, str] = {
     "IB671": "packages that cannot be fetched or kept",
     "IB672": "packages that are not what they have to be",
     "IB673": "a package that was withdrawn",
+    "IB674": "a lock that does not answer its spec",
+    "IB675": "not a lock",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

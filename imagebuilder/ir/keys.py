@@ -16,7 +16,18 @@ from typing import NamedTuple
 
 from imagebuilder.ir.canonical import canonical
 from imagebuilder.ir.heredoc import delimiter, fits
-from imagebuilder.ir.ops import Add, Copy, LocalSource, Mount, Op, Run, WriteFiles
+from imagebuilder.ir.ops import (
+    Add,
+    Copy,
+    Distribution,
+    DistributionFile,
+    Install,
+    LocalSource,
+    Mount,
+    Op,
+    Run,
+    WriteFiles,
+)
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.ir.words import Expansion
 
@@ -94,11 +105,20 @@ def meaning(op: Op, taken: Callable[[LocalSource, str], str | None]) -> Op:
             digests = [taken(origin, source) if isinstance(source, str) else None for source in op.sources]
             if None not in digests:
                 return op.model_copy(update={"sources": (), "origin": _Taken(path=" ".join(map(str, digests)))})
+        case Install():
+            # Where a file was found, and in which layer it goes, is no part of what it is.
+            each = sorted(op.distributions, key=lambda each: each.name)
+            return op.model_copy(update={"distributions": tuple(map(_bare, each)), "python": None})
         case Run(mounts=mounts) if mounts:
             return op.model_copy(update={"mounts": tuple(_mounted(mount, taken) for mount in mounts)})
         case WriteFiles(files=((name, str() as content),)) if name == delimiter(content) and fits(content):
             return op.model_copy(update={"files": (("", content),)})
     return op
+
+
+def _bare(distribution: Distribution) -> Distribution:
+    files = tuple(DistributionFile(url="", sha256=file.sha256) for file in distribution.files)
+    return distribution.model_copy(update={"files": files})
 
 
 def _mounted(mount: Mount, taken: Callable[[LocalSource, str], str | None]) -> Mount:

@@ -36,7 +36,8 @@ class Ask:
     ``packages`` are requirements as pip takes them. ``files`` are requirements files with their texts, those
     first that are asked for: ``roots`` of them; the others are named in these. ``best`` takes the best release of
     all indexes, as pip does; else the first index that has the package decides, as with uv. ``there`` are the
-    distributions (``name==version``) that are in the image already.
+    distributions (``name==version``) that are in the image already. ``base`` is the base's reference, and ``after``
+    a digest of what was installed before it in the image.
     """
 
     target: Target
@@ -48,11 +49,28 @@ class Ask:
     pre: bool = False
     best: bool = True
     there: tuple[str, ...] = ()
+    base: str = ""
+    after: str = ""
 
     @property
     def digest(self) -> str:
-        """``sha256:…`` of all of it."""
-        return "sha256:" + sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """``sha256:…`` of all that the answer depends on."""
+        return _digest({name: value for name, value in asdict(self).items() if name not in ("base", "after")})
+
+    @property
+    def request(self) -> str:
+        """``sha256:…`` of what is asked for, and of what was before it; not of where that is installed."""
+        return _digest({name: value for name, value in asdict(self).items() if name not in ("base", "target", "there")})
+
+    @property
+    def words(self) -> list[str]:
+        """The requirements, and those of its files, without what they only say about lines."""
+        lines = [line.strip() for _, text in self.files for line in text.splitlines()]
+        return [*self.packages, *(line for line in lines if line and not line.startswith("#"))]
+
+
+def _digest(value: object) -> str:
+    return "sha256:" + sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from imagebuilder.files import read_text
@@ -75,10 +76,12 @@ class Ground:
         self.why = ""
         self.python: Python | None = None
         self._there: dict[str, str] = {}
+        self._after = ""
         chain: list[Stage] = []
         while isinstance(base, Stage):
             chain.append(base)
             base = base.base
+        self._base = base.ref.partition("@")[0] if isinstance(base, BaseImage) else ""
         self._target: Target | None = Target("", "")
         found = python_of(base) if isinstance(base, BaseImage) else "the base has no Python"
         if isinstance(found, str):
@@ -115,12 +118,16 @@ class Ground:
             pre=op.pre,
             best=not isinstance(op, UvPipInstall),
             there=tuple(f"{name}=={version}" for name, version in sorted(self._there.items())),
+            base=self._base,
+            after=self._after,
         )
 
     def note(self, step: Step) -> None:
         """Something that stands before what comes next."""
         if isinstance(step.op, Install):
             self._there |= {each.name: each.version for each in step.op.distributions}
+            pins = sorted(f"{each.name}=={each.version}" for each in step.op.distributions)
+            self._after = sha256("\0".join((self._after, *pins)).encode()).hexdigest()
         elif not self.why:
             self.why = _changes(step)
 

@@ -13,8 +13,15 @@ from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 Answering = Callable[[Step, Ask | Left, Python | None], Install | None]
 
 
+def is_open(step: Step) -> bool:
+    """Whether a step installs what a lock says, and it is not known where that goes."""
+    return isinstance(step.op, Install) and step.op.python is None
+
+
 def pinned(target: Stage, platform: str, python_of: PythonOf, answer: Answering) -> Stage:
     """The graph with each request in it replaced by what ``answer`` gives for it; None leaves it as it is.
+
+    Installs of a lock get the Python that they are for.
 
     Args:
         target: a stage of core operations.
@@ -23,13 +30,15 @@ def pinned(target: Stage, platform: str, python_of: PythonOf, answer: Answering)
     """
 
     def change(stage: Stage) -> Stage:
-        if not any(is_request(step) for step in stage.steps):
+        if not any(is_request(step) or is_open(step) for step in stage.steps):
             return stage
         ground = Ground(stage.base, platform, python_of)
         steps = []
         for step in stage.steps:
             ask = ground.ask(step)
             found = None if ask is None else answer(step, ask, ground.python)
+            if isinstance(step.op, Install) and is_open(step) and not ground.why:
+                found = step.op.model_copy(update={"python": ground.python})
             if found is not None:
                 step = Step(found, step.place, "", step.intent, step.planned)
             ground.note(step)

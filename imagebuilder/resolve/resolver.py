@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Place
+from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Note, Place
 from imagebuilder.diagnostics.places import span_json
 from imagebuilder.ir.ops import Install, Python
 from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import PythonOf, is_request
+from imagebuilder.resolve.lock import Locked, LockFile
 from imagebuilder.resolve.memory import Memory
-from imagebuilder.resolve.pin import pinned
+from imagebuilder.resolve.pin import is_open, pinned
 from imagebuilder.resolve.shelf import UV, Shelf
 
 if TYPE_CHECKING:
@@ -42,20 +44,39 @@ class LeftOut:
 
 
 class Resolver:
-    """For one build. ``left`` are the requests without an answer; ``yanked`` warns of what was withdrawn."""
+    """For one build, or one lock.
 
-    def __init__(self, home: Path, python_of: PythonOf, *, anew: bool = False, ca: Path | None = None) -> None:
+    ``left`` are the requests without an answer, ``locked`` the others as a lock has them; ``yanked`` warns of what was
+    withdrawn.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        python_of: PythonOf,
+        *,
+        anew: bool = False,
+        ca: Path | None = None,
+        lock: LockFile | None = None,
+        upgrade: Collection[str] = (),
+    ) -> None:
         """
         Args:
             python_of: the Python of a base; a text says why it is not known.
             anew: ask the indexes also where an answer is remembered.
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+            lock: the answers are for one, in which the versions of this one stay where they fit.
+            upgrade: the packages whose versions need not stay.
         """
         self._home = home
         self._python_of = python_of
         self._memory = Memory(home)
         self._anew = anew
         self._ca = ca
+        self._lock = lock
+        self._upgrade = frozenset(map(uv.normalized, upgrade))
+        self._platform = ""
+        self.locked: list[Locked] = []
         self.left: list[LeftOut] = []
         self.yanked: list[Diagnostic] = []
 
@@ -66,23 +87,37 @@ class Resolver:
             CompileError: the packages cannot be had together, at their line; or a requirements file cannot be read.
             EngineError: uv is not there.
         """
+        self._platform = plan.platform
         return replace(plan, stage=pinned(plan.stage, plan.platform, self._python_of, self._answer))
 
     def _answer(self, step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
         if isinstance(ask, Left):
             self._leave(step, ask.reason)
             return None
-        found = None if self._anew else self._memory.recall(ask.digest)
+        found = None if self._anew or self._lock is not None else self._memory.recall(ask.digest)
         if found is None:
             try:
-                answer = uv.resolve(ask, Shelf(self._home).new(UV, ""), self._ca, anew=self._anew)
+                cache = Shelf(self._home).new(UV, "")
+                answer = uv.resolve(ask, cache, self._ca, anew=self._anew, prefer=self._preferred(ask))
             except uv.Unresolved as error:
                 self._unresolved(step, ask, error)
                 return None
             found = answer.distributions
-            self._memory.keep(ask.digest, found)
+            if self._lock is None:
+                self._memory.keep(ask.digest, found)
             self.yanked += [_yanked(what, why, step.place) for what, why in answer.yanked.items()]
-        return Install(distributions=self._memory.ordered(found), python=python) if found else None
+        if self._lock is None:
+            return Install(distributions=self._memory.ordered(found), python=python) if found else None
+        order = {name: number for number, name in enumerate(self._lock.order(ask.base, self._platform))}
+        placed = sorted(found, key=lambda each: (order.get(each.name, len(order)), -each.size, each.name))
+        self.locked.append(Locked(ask.base, self._platform, ask.request, tuple(ask.words), tuple(placed)))
+        return Install(distributions=tuple(placed), python=python)
+
+    def _preferred(self, ask: Ask) -> dict[str, str]:
+        if self._lock is None:
+            return {}
+        known = self._lock.preferences(ask, self._platform)
+        return {name: version for name, version in known.items() if name not in self._upgrade}
 
     def _leave(self, step: Step, reason: str) -> None:
         self.left.append(LeftOut(_verb(step), step.place, reason))
@@ -91,6 +126,10 @@ class Resolver:
         if error.kind == uv.NO_WHEEL:
             self._leave(step, error.said)
             return
+        if error.kind == uv.NO_INDEX and self._lock is not None:
+            message = f"{_verb(step)}: no index answers"
+            help = "can this machine reach it? HTTPS_PROXY and SSL_CERT_FILE are taken notice of"
+            raise BuildError(Diagnostic("IB671", message, step.place, (Note(f"uv says:\n{error.said}"),), help))
         if error.kind == uv.NO_INDEX:
             self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}")
             return
@@ -116,7 +155,7 @@ def left_out(plan: Plan) -> list[LeftOut]:
 
 def requests(plan: Plan) -> bool:
     """Whether there is anything to be resolved."""
-    return any(is_request(step) for stage in ordered(plan.stage) for step in stage.steps)
+    return any(is_request(step) or is_open(step) for stage in ordered(plan.stage) for step in stage.steps)
 
 
 def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:

@@ -76,19 +76,35 @@ def program() -> Path:
         raise EngineError(Diagnostic("IB501", "cannot run 'uv': it is not installed", help=help)) from None
 
 
-def resolve(ask: Ask, cache: Path, ca: Path | None, *, anew: bool = False) -> Answer:
+def resolve(
+    ask: Ask, cache: Path, ca: Path | None, *, anew: bool = False, prefer: Mapping[str, str] | None = None
+) -> Answer:
     """
     Args:
         cache: a folder for what uv keeps.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         anew: ask the indexes also where their answer is some minutes old.
+        prefer: versions that are taken where they fit, by name.
 
     Raises:
         Unresolved: there is no such set, or the index does not answer.
         EngineError: there is no uv.
     """
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
-        words = [program(), *_words(ask, Path(folder)), "--cache-dir", cache, *(["--refresh"] if anew else [])]
+        # What is there already is what uv prefers.
+        out = Path(folder) / "pylock.toml"
+        if prefer:
+            known = "".join(_preferred(*each) for each in prefer.items())
+            out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{known}', encoding="utf-8")
+        words = [
+            program(),
+            *_words(ask, Path(folder)),
+            "--cache-dir",
+            cache,
+            "-o",
+            out,
+            *(["--refresh"] if anew else []),
+        ]
         try:
             done = command.run(words, env=_environment(ca), timeout=_TIMEOUT, cwd=folder)
         except subprocess.TimeoutExpired:
@@ -96,9 +112,10 @@ def resolve(ask: Ask, cache: Path, ca: Path | None, *, anew: bool = False) -> An
         said = done.stderr.decode(errors="replace").strip()
         if done.returncode:
             raise _unresolved(said, done.returncode)
+        text = out.read_text(encoding="utf-8")
     hashes = demanded_hashes(text for _, text in ask.files)
     try:
-        packages = tomllib.loads(done.stdout.decode()).get("packages", ())
+        packages = tomllib.loads(text).get("packages", ())
         found = [_distribution(each, hashes, ask.target) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
@@ -134,6 +151,12 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     if ask.packages or not ask.roots:
         (folder / "asked.in").write_text("\n".join(ask.packages) + "\n", encoding="utf-8")
         yield "asked.in"
+
+
+def _preferred(name: str, version: str) -> str:
+    """A package of a pylock.toml (PEP 751), of which only the version is looked at."""
+    file = f'{{ url = "https://pypi.invalid/{name}-{version}-py3-none-any.whl", hashes = {{ sha256 = "{"0" * 64}" }} }}'
+    return f'[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{file}]\n'
 
 
 def _environment(ca: Path | None) -> dict[str, str]:

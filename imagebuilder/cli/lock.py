@@ -1,0 +1,114 @@
+"""``lock`` and ``outdated``: what the network decides for a TARGET, written down."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagebuilder.cli.output import print_json, print_table, progress_option, tell
+from imagebuilder.cli.target import load, lock_path, target_options
+
+if TYPE_CHECKING:
+    from imagebuilder.locking import Change
+    from imagebuilder.resolve.lock import LockFile
+
+_LOCK = """\
+Resolve what a target asks the network for, and write it into NAME.lock beside the spec:
+Python packages with their versions and hashes, and the digests of bases. A build of the
+target installs just that from then on, on every machine, and its key covers it. Versions
+that are locked stay where they still fit the spec."""
+_OUTDATED = "What `lock --upgrade` of a target would change; nothing is written."
+
+
+def register(commands: Any) -> None:
+    lock = commands.add_parser(
+        "lock",
+        help="write down what a target's packages and bases are resolved to",
+        description=_LOCK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    target_options(lock)
+    lock.add_argument(
+        "--upgrade", nargs="*", metavar="PACKAGE", help="take the newest versions that fit, of all or of these packages"
+    )
+    _common(lock)
+    lock.set_defaults(command=_lock)
+    outdated = commands.add_parser("outdated", help="what of a target's lock has newer versions", description=_OUTDATED)
+    target_options(outdated)
+    _common(outdated)
+    outdated.set_defaults(command=_outdated, upgrade=[])
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="a CA bundle (default: SSL_CERT_FILE)")
+    progress_option(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _lock(arguments: argparse.Namespace) -> int:
+    given = arguments.upgrade
+    upgrade = () if given is None else (given or None)
+    told = []
+    for name, lock, changed in _made(arguments, upgrade):
+        lock.path.write_text(lock.text(), encoding="utf-8", newline="\n")
+        told.append({"name": name, "lock": str(lock.path), "changes": [_json(change) for change in changed]})
+        if not arguments.json:
+            _show(changed)
+            count = sum(len(each.distributions) for each in lock.installs)
+            print(f"wrote {lock.path}: {count} packages, {len(lock.bases)} base{'' if len(lock.bases) == 1 else 's'}")
+    if arguments.json:
+        print_json(told if len(told) > 1 else told[0])
+    return 0
+
+
+def _outdated(arguments: argparse.Namespace) -> int:
+    told = []
+    for name, lock, changed in _made(arguments, None):
+        told.append({"name": name, "lock": str(lock.path), "changes": [_json(change) for change in changed]})
+        if not arguments.json:
+            _show(changed)
+            if not changed:
+                print(f"{name}: all are the newest that fit")
+    if arguments.json:
+        print_json(told if len(told) > 1 else told[0])
+    return 0
+
+
+def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFile, list[Change]]]:
+    from imagebuilder.cli.build import plans
+    from imagebuilder.cli.progress import reporter
+    from imagebuilder.client import Client
+    from imagebuilder.locking import changes, locked
+    from imagebuilder.resolve.lock import read
+
+    targets = load(arguments)
+    client = Client()
+    found = []
+    with reporter(arguments.progress) as progress:
+        for target, plan in zip(targets, plans(targets, arguments, locks=False), strict=True):
+            path = lock_path(arguments, target)
+            before = read(path) if path.exists() else None
+            lock, left = locked(
+                plan,
+                path,
+                before,
+                client.store,
+                lambda: client.engine,
+                progress.on_event,
+                upgrade=upgrade,
+                ca=arguments.ca,
+            )
+            for each in left:
+                tell(f"not locked: {each}")
+            found.append((target.name, lock, changes(before, lock)))
+    return found
+
+
+def _show(changed: list[Change]) -> None:
+    if changed:
+        print_table(("PACKAGE", "WAS", "IS"), [(each.name, each.before or "-", each.now or "-") for each in changed])
+
+
+def _json(change: Change) -> dict[str, str | None]:
+    return {"name": change.name, "before": change.before or None, "now": change.now or None}
