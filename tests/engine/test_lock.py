@@ -1,0 +1,84 @@
+"""Locks against a real index and a real engine."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from imagebuilder import Client
+from tests.conftest import Cli
+
+SPEC = """\
+from imagebuilder import Image
+image = Image.debian_slim("3.13").apt_install("tini").pip_install("flask<3.1", "rich").run_commands("rm -rf /var/log/*")
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "web.py"
+    path.write_text(SPEC)
+    return path
+
+
+def versions(client: Client, image: str) -> dict[str, str]:
+    done = client.run(
+        image, ["python", "-m", "pip", "list", "--format=json", "--path=/usr/local/lib/python3.13/dist-packages"]
+    )
+    return {each["name"].lower(): each["version"] for each in json.loads(done.stdout)}
+
+
+def test_what_is_locked_is_what_is_installed(cli: Cli, client: Client, spec: Path) -> None:
+    assert cli("build", spec, "--locked").code == 2
+    cli("lock", spec)
+    lock = tomllib.loads(spec.with_name("web.lock").read_text())
+    (install,) = lock["install"]
+    wanted = {each["name"]: each["version"] for each in install["package"]}
+    assert wanted["flask"].startswith("3.0.") and install["asked"] == ["flask<3.1", "rich"]
+    before = cli("hash", spec).out
+    built = cli("build", spec, "--locked", "--json").json
+    assert built["key"] == before.strip()
+    assert versions(client, built["image"]) == wanted
+    # The same lock again: nothing moves.
+    text = spec.with_name("web.lock").read_text()
+    cli("lock", spec)
+    assert spec.with_name("web.lock").read_text() == text
+    assert cli("build", spec, "--locked", "--json").json["reused"]
+
+
+def test_an_edit_shows_and_what_still_fits_stays(cli: Cli, spec: Path) -> None:
+    spec.write_text(SPEC.replace('"rich"', '"rich<14"'))
+    cli("lock", spec)
+    spec.write_text(SPEC)
+    refused = cli("build", spec, "--locked")
+    assert refused.code == 2 and "rich is new, rich<14 is gone" in refused.err
+    assert cli("lock", spec, "--json").json["changes"] == []
+    (newer,) = [each for each in cli("outdated", spec, "--json").json["changes"] if each["name"] == "rich"]
+    assert newer["before"].startswith("13.")
+    changes = cli("lock", spec, "--upgrade", "rich", "--json").json["changes"]
+    assert {each["name"] for each in changes} >= {"rich"}
+    assert cli("build", spec, "--locked").code == 0
+
+
+def test_one_lock_gives_two_homes_the_same_layers(cli: Cli, client: Client, spec: Path, tmp_path: Path) -> None:
+    """Nothing but the lock goes from one to the other; the builder has forgotten all that it made."""
+    spec.write_text(SPEC.replace('.apt_install("tini")', "").replace('.run_commands("rm -rf /var/log/*")', ""))
+    cli("lock", spec)
+    first = cli("build", spec, "--locked", "--json").json
+    layers = client.engine.api.json("GET", f"/images/{first['digest']}/json")["RootFS"]["Layers"]
+    cli("snapshot", "delete", "web")
+    client.prune_builder_cache()
+    other = Client(home=tmp_path / "other", engine=client.engine)
+    from imagebuilder.frontends.target import load_target
+    from imagebuilder.resolve.lock import read
+
+    image = load_target(str(spec)).image
+    second = other.build(image, name="web", lock=read(spec.with_name("web.lock")), locked=True)
+    try:
+        assert second.key == first["key"] and not second.reused
+        assert client.engine.api.json("GET", f"/images/{second.digest}/json")["RootFS"]["Layers"] == layers
+    finally:
+        other.snapshot.delete("web")

@@ -1,0 +1,184 @@
+"""The lock file: written, read back, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagebuilder import Image
+from imagebuilder.compiler import check_lock, compile
+from imagebuilder.diagnostics import CompileError
+from imagebuilder.ir.ops import Distribution, DistributionFile, Install
+from imagebuilder.resolve.ask import Ask, Left
+from imagebuilder.resolve.lock import Locked, LockFile, read
+from imagebuilder.resolve.pin import pinned
+
+BASE, PLATFORM = "python:3.13-slim-trixie", "linux/amd64"
+DIGEST = "sha256:" + "d" * 64
+
+
+def distribution(name: str, version: str = "1.0", size: int = 10, url: str = "https://files.example/") -> Distribution:
+    file = DistributionFile(url=f"{url}{name}-{version}-py3-none-any.whl", sha256=f"{len(name):064x}", size=size)
+    return Distribution(name=name, version=version, files=(file,))
+
+
+def lock_of(image: Image, *answers: tuple[Distribution, ...], path: Path = Path("app.lock")) -> LockFile:
+    """A lock with these answers to the requests of an image, in their order."""
+    left = list(answers)
+    installs: list[Locked] = []
+
+    def answer(step: object, ask: Ask | Left, python: object) -> Install:
+        assert isinstance(ask, Ask), ask
+        found = left.pop(0)
+        installs.append(Locked(ask.base, PLATFORM, ask.request, tuple(ask.words), found))
+        return Install(distributions=found)
+
+    pinned(compile(image, platform=PLATFORM).stage, PLATFORM, lambda base: None, answer)
+    return LockFile(path, {(BASE, PLATFORM): DIGEST}, tuple(installs))
+
+
+def key(image: Image, lock: LockFile | None) -> str:
+    return compile(image, platform=PLATFORM, lock=lock).key
+
+
+SIX = Image.debian_slim("3.13").pip_install("six")
+
+
+def test_the_key_covers_what_was_resolved(tmp_path: Path) -> None:
+    one = lock_of(SIX, (distribution("six", "1.0"),))
+    two = lock_of(SIX, (distribution("six", "1.1"),))
+    assert len({key(SIX, None), key(SIX, one), key(SIX, two)}) == 3
+
+
+def test_nor_where_it_was_found_nor_in_which_layer_it_goes() -> None:
+    six, big = distribution("six"), distribution("big", size=5_000_000)
+    here = lock_of(SIX, (six, big))
+    moved = distribution("six", size=11, url="https://mirror.example/")
+    there = lock_of(SIX, (big, moved))
+    assert key(SIX, here) == key(SIX, there)
+
+
+def test_a_base_is_its_digest() -> None:
+    plan = compile(SIX, platform=PLATFORM, lock=lock_of(SIX, (distribution("six"),)))
+    assert not plan.open and plan.dockerfile().text.startswith(f"FROM {BASE}@{DIGEST}\n")
+    text = plan.dockerfile().text
+    assert "six==1.0 --hash=sha256:" in text and "--require-hashes" in text
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (Image.debian_slim("3.13").pip_install("six", "rich"), "rich is new"),
+        (Image.debian_slim("3.13").pip_install("seven"), "seven is new, six is gone"),
+        (Image.debian_slim("3.13").pip_install("six", pre=True), "options of a request"),
+        (Image.debian_slim("3.13").pip_install("six").pip_install("rich"), "rich is new, six is gone"),
+        (Image.debian_slim("3.12").pip_install("six"), "nothing for python:3.12-slim-bookworm on linux/amd64"),
+    ],
+)
+def test_what_it_does_not_answer_is_said(image: Image, said: str) -> None:
+    lock = lock_of(SIX, (distribution("six"),))
+    plan = compile(image, platform=PLATFORM, lock=lock)
+    told = check_lock(plan, lock, locked=False)
+    assert told is not None and said in told.message and told.severity == "warning"
+    with pytest.raises(CompileError, match="does not answer the spec"):
+        check_lock(plan, lock, locked=True)
+
+
+def test_another_platform_is_another_answer() -> None:
+    lock = lock_of(SIX, (distribution("six"),))
+    assert compile(SIX, platform="linux/arm64", lock=lock).open
+
+
+def test_what_was_installed_before_is_part_of_a_request() -> None:
+    """The answer to the second is without what the first one brought."""
+    both = Image.debian_slim("3.13").pip_install("six").pip_install("rich")
+    lock = lock_of(both, (distribution("six"),), (distribution("rich"),))
+    assert not compile(both, platform=PLATFORM, lock=lock).open
+    other = replace(
+        lock, installs=(replace(lock.installs[0], distributions=(distribution("six", "2"),)), *lock.installs[1:])
+    )
+    assert compile(both, platform=PLATFORM, lock=other).open
+
+
+def test_a_request_that_no_layers_can_answer_is_no_fault_of_the_lock() -> None:
+    image = Image.debian_slim("3.13").run_commands("true").pip_install("six")
+    lock = LockFile(Path("app.lock"), {(BASE, PLATFORM): DIGEST})
+    assert not compile(image, platform=PLATFORM, lock=lock).open
+
+
+names = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,5})?", fullmatch=True)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(
+    st.lists(names, min_size=1, max_size=5, unique=True),
+    st.lists(words, max_size=4),
+    st.dictionaries(st.tuples(words, words), st.just(DIGEST), max_size=2),
+)
+def test_what_is_written_is_read(packages: list[str], asked: list[str], bases: dict[tuple[str, str], str]) -> None:
+    import tomllib
+
+    from imagebuilder.resolve.lock import _locked
+
+    each = tuple(distribution(name, size=number) for number, name in enumerate(packages))
+    lock = LockFile(Path("a.lock"), bases, (Locked(BASE, PLATFORM, DIGEST, tuple(sorted(asked)), each),))
+    found = tomllib.loads(lock.text())
+    assert [_locked(install) for install in found["install"]] == list(lock.installs)
+    assert {(base["ref"], base["platform"]): base["digest"] for base in found.get("base", ())} == bases
+    assert replace(lock, installs=lock.installs[::-1]).text() == lock.text()
+
+
+def test_a_package_moves_its_own_lines_alone() -> None:
+    one = lock_of(SIX, (distribution("six"), distribution("rich")))
+    two = lock_of(SIX, (distribution("six", "1.1"), distribution("rich")))
+    before, now = one.text().splitlines(), two.text().splitlines()
+    assert len([n for n, (a, b) in enumerate(zip(before, now, strict=True)) if a != b]) == 2
+
+
+GOOD = LockFile(
+    Path("a.lock"), {(BASE, PLATFORM): DIGEST}, (Locked(BASE, PLATFORM, DIGEST, ("six",), (distribution("six"),)),)
+)
+
+
+def test_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    path.write_text(GOOD.text())
+    assert read(path) == replace(GOOD, path=path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("version = 1", "version = 2"),
+        ("version = 1", ""),
+        ("version = 1", "version = ["),
+        (DIGEST, "sha256:x"),
+        ('layers = [\n    "six",\n]', "layers = []"),
+        ('layers = [\n    "six",\n]', 'layers = "six"'),
+        ("https://files", "file:///etc"),
+        ('sha256 = "', 'sha256 = "../../'),
+        ("size = 10", 'size = "many"'),
+        ('name = "six"', "name = 6"),
+        ('platform = "linux/amd64"\nrequest', "request"),
+        ("[[install.package]]", "[install.package]"),
+    ],
+)
+def test_what_is_no_lock(tmp_path: Path, change: tuple[str, str]) -> None:
+    path = tmp_path / "a.lock"
+    text = GOOD.text().replace(*change)
+    assert text != GOOD.text()
+    path.write_text(text)
+    with pytest.raises(CompileError) as caught:
+        read(path)
+    (told,) = caught.value.diagnostics
+    assert told.code == "IB675" and told.help
+    path.write_bytes(b"\xff")
+    with pytest.raises(CompileError):
+        read(path)
+    path.unlink()
+    with pytest.raises(CompileError):
+        read(path)
