@@ -20,7 +20,7 @@ from imagebuilder.store import Store
 
 _PROBE = Path(__file__).parent / "resolve" / "probe.py"
 # As uv looks for one.
-_FIND = 'exec "$(command -v python || command -v python3 || echo python3)" -IS -c "$0"'
+_FIND = 'exec "$(command -v python || command -v python3 || echo python3)" -IB -c "$0"'
 _TIMEOUT = 120.0
 
 
