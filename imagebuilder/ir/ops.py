@@ -392,7 +392,8 @@ class Python(Model):
     """Where a base's own Python has an installer put things.
 
     ``folders`` are those that are there below ``data`` and ``include``, with their mode, user and group; ``links`` are
-    the symbolic links among them, and where each leads. ``there`` are the distributions that it has, by normalized name.
+    the symbolic links among them, and where each leads. ``there`` are the distributions that it has, by normalized
+    name.
     """
 
     version: str
