@@ -20,7 +20,7 @@ from imagebuilder.store import Store
 
 _PROBE = Path(__file__).parent / "resolve" / "probe.py"
 # As uv looks for one.
-_FIND = 'exec "$(command -v python || command -v python3 || echo python3)" -IS -c "$0"'
+_FIND = 'exec "$(command -v python || command -v python3 || echo python3)" -IB -c "$0"'
 _TIMEOUT = 120.0
 
 
@@ -102,7 +102,7 @@ def _python(found: dict[str, Any]) -> Python:
         raise Unknown("the base has another user than root")
     if found["in_venv"]:
         raise Unknown("the base's Python is that of a virtual environment")
-    paths = {name: found[name] for name in ("executable", "purelib", "platlib", "scripts", "data")}
+    paths = {name: found[name] for name in ("executable", "purelib", "platlib", "scripts", "data", "include")}
     if not all(path.startswith("/") and path.isprintable() and len(path) < 100 for path in paths.values()):
         raise Unknown("the base's Python is in a place that scripts cannot name")
     there = {normalized(name): version for name, version in found["there"]}

@@ -391,8 +391,9 @@ class Distribution(Model):
 class Python(Model):
     """Where a base's own Python has an installer put things.
 
-    ``folders`` are those that are there below ``data``, with their mode, user and group; ``links`` are the symbolic
-    links among them, and where each leads. ``there`` are the distributions that it has, by normalized name.
+    ``folders`` are those that are there below ``data`` and ``include``, with their mode, user and group; ``links`` are
+    the symbolic links among them, and where each leads. ``there`` are the distributions that it has, by normalized
+    name.
     """
 
     version: str
@@ -401,6 +402,7 @@ class Python(Model):
     platlib: str
     scripts: str
     data: str
+    include: str
     glibc: str
     folders: tuple[tuple[str, int, int, int], ...]
     links: tuple[tuple[str, str], ...] = ()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from imagebuilder.ir.ops import Python
+from imagebuilder.resolve.uv import normalized
 
 TIME = 315_532_800
 """Of every file, in seconds since 1970: 1980 began, before which a ZIP archive can hold no time."""
@@ -140,6 +141,8 @@ class _Layout:
         self._has = frozenset(members)
 
     def lay_out(self) -> None:
+        # It is written over, and so keeps its mode.
+        mode = _mode(self._archive.getinfo(f"{self._info}/RECORD"))
         said = {row[0]: (row[1], row[2]) for row in csv.reader(io.StringIO(self._text("RECORD"))) if len(row) > 2}
         for member in self._archive.infolist():
             if member.is_dir() or member.filename == f"{self._info}/RECORD":
@@ -148,13 +151,13 @@ class _Layout:
         self._entry_points()
         self._made(f"{self._site}/{self._info}/INSTALLER", b"uv")
         self._made(f"{self._site}/{self._info}/REQUESTED", b"")
-        self._made(f"{self._site}/{self._info}/RECORD", self._record())
+        self._made(f"{self._site}/{self._info}/RECORD", self._record(), mode)
 
     def _text(self, name: str) -> str:
         return self._archive.read(f"{self._info}/{name}").decode()
 
     def _member(self, member: zipfile.ZipInfo, row: tuple[str, str] | None) -> None:
-        mode = 0o755 if (member.external_attr >> 16) & 0o111 else 0o644
+        mode = _mode(member)
         data = self._info.removesuffix(".dist-info") + ".data/"
         name = member.filename
         if not name.startswith(data):
@@ -182,8 +185,7 @@ class _Layout:
             case "data":
                 return python.data
             case "headers":
-                series = ".".join(python.version.split(".")[:2])
-                return f"{python.data}/include/site/python{series}/{self._info.partition('-')[0]}"
+                return f"{python.include}/{normalized(self._info.partition('-')[0])}"
         raise Unfit(f"files of a kind that is not known: {kind!r}")
 
     def _entry_points(self) -> None:
@@ -226,6 +228,10 @@ class _Layout:
             if parent in self._links:
                 return self._at(self._links[parent], posixpath.relpath(path, parent))
         return path
+
+
+def _mode(member: zipfile.ZipInfo) -> int:
+    return 0o755 if (member.external_attr >> 16) & 0o111 else 0o644
 
 
 def _parents(path: str) -> Iterator[str]:

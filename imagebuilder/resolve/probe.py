@@ -15,23 +15,29 @@ import sysconfig
 _DEEPEST = 5
 
 
-def folders(top: str) -> tuple[list[tuple[str, int, int, int]], list[tuple[str, str]]]:
-    """Those on the way to and below a folder, with mode, user and group, and the links among them."""
+def folders(*tops: str) -> tuple[list[tuple[str, int, int, int]], list[tuple[str, str]]]:
+    """Those on the way to and below some folders, with mode, user and group, and the links among them."""
     found, links, seen = [], [], set()
-    parts = top.split("/")
-    waiting = ["/".join(parts[: count + 1]) for count in range(1, len(parts))]
+    waiting = []
+    for top in tops:
+        parts = top.split("/")
+        waiting += ["/".join(parts[: count + 1]) for count in range(1, len(parts))]
     while waiting:
         path = waiting.pop()
         if path in seen:
             continue
         seen.add(path)
-        status = os.lstat(path)
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:  # Headers may have no folder yet.
+            continue
         if stat.S_ISLNK(status.st_mode):
             links.append((path, os.path.realpath(path)))
             continue
         found.append((path, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
-        inside = path == top or path.startswith(top + "/")
-        if inside and path.count("/") < len(parts) - 1 + _DEEPEST and not path.endswith("-packages"):
+        inside = [top for top in tops if path == top or path.startswith(top + "/")]
+        deepest = max((top.count("/") + _DEEPEST for top in inside), default=0)
+        if path.count("/") < deepest and not path.endswith("-packages"):
             waiting += [entry.path for entry in os.scandir(path) if entry.is_dir()]
     return sorted(found), sorted(links)
 
@@ -44,8 +50,8 @@ def there() -> list[tuple[str, str]]:
 
 def main() -> None:
     paths = sysconfig.get_paths()
-    data = paths["data"]
-    found, links = folders(data)
+    data, include = paths["data"], paths["include"]
+    found, links = folders(data, include)
     print(
         json.dumps(
             {
@@ -56,6 +62,7 @@ def main() -> None:
                 "platlib": paths["platlib"],
                 "scripts": paths["scripts"],
                 "data": data,
+                "include": include,
                 "glibc": platform.libc_ver()[1] if platform.libc_ver()[0] == "glibc" else "",
                 "uid": os.getuid(),
                 "in_venv": sys.prefix != sys.base_prefix,

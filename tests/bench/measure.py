@@ -27,9 +27,14 @@ def run(*argv: str, env: dict[str, str] | None = None, any_code: bool = False) -
     return done
 
 
-def show(what: str, our_name: str, ours: list[float], their_name: str, theirs: list[float]) -> None:
+def show(
+    what: str, our_name: str, ours: list[float], their_name: str, theirs: list[float], *, wanted: float | None = None
+) -> None:
     print(f"{what}")
     for name, times in ((our_name, ours), (their_name, theirs)):
         middle = statistics.median(times)
         print(f"  {name:<36} {middle * 1000:8.1f} ms   ({min(times) * 1000:.1f} to {max(times) * 1000:.1f})")
-    print(f"  {'ratio':<36} {statistics.median(ours) / statistics.median(theirs):8.2f}")
+    print(
+        f"  {'ratio':<36} {statistics.median(ours) / statistics.median(theirs):8.2f}"
+        + ("" if wanted is None else f"   ({wanted} wanted)")
+    )

@@ -43,8 +43,9 @@ def main() -> None:
         grammar()
         sandboxes(connect(home()))
         edit_loop(connect(home()))
-        # A program of its own, since it needs what the tests on real engines have.
-        subprocess.run([sys.executable, "-m", "tests.bench.fresh_runner"], check=True)
+        # Programs of their own, since they need what the tests on real engines have.
+        for program in ("tests.bench.fresh_runner", "tests.bench.packages"):
+            subprocess.run([sys.executable, "-m", program], check=True)
         subprocess.run([sys.executable, str(Path(__file__).with_name("fingerprints.py"))], check=True)
     finally:
         if not running:
