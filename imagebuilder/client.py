@@ -433,6 +433,8 @@ class BuildKeywords(TypedDict, total=False):
     resources: Resources | None
     timeout: float | None
     on_event: OnBuildEvent | None
+    lock: LockFile | None
+    locked: bool
 
 
 def _unused_after() -> float:

@@ -12,7 +12,7 @@ from imagebuilder.amounts import age
 from imagebuilder.cli import snapshot_diff
 from imagebuilder.cli.output import ago, print_json, print_rows, print_table, progress_option, size
 from imagebuilder.cli.resources import given_resources, resource_options
-from imagebuilder.cli.target import load_one, reading_options
+from imagebuilder.cli.target import load_one, locked_option, read_lock, reading_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
 from imagebuilder.diagnostics.excerpt import visible
 from imagebuilder.ir.resources import Resources
@@ -46,6 +46,7 @@ def register(commands: Any) -> None:
     create.add_argument("--entrypoint", metavar="COMMAND",
                         help="what keeps its containers up (default: the image's, or `sleep infinity`)")  # fmt: skip
     reading_options(create)
+    locked_option(create)
     resource_options(create)
     create.add_argument("--ttl", metavar="AGE", help="let it go after so long, such as 12h or 7d")
     create.add_argument("--replace", action="store_true", help="take the name from a snapshot of something else")
@@ -131,7 +132,12 @@ def _created(client: Client, arguments: argparse.Namespace, on_event: OnEvent) -
             arguments.name, target.image, given_resources(arguments, target.resources), entrypoint
         )
         made = client.snapshot.create(
-            params, on_event=on_event, build_args=target.build_args, replace=arguments.replace
+            params,
+            on_event=on_event,
+            build_args=target.build_args,
+            replace=arguments.replace,
+            lock=read_lock(arguments, target),
+            locked=arguments.locked,
         )
     return made
 

@@ -22,6 +22,7 @@ from imagebuilder.snapshots.making import CreateSnapshotParams, Making, check_en
 from imagebuilder.store import UNUSED, Resources, Snapshot, Store, check_name, unusable
 
 if TYPE_CHECKING:
+    from imagebuilder.resolve.lock import LockFile
     from imagebuilder.sandbox import Sandboxes
 
 OnLogs = Callable[[str], None]
@@ -66,6 +67,8 @@ class Snapshots:
         resolve: bool = False,
         local: bool = False,
         replace: bool = False,
+        lock: LockFile | None = None,
+        locked: bool = False,
     ) -> Snapshot:
         """Build or pull the image, see that a container of it stays up, and keep it.
 
@@ -79,6 +82,7 @@ class Snapshots:
             resolve: of an image by its name, take what a tag that moves is now, by its digest.
             local: the engine has the image; no registry is asked.
             replace: take the name from a snapshot that is of something else.
+            lock, locked: for an ``Image``; see :meth:`Client.build`.
 
         Raises:
             CompileError: the description, the name or an argument is wrong, or the name is taken.
@@ -104,7 +108,7 @@ class Snapshots:
         state = self._store.home
 
         def key() -> str:
-            return compile(image, build_args=build_args, state=state).key
+            return compile(image, build_args=build_args, state=state, lock=lock).key
 
         with self._making.replacing(params, name, key, replace=replace) as before:
             if ref:
@@ -116,6 +120,8 @@ class Snapshots:
                 resources=params.resources,
                 timeout=timeout,
                 on_event=hear,
+                lock=lock,
+                locked=locked,
             )
             if before is not None and _answers_for(before, made):
                 return self._making.stays_up(made, before.entrypoint)

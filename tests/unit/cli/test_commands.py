@@ -18,6 +18,8 @@ COMMANDS = {
         "build",
         "render",
         "hash",
+        "lock",
+        "outdated",
         "plan",
         "explain",
         "check",
@@ -54,7 +56,7 @@ COMMANDS = {
     ("base",): ["build"],
 }
 LEAVES = [
-    ("build",), ("render",), ("hash",), ("plan",), ("explain",), ("check",), ("fmt",), ("convert",), ("doctor",),
+    ("build",), ("render",), ("hash",), ("lock",), ("outdated",), ("plan",), ("explain",), ("check",), ("fmt",), ("convert",), ("doctor",),
     *((group[0], verb) for group, verbs in COMMANDS.items() if group for verb in verbs),
 ]  # fmt: skip
 
@@ -79,7 +81,7 @@ def test_every_command_has_help_and_json(cli: Run, leaf: tuple[str, ...]) -> Non
     assert done.code == 0 and "--json" in done.out and f"imagebuilder {' '.join(leaf)}" in done.out
     options = [line.strip() for line in done.out.splitlines() if line.strip().startswith("--")]
     assert all(
-        len(option.split("  ")) > 1 or option.endswith(("FILE", "VALUE", "SPEC", "STAGE", "MINUTES"))
+        len(option.split("  ")) > 1 or option.endswith(("FILE", "VALUE", "SPEC", "STAGE", "MINUTES", "PACKAGE ...]"))
         for option in options
     )
 
