@@ -19,7 +19,7 @@ from typing import Any, Literal
 from imagebuilder.cache.arguments import Difference, differences
 from imagebuilder.cache.files import file_changes
 from imagebuilder.cache.history import Listing
-from imagebuilder.cache.record import HIDDEN, At, Record, StageRecord, StepRecord
+from imagebuilder.cache.record import HIDDEN, LOCK, At, Record, StageRecord, StepRecord
 
 Kind = Literal["argument", "base", "file", "imagebuilder", "package", "platform", "step"]
 ListingOf = Callable[[str], Listing | None]
@@ -178,6 +178,9 @@ class _Comparison:
         if HIDDEN in json.dumps(before.data) + json.dumps(after.data):
             said = f"a value of {after.verb} changed that is not shown, since it looks like a secret"
             yield Change("argument", "a hidden value", HIDDEN, HIDDEN, said, 0)
+        elif (LOCK in before.packages) != (LOCK in after.packages):
+            said = f"{after.verb} installs {'what a lock says' if LOCK in after.packages else 'what no lock says'} now"
+            yield Change("argument", "lock", None, None, said, 0)
         elif _what_it_became(before) != _what_it_became(after):
             if self._before.version != self._after.version:
                 said = (

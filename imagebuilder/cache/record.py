@@ -37,6 +37,8 @@ VERSION = 1
 """Raised when a record of before would be read as something else; such a one is as good as none."""
 
 HIDDEN = "***"
+LOCK = "the lock"
+"""What packages of a lock are told of by, beside those of files."""
 # Of a longer text the beginning is kept; that the rest changed shows in its hash.
 _LONGEST = 20_000
 _CREDENTIAL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
@@ -222,7 +224,7 @@ class _Writer:
             self.value(said, first.root),
             parts,
             at,
-            packages_in(said, [self._plan.trees[step.root, source] for step, source in sources]),
+            packages_in(said, [self._plan.trees[step.root, source] for step, source in sources]) | _locked(rows),
         )
 
     def _part(self, step: Step, key: str, layer: Layer) -> Part:
@@ -275,6 +277,17 @@ class _Writer:
     def _unless_secret(self, name: Word, value: Word) -> str:
         text = _word(value)
         return HIDDEN if asks_for_secret(_word(name)) and is_value(text) else str(self.value(text, ""))
+
+
+def _locked(rows: list[_Row]) -> dict[str, dict[str, str]]:
+    """What a lock says is installed, as the packages of a file."""
+    found = {
+        each.name: each.version
+        for step, _, _ in rows
+        if isinstance(step.op, ops.Install)
+        for each in step.op.distributions
+    }
+    return {LOCK: found} if found else {}
 
 
 def shown(op: Op) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from imagebuilder import Image, expand
 from imagebuilder.cache import record as recording
 from imagebuilder.cache.record import Record
-from imagebuilder.compiler import compile
+from imagebuilder.compiler import Plan, compile
+from imagebuilder.ir.keys import keys
+from imagebuilder.ir.ops import Distribution, DistributionFile, Install
 from tests.unit.cache.recorded import Past, again, planned, said
 
 BASE = Image.base("debian:12")
@@ -162,6 +165,23 @@ def test_a_lock_file_is_told_by_package(past: Past, tmp_path: Path) -> None:
     past.built(image)
     lock.write_text('[[package]]\nname = "six"\nversion = "1.17"\n')
     assert said(past.explained(image)) == ["the package six changed in uv.lock (==1.16 → ==1.17)"]
+
+
+def test_what_a_lock_says_is_told_by_package(past: Past) -> None:
+    image = Image.base("python:3.13@sha256:" + "1" * 64).pip_install("six")
+
+    def plan(version: str) -> Plan:
+        found = Distribution(name="six", version=version, files=(DistributionFile(url="", sha256=version * 64),))
+        compiled = compile(image, platform="linux/amd64")
+        (step,) = compiled.stage.steps
+        stage = replace(compiled.stage, steps=(replace(step, op=Install(distributions=(found,))),))
+        return replace(compiled, stage=stage, keys=keys(stage, {}, "linux/amd64"))
+
+    past.built(plan("1"))
+    assert said(past.explained(plan("2"))) == ["the package six changed in the lock (1 → 2)"]
+    assert said(past.explained(image)) == ["pip_install installs what no lock says now"]
+    past.built(image)
+    assert said(past.explained(plan("2"))) == ["pip_install installs what a lock says now"]
 
 
 # What follows -----------------------------------------------------------------------------------------
