@@ -139,6 +139,7 @@ class Build:
             try:
                 with self._logging(snapshot), self._recording(snapshot, fresh):
                     store.building(snapshot)
+                    self._write_packages(resolved)
                     return self._build(snapshot, dockerfile, files, secrets, held, fresh, started)
             except BaseException as error:
                 # What ended while it was pushed is built all the same.
@@ -256,6 +257,14 @@ class Build:
             self._recorded.why = []
             for line in lines:
                 self._tell(line)
+
+    def _write_packages(self, resolved: Plan) -> None:
+        """What requests were resolved to, into the log: without a lock, nothing else says it."""
+        if resolved is not self._plan:
+            from imagebuilder.packages import laid_out
+
+            for each in laid_out(resolved):
+                self._write(f"# {each}")
 
     def _packages(self) -> AbstractContextManager[Plan]:
         """The plan with its packages at hand."""

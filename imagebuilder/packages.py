@@ -19,6 +19,12 @@ from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
 
+def laid_out(plan: Plan) -> list[str]:
+    """The packages that are in layers, as ``name==version``."""
+    layers = [step.op for stage in ordered(plan.stage) for step in stage.steps if isinstance(step.op, Layer)]
+    return sorted({f"{each.name}=={each.version}" for layer in layers for each in layer.distributions})
+
+
 @contextmanager
 def at_hand(
     plan: Plan, store: Store, engine: Callable[[], Engine], on_event: OnEvent, *, anew: bool, ca: Path | None

@@ -42,6 +42,8 @@ def test_what_is_locked_is_what_is_installed(cli: Cli, client: Client, spec: Pat
     built = cli("build", spec, "--locked", "--json").json
     assert built["key"] == before.strip()
     assert versions(client, "web") == wanted
+    log = cli("snapshot", "logs", "web").out.splitlines()
+    assert {line for line in log if "==" in line} >= {f"# {name}=={version}" for name, version in wanted.items()}
     # The same lock again: nothing moves.
     text = spec.with_name("web.lock").read_text()
     cli("lock", spec)
