@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 OnBuildEvent = Callable[[Event], None]
 
+EPOCH = 1735689600
+"""The time of a reproducible image, in seconds since 1970: 2025 began."""
+
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
@@ -67,6 +70,7 @@ class BuildOptions:
     push: str | None = None
     refresh: bool = False
     resources: Resources = field(default_factory=Resources)
+    reproducible: bool = False
     cancel: Cancel | None = None
 
 
@@ -306,6 +310,7 @@ class Build:
                 cache_from=cache.layers(self._name, self._warn) if cache is not None else (),
                 cancel=self._options.cancel,
                 docker_config=logins,
+                epoch=EPOCH if self._options.reproducible else None,
                 lock=held,
             )
             steps = Steps(dockerfile)

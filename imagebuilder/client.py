@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from imagebuilder.amounts import age
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
-from imagebuilder.compiler import Described, Trees, check_lock, compile
+from imagebuilder.compiler import Described, Plan, Trees, check_lock, compile
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
 from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Cancel, Engine, Event, Output, WarningEvent
@@ -134,6 +134,7 @@ class Client:
         on_event: OnBuildEvent | None = None,
         lock: LockFile | None = None,
         locked: bool = False,
+        reproducible: bool | None = None,
     ) -> Snapshot:
         """Build an image, unless it is there already, and keep it as a snapshot.
 
@@ -156,6 +157,8 @@ class Client:
             on_event: called for each change of a step and each line it prints.
             lock: what packages and bases were resolved to; :func:`imagebuilder.resolve.lock.read` reads one.
             locked: refuse to build where the lock does not answer the description.
+            reproducible: let nothing in the image tell when it was made, so that the same steps give the same digest;
+                None is so where a lock answers the description. An image that is there is taken as it is.
 
         Raises:
             CompileError: the description or an argument is wrong; nothing was built.
@@ -183,6 +186,7 @@ class Client:
             push=push,
             refresh=refresh,
             resources=resources or Resources(),
+            reproducible=_answered(lock, plan) if reproducible is None else reproducible,
             cancel=Cancel() if timeout else None,
         )
         build = Build(plan, name, options, self.store, lambda: self.engine, hear)
@@ -219,6 +223,7 @@ class Client:
         cache: str | None = None,
         refresh: bool = False,
         locked: bool = False,
+        reproducible: bool | None = None,
         on_event: Callable[[str, Event], None] | None = None,
     ) -> list[Snapshot | ImagebuilderError]:
         """Build several images at the same time; each one's snapshot, or what it failed with, in their order.
@@ -272,6 +277,7 @@ class Client:
                 refresh=refresh,
                 cache=shared,
                 resources=each.resources,
+                reproducible=_answered(each.lock, plan) if reproducible is None else reproducible,
                 cancel=cancel,
             )
             builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
@@ -435,6 +441,11 @@ class BuildKeywords(TypedDict, total=False):
     on_event: OnBuildEvent | None
     lock: LockFile | None
     locked: bool
+    reproducible: bool | None
+
+
+def _answered(lock: LockFile | None, plan: Plan) -> bool:
+    return lock is not None and not plan.open
 
 
 def _unused_after() -> float:

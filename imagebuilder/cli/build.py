@@ -38,6 +38,8 @@ def register(commands: Any) -> None:
                        help="a registry's repository to share builds by (default: IMAGEBUILDER_CACHE)")  # fmt: skip
     build.add_argument("--push", metavar="NAME:TAG", help="give the image this name in a registry; needs a cache")
     build.add_argument("--refresh", action="store_true", help="ask whether the bases' tags have moved, and follow them")
+    build.add_argument("--reproducible", action=argparse.BooleanOptionalAction,
+                       help="let nothing in the image tell when it was made (default: with a lock)")  # fmt: skip
     build.add_argument("--timeout", type=float, metavar="SECONDS", help="give it up after so long")
     progress_option(build)
     build.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
@@ -89,7 +91,7 @@ def _build(arguments: argparse.Namespace) -> int:
             name=target.name if arguments.name is None else arguments.name,
             platform=arguments.platform,
             build_args=target.build_args,
-            secrets=_secrets(arguments.secret),
+            secrets=secrets_of(arguments.secret),
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
@@ -101,6 +103,7 @@ def _build(arguments: argparse.Namespace) -> int:
             on_event=progress.on_event,
             lock=read_lock(arguments, target),
             locked=arguments.locked,
+            reproducible=arguments.reproducible,
         )
     if arguments.json:
         print_json(snapshot.as_json())
@@ -125,13 +128,14 @@ def _build_all(client: Client, targets: list[Target], arguments: argparse.Namesp
                 for each in targets
             ],
             platform=arguments.platform,
-            secrets=_secrets(arguments.secret),
+            secrets=secrets_of(arguments.secret),
             ca=arguments.ca,
             builder=arguments.builder,
             no_cache=arguments.no_cache,
             cache=arguments.cache,
             refresh=arguments.refresh,
             locked=arguments.locked,
+            reproducible=arguments.reproducible,
             on_event=lambda name, event: progress.on_event(labelled(name, event)),
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, ImagebuilderError)]
@@ -219,7 +223,8 @@ def _keys(name: str, plan: Plan) -> dict[str, Any]:
     return {"name": name, "key": plan.key, "platform": plan.platform, "steps": steps}
 
 
-def _secrets(given: list[str]) -> dict[str, str | Path]:
+def secrets_of(given: list[str]) -> dict[str, str | Path]:
+    """The values of ``--secret``."""
     import csv
     import os
 

@@ -41,6 +41,7 @@ _MODULES = {
     "hash": "build",
     "lock": "lock",
     "outdated": "lock",
+    "verify": "verify",
     "plan": "plan",
     "explain": "explain",
     "check": "check",

@@ -11,7 +11,7 @@ from imagebuilder.diagnostics.excerpt import visible
 
 if TYPE_CHECKING:
     from imagebuilder.cache.sizes import LayerSize
-    from imagebuilder.snapshots.difference import Changes, Line
+    from imagebuilder.snapshots.difference import Changes, Difference, Line
 
 # Of the files, for a person; --json has all.
 _MOST = 200
@@ -37,7 +37,13 @@ def _diff(arguments: argparse.Namespace) -> int:
     found = Client().snapshot.diff(arguments.a, arguments.b)
     if arguments.json:
         print_json(found.as_json())
-        return 0
+    else:
+        show(found, (arguments.a, arguments.b))
+    return 0
+
+
+def show(found: Difference, names: tuple[str, str]) -> None:
+    """Two images' difference, for a person."""
     for kind, packages in found.packages.items():
         if packages:
             print(f"{kind:<7}{_counts(packages)}")
@@ -52,10 +58,9 @@ def _diff(arguments: argparse.Namespace) -> int:
         print("no difference in packages and files")
     before, after = found.size
     print(f"size   {size(before)} → {size(after)}{_by(after - before)}")
-    for name, layers in zip((arguments.a, arguments.b), found.layers, strict=True):
+    for name, layers in zip(names, found.layers, strict=True):
         if layers:
             _print([f"layers of {name}", *_layers(layers)])
-    return 0
 
 
 def _print(lines: Iterator[str] | Sequence[str]) -> None:

@@ -114,6 +114,7 @@ CODES: dict[str, str] = {
     "IB673": "a package that was withdrawn",
     "IB674": "a lock that does not answer its spec",
     "IB675": "not a lock",
+    "IB676": "a snapshot of something else",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

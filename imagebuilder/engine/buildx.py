@@ -197,11 +197,12 @@ def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
         arguments += [
             "--progress=rawjson",
             "--provenance=false",
-            # Not kept in the builder's own store: the image is there already, under its other name.
-            f"--output=type=image,push=true,store=false,name={request.push}" if request.push else "--load",
+            _output(request),
             f"--metadata-file={metadata}",
         ]
-        if not request.push:
+        if request.epoch is not None:
+            arguments.append(f"--build-arg=SOURCE_DATE_EPOCH={request.epoch}")
+        elif not request.push:
             arguments.append(f"--tag={request.tag}")
         arguments += [f"--cache-from=type=registry,ref={ref}" for ref in request.cache_from]
         if request.cache_to:
@@ -218,6 +219,22 @@ def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
         where = _field(f"src={secret.file}") if secret.file else f"env={_variable(number)}"
         arguments.append(f"--secret={_field(f'id={id}')},{where}")
     return [*arguments, "--", str(request.context)]
+
+
+def archive_of(request: BuildRequest) -> Path:
+    """Where the image is put that a request with an epoch builds, as an OCI archive."""
+    return request.dockerfile.with_name("image.tar")
+
+
+def _output(request: BuildRequest) -> str:
+    times = "" if request.epoch is None else ",rewrite-timestamp=true"
+    if request.push:
+        # Not kept in the builder's own store: the image is there already, under its other name.
+        return f"--output=type=image,push=true,store=false,name={request.push}{times}"
+    if request.epoch is None:
+        return "--load"
+    # A builder that is an engine's own cannot have it at once: "rewrite-timestamp" conflicts with "unpack" there.
+    return f"--output=type=oci,dest={archive_of(request)},name={request.tag}{times}"
 
 
 def _field(text: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imagebuilder.engine.buildx import Buildx
     from imagebuilder.engine.docker_containers import DockerContainers
 
+_PIECE = 1 << 20
 _PULL_TIMEOUT = 1800.0
 _PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
 _LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
@@ -51,7 +52,17 @@ class DockerEngine:
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
         self.api.ping()  # buildx's own message for an absent engine names none of the ways out.
-        return self.buildx().build(request, on_event)
+        digest = self.buildx().build(request, on_event)
+        if request.epoch is not None and not request.push:
+            from imagebuilder.engine.buildx import archive_of
+
+            path = archive_of(request)
+            try:
+                with path.open("rb") as archive:
+                    self.api.load(iter(lambda: archive.read(_PIECE), b""))
+            finally:
+                path.unlink(missing_ok=True)
+        return digest
 
     def image(self, ref: str) -> ImageInfo | None:
         found = self.api.image(ref)

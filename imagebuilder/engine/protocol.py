@@ -83,6 +83,8 @@ class BuildRequest:
     where they are an extra. ``limit`` is in seconds, after which the build has failed.
 
     ``docker_config`` is a folder that stands in for Docker's own configuration, with the logins that are needed.
+
+    With an ``epoch``, seconds since 1970, nothing in the image is younger, so that the same steps give the same digest.
     """
 
     dockerfile: Path
@@ -99,6 +101,7 @@ class BuildRequest:
     cache_to: str | None = None
     limit: float | None = None
     docker_config: Path | None = None
+    epoch: int | None = None
     cancel: Cancel | None = field(default=None, compare=False)
     lock: int | None = field(default=None, compare=False)
 

@@ -35,6 +35,11 @@ VENV = "/opt/venv"
 # pip's two notices that are no use in a build. As variables, since older releases of pip refuse the options.
 _QUIET = "PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore"
 
+_TIMES = (
+    "/var/log/apt/*.log /var/log/apt/eipp.log.xz /var/log/dpkg.log /var/log/alternatives.log /var/log/fontconfig.log",
+    "/var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old",
+)
+
 _Pip = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
 
 
@@ -48,6 +53,8 @@ def apt_install(op: AptInstall, scope: Scope) -> Iterator[Op]:
             "rm -f /etc/apt/apt.conf.d/docker-clean",
             "apt-get update",
             f"{install} -o APT::Keep-Downloaded-Packages=true {words(op.packages)}",
+            # They say when this was done, and nothing else that anybody needs.
+            f"rm -f {' '.join(_TIMES)}",
         ),
         mounts=(cache("/var/cache/apt"), cache("/var/lib/apt/lists")),
     )

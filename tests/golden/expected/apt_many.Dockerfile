@@ -9,4 +9,5 @@ DEBIAN_FRONTEND=noninteractive apt-get install -y -o APT::Keep-Downloaded-Packag
     hello \
     less \
     tree
+rm -f /var/log/apt/*.log /var/log/apt/eipp.log.xz /var/log/dpkg.log /var/log/alternatives.log /var/log/fontconfig.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old
 EOF

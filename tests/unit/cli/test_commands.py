@@ -20,6 +20,7 @@ COMMANDS = {
         "hash",
         "lock",
         "outdated",
+        "verify",
         "plan",
         "explain",
         "check",
@@ -56,7 +57,7 @@ COMMANDS = {
     ("base",): ["build"],
 }
 LEAVES = [
-    ("build",), ("render",), ("hash",), ("lock",), ("outdated",), ("plan",), ("explain",), ("check",), ("fmt",), ("convert",), ("doctor",),
+    ("build",), ("render",), ("hash",), ("lock",), ("outdated",), ("verify",), ("plan",), ("explain",), ("check",), ("fmt",), ("convert",), ("doctor",),
     *((group[0], verb) for group, verbs in COMMANDS.items() if group for verb in verbs),
 ]  # fmt: skip
 
@@ -81,7 +82,8 @@ def test_every_command_has_help_and_json(cli: Run, leaf: tuple[str, ...]) -> Non
     assert done.code == 0 and "--json" in done.out and f"imagebuilder {' '.join(leaf)}" in done.out
     options = [line.strip() for line in done.out.splitlines() if line.strip().startswith("--")]
     assert all(
-        len(option.split("  ")) > 1 or option.endswith(("FILE", "VALUE", "SPEC", "STAGE", "MINUTES", "PACKAGE ...]"))
+        len(option.split("  ")) > 1
+        or option.endswith(("FILE", "VALUE", "SPEC", "STAGE", "MINUTES", "PACKAGE ...]", "--no-reproducible"))
         for option in options
     )
 

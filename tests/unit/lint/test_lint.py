@@ -110,8 +110,12 @@ def test_it_takes_little_time(tmp_path: Path) -> None:
         lines = "".join(f"ARG A{n}=x\nENV V{n}=$A{n}\nRUN apt-get install -y p{n} && cd x\n" for n in range(count))
         path.write_text("FROM debian:12\n" + lines)
         stage = load(path)
-        begin = time.perf_counter()
-        lint(stage, more=warnings(path), level="strict")
-        return time.perf_counter() - begin
+        took = []
+        for _ in range(3):
+            # Of the processor, which others may be using.
+            begin = time.process_time()
+            lint(stage, more=warnings(path), level="strict")
+            took.append(time.process_time() - begin)
+        return min(took)
 
     assert seconds(1000) < 40 * max(seconds(100), 0.005)
