@@ -95,6 +95,8 @@ def resolve(ask: Ask, cache: Path, ca: Path | None) -> Answer:
         found = [_distribution(each, hashes, ask.target) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
+    if any(each.name in _unsayable(ask.there) for each in found):
+        raise Unresolved(NO_SET, "a package that is there already has no version that could be compared")
     there = set(ask.there)
     new = [each for each in found if f"{each.name}=={each.version}" not in there]
     yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
@@ -115,7 +117,9 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     if ask.pre:
         yield "--prerelease=allow"
     if ask.there:
-        (folder / "there.txt").write_text("\n".join(ask.there) + "\n", encoding="utf-8")
+        odd = _unsayable(ask.there)
+        said = [each for each in ask.there if each.partition("==")[0] not in odd]
+        (folder / "there.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
         yield "--constraints=there.txt"
     for name, text in ask.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +129,19 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     if ask.packages or not ask.roots:
         (folder / "asked.in").write_text("\n".join(ask.packages) + "\n", encoding="utf-8")
         yield "asked.in"
+
+
+def _unsayable(there: Sequence[str]) -> frozenset[str]:
+    """The names of those whose version is none (PEP 440): what Debian builds may have such."""
+    from packaging.version import InvalidVersion, Version
+
+    found = set()
+    for name, _, version in (each.partition("==") for each in there):
+        try:
+            Version(version)
+        except InvalidVersion:
+            found.add(name)
+    return frozenset(found)
 
 
 def _environment(ca: Path | None) -> dict[str, str]:
@@ -197,10 +214,10 @@ def normalized(name: str) -> str:
 def _unresolved(said: str, code: int) -> Unresolved:
     if missing := _NO_WHEEL.search(said):
         return Unresolved(NO_WHEEL, f"{missing['name']} has no wheel that fits", missing["name"])
-    told = _plain(said)
+    told = _plain(said) or f"uv ended with exit code {code}"
     if "Failed to fetch" in said or "error sending request" in said:
         return Unresolved(NO_INDEX, told)
-    return Unresolved(NO_SET if "No solution found" in said else WRONG, told or f"uv ended with exit code {code}")
+    return Unresolved(NO_SET if "No solution found" in said else WRONG, told)
 
 
 def _plain(said: str) -> str:
