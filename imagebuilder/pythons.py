@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import posixpath
 from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from pydantic import ValidationError
 
 from imagebuilder.diagnostics import BuildError, EngineError
 from imagebuilder.engine.protocol import Engine
+from imagebuilder.files import write_text
+from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import BaseImage, Python
 from imagebuilder.registries import Registries
+from imagebuilder.resolve.ground import HARMLESS
 from imagebuilder.resolve.shelf import ANSWERS, Shelf
 from imagebuilder.resolve.uv import normalized
 from imagebuilder.store import Store
@@ -38,7 +43,7 @@ class Pythons:
         """
         self._store = store
         self._connect = engine
-        self._folder = Shelf(store.home).new(ANSWERS, "")
+        self._folder = Shelf(store.home).item(ANSWERS, "")
         self._platform = platform
         self._known: dict[tuple[str, str], Python | str] = {}
 
@@ -71,18 +76,22 @@ class Pythons:
             raise Unknown("the base cannot be asked")
         if image.platform and image.platform != platform:
             raise Unknown(f"the base here is for {image.platform}")
-        path = self._folder / f"python-{image.id.rpartition(':')[2]}.json"
+        probe = _PROBE.read_text(encoding="utf-8")
+        # What another release asked for may be less.
+        asked = sha256(probe.encode()).hexdigest()[:12]
+        path = self._folder / f"python-{image.id.rpartition(':')[2]}-{asked}.json"
         if (kept := _read(path)) is not None:
             return kept
-        found = self._asked(engine, image.id)
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", delete=False) as out:
-            out.write(found.model_dump_json())
-        Path(out.name).replace(path)
+        found = self._asked(engine, image.id, probe)
+        # What cannot be kept is asked again.
+        with suppress(OSError):
+            private_folder(self._folder)
+            write_text(path, found.model_dump_json(), force=True)
         return found
 
-    def _asked(self, engine: Engine, image: str) -> Python:
+    def _asked(self, engine: Engine, image: str, probe: str) -> Python:
         try:
-            done = engine.run(image, ["/bin/sh", "-c", _FIND, _PROBE.read_text(encoding="utf-8")], _TIMEOUT)
+            done = engine.run(image, ["/bin/sh", "-c", _FIND, probe], _TIMEOUT)
         except BuildError as error:
             raise Unknown(f"the base's Python does not answer: {error.diagnostics[0].message}") from None
         if done.exit_code:
@@ -91,7 +100,7 @@ class Pythons:
             )
         try:
             return _python(json.loads(done.stdout))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Unknown("the base's Python does not say where its packages go") from None
 
 
@@ -103,8 +112,10 @@ def _python(found: dict[str, Any]) -> Python:
     if found["in_venv"]:
         raise Unknown("the base's Python is that of a virtual environment")
     paths = {name: found[name] for name in ("executable", "purelib", "platlib", "scripts", "data", "include")}
-    if not all(path.startswith("/") and path.isprintable() and len(path) < 100 for path in paths.values()):
+    if not all(map(_plain, paths.values())) or " " in paths["executable"]:
         raise Unknown("the base's Python is in a place that scripts cannot name")
+    if told := [each for each in found["settings"] if each not in HARMLESS]:
+        raise Unknown(f"the base has settings for installers: {told[0]}")
     there = {normalized(name): version for name, version in found["there"]}
     return Python(
         version=found["version"],
@@ -114,6 +125,11 @@ def _python(found: dict[str, Any]) -> Python:
         there=tuple(sorted(there.items())),
         **paths,
     )
+
+
+def _plain(path: str) -> bool:
+    whole = path.startswith("/") and not path.startswith("//") and posixpath.normpath(path) == path
+    return whole and path.isprintable() and len(path) < 100
 
 
 def _read(path: Path) -> Python | None:

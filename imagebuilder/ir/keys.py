@@ -20,7 +20,6 @@ from imagebuilder.ir.ops import (
     Add,
     Copy,
     Distribution,
-    DistributionFile,
     Install,
     LocalSource,
     Mount,
@@ -117,7 +116,7 @@ def meaning(op: Op, taken: Callable[[LocalSource, str], str | None]) -> Op:
 
 
 def _bare(distribution: Distribution) -> Distribution:
-    files = tuple(DistributionFile(url="", sha256=file.sha256) for file in distribution.files)
+    files = tuple(file.model_copy(update={"url": "", "size": 0}) for file in distribution.files)
     return distribution.model_copy(update={"files": files})
 
 

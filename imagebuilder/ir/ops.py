@@ -13,7 +13,7 @@ anew, which takes a third of the time that this module takes to import.
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -363,16 +363,28 @@ class Maintainer(Op):
 # What requests for packages are resolved to -----------------------------------------------------------
 
 
+def _names_a_file(url: str) -> str:
+    # An index may say anything, and the file is kept under this name.
+    name = _name_in(url)
+    if name in ("", ".", "..") or len(name) > 200 or "/" in name or not name.isprintable():
+        raise ValueError(f"a URL whose end is no file's name: {url!r}")
+    return url
+
+
+def _name_in(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])
+
+
 class DistributionFile(Model):
     """A wheel. ``url`` is where it was found, ``size`` its bytes; what it is, its SHA-256 alone says."""
 
-    url: str
-    sha256: str
+    url: Annotated[str, AfterValidator(_names_a_file)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     size: int = 0
 
     @property
     def name(self) -> str:
-        return unquote(self.url.rpartition("/")[2])
+        return _name_in(self.url)
 
 
 class Distribution(Model):

@@ -10,14 +10,19 @@ from __future__ import annotations
 import base64
 import configparser
 import csv
+import errno
 import hashlib
 import io
 import posixpath
+import re
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
+from lzma import LZMAError
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +33,27 @@ TIME = 315_532_800
 """Of every file, in seconds since 1970: 1980 began, before which a ZIP archive can hold no time."""
 
 _CHUNK = 1 << 20
+# Of a text that is read whole: what a wheel says of itself, or a script of its own. Few bytes may unpack to any number.
+_MOST_TEXT = 64 << 20
+_MOST_LINKS = 40
+_SHEBANG = b"#!python"
+# As uv reads one; an entry point without a call is no script.
+_ENTRY_POINT = re.compile(r"(?P<module>[\w.-]+)\s*:\s*(?P<call>[\w.-]+)\s*(\[[^\]]*\]\s*)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What Python's readers raise for bytes that are not what they have to be; an encrypted file is a RuntimeError.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    configparser.Error,
+    csv.Error,
+)
 _SCRIPT = """\
 #!{executable}
 # -*- coding: utf-8 -*-
@@ -75,14 +101,12 @@ def write(wheels: Iterable[Path], python: Python, out: IO[bytes]) -> None:
             opened.append(_opened(path, python))
         files = {name: (wheel, file) for wheel in opened for name, file in wheel.files.items()}
         _write(files, python, out)
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        UnicodeDecodeError,
-        configparser.Error,
-        csv.Error,
-        NotImplementedError,
-    ) as error:
+    except _DAMAGED as error:
+        raise Unfit(f"not a wheel: {error}") from None
+    except OSError as error:
+        # What tarfile and bz2 say of bytes that end too early has no number; a place before the first byte is EINVAL.
+        if error.errno not in (None, errno.EINVAL):
+            raise
         raise Unfit(f"not a wheel: {error}") from None
     finally:
         for wheel in opened:
@@ -92,6 +116,8 @@ def write(wheels: Iterable[Path], python: Python, out: IO[bytes]) -> None:
 def _write(files: Mapping[str, tuple[_Wheel, _File]], python: Python, out: IO[bytes]) -> None:
     known = {path: (mode, uid, gid) for path, mode, uid, gid in python.folders}
     folders = {parent for name in files for parent in _parents(name)}
+    if both := min(folders & files.keys(), default=""):
+        raise Unfit(f"{both} would be a file and a folder")
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(folders | files.keys()):
             entry = tarfile.TarInfo(name.lstrip("/"))
@@ -130,31 +156,44 @@ class _Layout:
         self._archive = wheel.archive
         self._python = python
         self._links = dict(python.links)
-        members = self._archive.namelist()
-        found = [name for name in members if name.endswith(".dist-info/WHEEL") and name.count("/") == 1]
-        if len(found) != 1:
+        self._folders = {path for path, *_ in python.folders}
+        self._members = self._archive.infolist()
+        self._has = {member.filename: member for member in self._members}
+        if twice := next((each for each in self._members if not _same(each, self._has[each.filename])), None):
+            raise Unfit(f"it has two files of one name: {twice.filename!r}")
+        tops = {top for top, below, _ in (name.partition("/") for name in self._has) if below}
+        found = [top for top in tops if top.endswith(".dist-info")]
+        if len(found) != 1 or f"{found[0]}/WHEEL" not in self._has:
             raise Unfit("it has no metadata, or more than one")
-        self._info = found[0].partition("/")[0]
+        self._info = found[0]
         about = HeaderParser().parsestr(self._text("WHEEL"))
+        if (version := about.get("Wheel-Version", "").strip()).partition(".")[0] != "1":
+            raise Unfit(f"a wheel of a version that is not known: {version!r}")
         pure = about.get("Root-Is-Purelib", "").strip().lower() == "true"
-        self._site = python.purelib if pure else python.platlib
-        self._has = frozenset(members)
+        self._site = self._real(python.purelib if pure else python.platlib)
 
     def lay_out(self) -> None:
         # It is written over, and so keeps its mode.
         mode = _mode(self._archive.getinfo(f"{self._info}/RECORD"))
         said = {row[0]: (row[1], row[2]) for row in csv.reader(io.StringIO(self._text("RECORD"))) if len(row) > 2}
-        for member in self._archive.infolist():
-            if member.is_dir() or member.filename == f"{self._info}/RECORD":
+        for member in self._members:
+            if member.filename.endswith("/") or member.filename == f"{self._info}/RECORD":
                 continue
             self._member(member, said.get(member.filename))
         self._entry_points()
-        self._made(f"{self._site}/{self._info}/INSTALLER", b"uv")
-        self._made(f"{self._site}/{self._info}/REQUESTED", b"")
-        self._made(f"{self._site}/{self._info}/RECORD", self._record(), mode)
+        record = self._at(self._site, f"{self._info}/RECORD")
+        self._made(self._at(self._site, f"{self._info}/INSTALLER"), b"uv")
+        self._made(self._at(self._site, f"{self._info}/REQUESTED"), b"")
+        self._made(record, self._record(record), mode)
 
     def _text(self, name: str) -> str:
-        return self._archive.read(f"{self._info}/{name}").decode()
+        return self._whole(self._has[f"{self._info}/{name}"]).decode()
+
+    def _whole(self, member: zipfile.ZipInfo) -> bytes:
+        # What is unpacked is never more than this says.
+        if member.file_size > _MOST_TEXT:
+            raise Unfit(f"{member.filename!r} has {member.file_size:,} bytes; {_MOST_TEXT:,} are the most")
+        return self._archive.read(member)
 
     def _member(self, member: zipfile.ZipInfo, row: tuple[str, str] | None) -> None:
         mode = _mode(member)
@@ -167,11 +206,12 @@ class _Layout:
         if kind != "scripts":
             self._kept(self._at(self._folder(kind), rest), member, mode, row)
             return
-        content = self._archive.read(member)
-        target = self._at(self._python.scripts, rest)
-        first, end, others = content.partition(b"\n")
-        if first.startswith(b"#!python"):
-            self._made(target, f"#!{self._python.executable}".encode() + end + others, 0o755)
+        target = self._script(rest)
+        with self._archive.open(member) as content:
+            ours = content.read(len(_SHEBANG)) == _SHEBANG
+        if ours:
+            _, _, others = self._whole(member).partition(b"\n")
+            self._made(target, f"#!{self._python.executable}\n".encode() + others, 0o755)
         else:
             self._kept(target, member, 0o755, row)
 
@@ -191,17 +231,20 @@ class _Layout:
     def _entry_points(self) -> None:
         if f"{self._info}/entry_points.txt" not in self._has:
             return
-        parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+        parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False, default_section="")
         parser.optionxform = str  # type: ignore[assignment,method-assign] # names are as they are
         parser.read_string(self._text("entry_points.txt"))
         for section in ("console_scripts", "gui_scripts"):
             for name, said in parser.items(section) if parser.has_section(section) else ():
-                module, _, call = said.partition("[")[0].strip().partition(":")
-                module, call = module.strip(), call.strip()
+                if (found := _ENTRY_POINT.fullmatch(said)) is None:
+                    raise Unfit(f"an entry point that calls nothing: {name} = {said}")
                 text = _SCRIPT.format(
-                    executable=self._python.executable, module=module, name=call.partition(".")[0], call=call
+                    executable=self._python.executable,
+                    module=found["module"],
+                    name=found["call"].partition(".")[0],
+                    call=found["call"],
                 )
-                self._made(self._at(self._python.scripts, name), text.encode(), 0o755)
+                self._made(self._script(name), text.encode(), 0o755)
 
     def _kept(self, target: str, member: zipfile.ZipInfo, mode: int, row: tuple[str, str] | None) -> None:
         if row is None or not row[0]:
@@ -212,22 +255,41 @@ class _Layout:
     def _made(self, target: str, content: bytes, mode: int = 0o644) -> None:
         self._wheel.files[target] = _File(mode, None, content, (_digest([content]), str(len(content))))
 
-    def _record(self) -> bytes:
-        rows = {posixpath.relpath(target, self._site): file.row for target, file in self._wheel.files.items()}
-        rows[f"{self._info}/RECORD"] = ("", "")
+    def _record(self, path: str) -> bytes:
+        rows = {target: file.row for target, file in self._wheel.files.items()} | {path: ("", "")}
+        rows = {posixpath.relpath(target, self._site): row for target, row in rows.items()}
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows([name, *row] for name, row in sorted(rows.items()))
         return out.getvalue().encode()
 
+    def _script(self, name: str) -> str:
+        if "/" in name:
+            raise Unfit(f"a script in a folder: {name!r}")
+        return self._at(self._python.scripts, name)
+
     def _at(self, folder: str, name: str) -> str:
         path = posixpath.normpath(posixpath.join(folder, name))
-        if not path.startswith(f"{folder}/") or "\0" in name:
+        if not path.startswith(f"{folder}/"):
             raise Unfit(f"it would write outside of {folder}: {name!r}")
-        # A linked layer would put a folder in the place of a link that stands on the way.
-        for parent in reversed(list(_parents(path))):
-            if parent in self._links:
-                return self._at(self._links[parent], posixpath.relpath(path, parent))
+        if _CONTROL.search(name):
+            raise Unfit(f"a file's name with control characters: {name!r}")
+        path = self._real(path)
+        if path in self._folders or path in self._links:
+            raise Unfit(f"it would put a file in the place of the folder {path}")
         return path
+
+    def _real(self, path: str) -> str:
+        """Where it is without links: a linked layer would put a folder in the place of one that stands on the way."""
+        for _ in range(_MOST_LINKS):
+            link = next((parent for parent in _parents(path) if parent in self._links), None)
+            if link is None:
+                return path
+            path = posixpath.normpath(posixpath.join(self._links[link], posixpath.relpath(path, link)))
+        raise Unfit(f"the base's links lead nowhere: {path}")
+
+
+def _same(one: zipfile.ZipInfo, other: zipfile.ZipInfo) -> bool:
+    return (one.CRC, one.file_size) == (other.CRC, other.file_size)
 
 
 def _mode(member: zipfile.ZipInfo) -> int:
@@ -235,7 +297,7 @@ def _mode(member: zipfile.ZipInfo) -> int:
 
 
 def _parents(path: str) -> Iterator[str]:
-    while (path := posixpath.dirname(path)) != "/":
+    while (path := posixpath.dirname(path)).strip("/"):
         yield path
 
 

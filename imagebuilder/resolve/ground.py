@@ -9,6 +9,7 @@ installer reads, no other user, no files put among the system's.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -41,8 +42,7 @@ from imagebuilder.resolve.ask import Ask, Left, Target, target_of
 PythonOf = Callable[[BaseImage], "Python | str | None"]
 _PipLike = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
 
-# They say nothing about what is installed, or where.
-_HARMLESS = frozenset(
+HARMLESS = frozenset(
     [
         "PIP_DEFAULT_TIMEOUT",
         "PIP_DISABLE_PIP_VERSION_CHECK",
@@ -58,9 +58,18 @@ _HARMLESS = frozenset(
         "PYTHONUTF8",
     ]
 )
+"""Variables that say nothing about what is installed, or where."""
+
 _OPTIONS = frozenset(
     ["--no-cache-dir", "--no-cache", "--disable-pip-version-check", "--quiet", "-q", "--root-user-action=ignore"]
 )
+# A URL, a file or a folder in the place of a package: a requirement has an @ only before a URL.
+_ELSEWHERE = re.compile(r"[^;]*[@/]|\.")
+_INDEX = re.compile(r"(?:-i|--index-url|--extra-index-url)[\s=]*(?P<url>\S+)")
+_LOOKS_ELSEWHERE = re.compile(r"(-f|--find-links)(?=[\s=]|$)|-f\S")
+_WEB = "https://"
+# As pip takes one, of the build; uv would take this machine's.
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 # Where files may lie without an installer's taking notice.
 _OWN = ("/app", "/data", "/home", "/mnt", "/opt", "/run", "/srv", "/tmp", "/workspace", "/work", "/code")  # noqa: S108
 
@@ -108,6 +117,8 @@ class Ground:
             return Left(why)
         assert self._target is not None
         files, roots = _files(op, Path(step.root))
+        if why := next((why for _, text in files if (why := _elsewhere(text))), ""):
+            return Left(why)
         return Ask(
             self._target,
             packages=() if isinstance(op, PipInstallFromRequirements) else tuple(sorted(op.packages)),
@@ -129,7 +140,7 @@ class Ground:
             pins = sorted(f"{each.name}=={each.version}" for each in step.op.distributions)
             self._after = sha256("\0".join((self._after, *pins)).encode()).hexdigest()
         elif not self.why:
-            self.why = _changes(step)
+            self.why = _changes(step, self.python.data if self.python else "")
 
 
 def is_request(step: Step) -> bool:
@@ -143,13 +154,38 @@ def _special(op: _PipLike) -> str:
         return "it takes secrets"
     if op.find_links:
         return "it looks for packages behind find_links"
+    if any(not _is_web(url) for url in (op.index_url or _WEB, *op.extra_index_urls)):
+        return "its index is no web server"
+    packages = () if isinstance(op, PipInstallFromRequirements) else op.packages
+    if other := next(filter(_ELSEWHERE.match, packages), ""):
+        return f"no index has {other}"
     if unknown := [word for word in op.extra_options.split() if word not in _OPTIONS]:
         return f"of the option {unknown[0]}"
     return ""
 
 
-def _changes(step: Step) -> str:
-    """How a step may change what an install does; empty where it cannot."""
+def _is_web(url: str) -> bool:
+    # Anything else is a folder: of the image there, of this machine here.
+    return url.lower().startswith((_WEB, "http://"))
+
+
+def _elsewhere(text: str) -> str:
+    """What a requirements file takes from somewhere else than an index; empty for nothing."""
+    for line in text.splitlines():
+        line = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if found := _VARIABLE.search(line):
+            return f"{found[0]} is named in a requirements file"
+        if _LOOKS_ELSEWHERE.match(line):
+            return "a requirements file looks for packages behind --find-links"
+        if (index := _INDEX.match(line)) and not _is_web(index["url"]):
+            return "the index of a requirements file is no web server"
+        if not line.startswith("-") and _ELSEWHERE.match(line.partition(" --")[0]):
+            return f"no index has {line.partition(' --')[0].strip()}"
+    return ""
+
+
+def _changes(step: Step, data: str) -> str:
+    """How a step may change what an install into ``data`` does; empty where it cannot."""
     op = step.op
     match op:
         case Run():
@@ -161,8 +197,10 @@ def _changes(step: Step) -> str:
         case User(name=name) if name not in ("root", "0", "root:root", "0:0"):
             return "it is not root that installs"
         case Copy(dest=dest) | Add(dest=dest) | WriteFiles(dest=dest):
-            return "" if isinstance(dest, str) and _is_own(dest) else f"files are put into {_shown(dest)} before it"
-        case Volume(paths=paths) if not all(isinstance(path, str) and _is_own(path) for path in paths):
+            return (
+                "" if isinstance(dest, str) and _is_own(dest, data) else f"files are put into {_shown(dest)} before it"
+            )
+        case Volume(paths=paths) if not all(isinstance(path, str) and _is_own(path, data) for path in paths):
             return "a volume is declared before it"
     return ""
 
@@ -180,12 +218,13 @@ def _commands(intent: Op | None) -> str:
 
 def _variable(name: str) -> str:
     asked = name.startswith(("PIP_", "UV_", "PYTHON")) or name in ("PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD")
-    return f"{name} is set before it" if asked and name not in _HARMLESS else ""
+    return f"{name} is set before it" if asked and name not in HARMLESS else ""
 
 
-def _is_own(path: str) -> bool:
+def _is_own(path: str, data: str) -> bool:
     found = posixpath.normpath(path)
-    return any(found == folder or found.startswith(folder + "/") for folder in _OWN)
+    among = f"{data}/".startswith(f"{found}/") or found.startswith(f"{data}/")
+    return not among and any(found == folder or found.startswith(folder + "/") for folder in _OWN)
 
 
 def _shown(dest: object) -> str:

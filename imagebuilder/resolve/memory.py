@@ -8,13 +8,14 @@ key is.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from imagebuilder.files import write_text
+from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import Distribution
 from imagebuilder.locks import lock
 from imagebuilder.resolve.shelf import ANSWERS, Shelf
@@ -27,7 +28,7 @@ class Memory:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._folder = Shelf(home).new(ANSWERS, "")
+        self._folder = Shelf(home).item(ANSWERS, "")
 
     def recall(self, digest: str) -> tuple[Distribution, ...] | None:
         """The answer to the ask of that digest; None where it is not known."""
@@ -37,7 +38,7 @@ class Memory:
             return None
 
     def keep(self, digest: str, answer: Sequence[Distribution]) -> None:
-        self._write(self._path(digest), _ANSWER.dump_json(tuple(answer), indent=1))
+        self._write(self._path(digest), _ANSWER.dump_json(tuple(answer), indent=1).decode())
 
     def ordered(self, answer: Iterable[Distribution]) -> tuple[Distribution, ...]:
         """Those met before in the order of that, then the new ones, the largest first.
@@ -49,7 +50,7 @@ class Memory:
             by_size = sorted(answer, key=lambda each: (-each.size, each.name))
             if new := [each.name for each in by_size if each.name not in known]:
                 known |= {name: len(known) + n for n, name in enumerate(new)}
-                self._write(self._folder / "order.json", json.dumps(list(known)).encode())
+                self._write(self._folder / "order.json", json.dumps(list(known)))
         return tuple(sorted(by_size, key=lambda each: known[each.name]))
 
     def _order(self) -> dict[str, int]:
@@ -62,7 +63,8 @@ class Memory:
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest.removeprefix('sha256:')}.json"
 
-    def _write(self, path: Path, data: bytes) -> None:
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as out:
-            out.write(data)
-        Path(out.name).replace(path)
+    def _write(self, path: Path, text: str) -> None:
+        # What cannot be kept is asked again.
+        with suppress(OSError):
+            private_folder(self._folder)
+            write_text(path, text, force=True)

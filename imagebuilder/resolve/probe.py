@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+import site
 import stat
 import sys
 import sysconfig
+from pathlib import Path
 
 _DEEPEST = 5
+# Where installers look for what an administrator wants of all installs.
+_CONFIGURED = ["/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf", "/etc/uv/uv.toml", "~/.config/uv/uv.toml"]
 
 
 def folders(*tops: str) -> tuple[list[tuple[str, int, int, int]], list[tuple[str, str]]]:
@@ -38,14 +42,28 @@ def folders(*tops: str) -> tuple[list[tuple[str, int, int, int]], list[tuple[str
         inside = [top for top in tops if path == top or path.startswith(top + "/")]
         deepest = max((top.count("/") + _DEEPEST for top in inside), default=0)
         if path.count("/") < deepest and not path.endswith("-packages"):
-            waiting += [entry.path for entry in os.scandir(path) if entry.is_dir()]
+            waiting += [entry.path for entry in os.scandir(path) if Path(entry.path).is_dir()]
     return sorted(found), sorted(links)
 
 
-def there() -> list[tuple[str, str]]:
+def there(paths: list[str]) -> list[tuple[str, str]]:
     from importlib.metadata import distributions
 
-    return sorted((str(each.metadata["Name"]), str(each.version)) for each in distributions() if each.metadata["Name"])
+    found = distributions(path=paths)
+    return sorted({(str(each.metadata["Name"]), str(each.version)) for each in found if each.metadata["Name"]})
+
+
+def in_venv() -> bool:
+    # Only the module site, which is not run, would tell of one.
+    bin = Path(sys.executable).parent
+    return any((each / "pyvenv.cfg").exists() for each in (bin, bin.parent))
+
+
+def settings() -> list[str]:
+    """The variables that the base sets for installers, and their files that it has."""
+    files = [str(Path(each).expanduser()) for each in (*_CONFIGURED, f"{sys.prefix}/pip.conf")]
+    names = [name for name in os.environ if name.startswith(("PIP_", "UV_"))]
+    return sorted(names + [each for each in files if Path(each).exists()])
 
 
 def main() -> None:
@@ -65,10 +83,11 @@ def main() -> None:
                 "include": include,
                 "glibc": platform.libc_ver()[1] if platform.libc_ver()[0] == "glibc" else "",
                 "uid": os.getuid(),
-                "in_venv": sys.prefix != sys.base_prefix,
+                "in_venv": in_venv(),
                 "folders": found,
                 "links": links,
-                "there": there(),
+                "there": there([*site.getsitepackages(), paths["purelib"], paths["platlib"]]),
+                "settings": settings(),
             }
         )
     )

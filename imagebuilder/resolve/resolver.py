@@ -133,10 +133,18 @@ class Resolver:
         if error.kind == uv.NO_INDEX:
             self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}")
             return
-        if error.kind == uv.NO_SET and ask.there:
+        if error.kind == uv.NO_SET and ask.there and self._alone(ask):
             self._leave(step, "it wants others of the packages that are there already")
             return
         raise CompileError(explained(step, ask, error))
+
+    def _alone(self, ask: Ask) -> bool:
+        """Whether there would be an answer, were nothing there already."""
+        try:
+            uv.resolve(replace(ask, there=()), self._home / "uv", self._ca)
+        except uv.Unresolved:
+            return False
+        return True
 
 
 def left_out(plan: Plan) -> list[LeftOut]:

@@ -34,6 +34,9 @@ class Shelf:
 
     def new(self, kind: str, name: str) -> Path:
         """The folder of an item, made if need be."""
+        # One by one: what mkdir() makes on the way is not private.
+        for folder in (self._folder, self._folder / kind):
+            private_folder(folder)
         return private_folder(self._folder / kind / name)
 
     def used(self, kind: str, name: str) -> None:

@@ -112,13 +112,15 @@ def resolve(
         said = done.stderr.decode(errors="replace").strip()
         if done.returncode:
             raise _unresolved(said, done.returncode)
-        text = out.read_text(encoding="utf-8")
+        answer = out.read_bytes()
     hashes = demanded_hashes(text for _, text in ask.files)
     try:
-        packages = tomllib.loads(text).get("packages", ())
+        packages = tomllib.loads(answer.decode()).get("packages", ())
         found = [_distribution(each, hashes, ask.target) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
+    if any(each.name in _unsayable(ask.there) for each in found):
+        raise Unresolved(NO_SET, "a package that is there already has no version that could be compared")
     there = set(ask.there)
     new = [each for each in found if f"{each.name}=={each.version}" not in there]
     yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
@@ -141,7 +143,9 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     if ask.pre:
         yield "--prerelease=allow"
     if ask.there:
-        (folder / "there.txt").write_text("\n".join(ask.there) + "\n", encoding="utf-8")
+        odd = _unsayable(ask.there)
+        said = [each for each in ask.there if each.partition("==")[0] not in odd]
+        (folder / "there.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
         yield "--constraints=there.txt"
     for name, text in ask.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +161,19 @@ def _preferred(name: str, version: str) -> str:
     """A package of a pylock.toml (PEP 751), of which only the version is looked at."""
     file = f'{{ url = "https://pypi.invalid/{name}-{version}-py3-none-any.whl", hashes = {{ sha256 = "{"0" * 64}" }} }}'
     return f'[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{file}]\n'
+
+
+def _unsayable(there: Sequence[str]) -> frozenset[str]:
+    """The names of those whose version is none (PEP 440): what Debian builds may have such."""
+    from packaging.version import InvalidVersion, Version
+
+    found = set()
+    for name, _, version in (each.partition("==") for each in there):
+        try:
+            Version(version)
+        except InvalidVersion:
+            found.add(name)
+    return frozenset(found)
 
 
 def _environment(ca: Path | None) -> dict[str, str]:
@@ -229,10 +246,10 @@ def normalized(name: str) -> str:
 def _unresolved(said: str, code: int) -> Unresolved:
     if missing := _NO_WHEEL.search(said):
         return Unresolved(NO_WHEEL, f"{missing['name']} has no wheel that fits", missing["name"])
-    told = _plain(said)
+    told = _plain(said) or f"uv ended with exit code {code}"
     if "Failed to fetch" in said or "error sending request" in said:
         return Unresolved(NO_INDEX, told)
-    return Unresolved(NO_SET if "No solution found" in said else WRONG, told or f"uv ended with exit code {code}")
+    return Unresolved(NO_SET if "No solution found" in said else WRONG, told)
 
 
 def _plain(said: str) -> str:

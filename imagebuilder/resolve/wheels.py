@@ -7,17 +7,18 @@ no network.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
@@ -31,6 +32,8 @@ _CONNECTIONS = 6
 _CHUNK = 1 << 18
 _TIMEOUT = 60.0
 _RETRIES = 3
+_REDIRECTS = 5
+_BACKOFF = 0.5
 
 
 class WheelStore:
@@ -49,13 +52,20 @@ class WheelStore:
 
     def missing(self, files: Iterable[DistributionFile]) -> list[DistributionFile]:
         """Those that have to be fetched, the largest first."""
-        found = {file.sha256: file for file in files if not self.path(file).exists()}
+        found = {self.path(file): file for file in files if not self._has(file)}
         return sorted(found.values(), key=lambda file: (-file.size, file.sha256))
+
+    def _has(self, file: DistributionFile) -> bool:
+        # After the machine has crashed, a file that had its name may be shorter than it was.
+        with suppress(OSError):
+            return self.path(file).stat().st_size == (file.size or self.path(file).stat().st_size)
+        return False
 
     def fetch(self, files: Sequence[DistributionFile], on_bytes: Callable[[int], None] = lambda count: None) -> None:
         """
         Args:
-            on_bytes: called with how many more bytes have come; from several threads.
+            on_bytes: called with how many more bytes have come, less than none where a file is begun anew; from
+                several threads.
 
         Raises:
             BuildError: one cannot be fetched, or is not what it has to be.
@@ -66,7 +76,7 @@ class WheelStore:
         with ThreadPoolExecutor(min(_CONNECTIONS, len(files))) as pool, _Connections(self._ca) as connections:
             waiting = [pool.submit(self._fetch, file, connections, on_bytes, stop) for file in files]
             try:
-                for each in waiting:
+                for each in as_completed(waiting):
                     each.result()
             except BaseException:
                 stop.set()
@@ -78,56 +88,78 @@ class WheelStore:
         self, file: DistributionFile, connections: _Connections, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
         target = self.path(file)
-        self._shelf.new(WHEELS, file.sha256)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=NEW)
+        begun: Path | None = None
         try:
+            self._shelf.new(WHEELS, file.sha256)
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=NEW)
+            begun = Path(name)
             with os.fdopen(handle, "wb") as out:
-                found = self._copy(file, connections, out.write, on_bytes, stop)
+                found = _copy(file, connections, out, on_bytes, stop)
             if found != file.sha256:
-                message = f"{file.name} is not what the index says: its SHA-256 is {found}, not {file.sha256}"
-                help = "is there a proxy or mirror in between? try again, or `imagebuilder lock --upgrade`"
-                raise BuildError(Diagnostic("IB672", message, help=help))
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
+                raise _other(file, f"its SHA-256 is {found}, not {file.sha256}")
+            begun.chmod(0o644)
+            begun.replace(target)
         except OSError as error:
             message = f"cannot keep {file.name}: {error.strerror or error}"
             raise BuildError(Diagnostic("IB671", message, help="`imagebuilder cache prune` frees space")) from None
         finally:
-            Path(name).unlink(missing_ok=True)
+            if begun is not None:
+                with suppress(OSError):
+                    begun.unlink(missing_ok=True)
 
-    def _copy(
-        self,
-        file: DistributionFile,
-        connections: _Connections,
-        write: Callable[[bytes], Any],
-        on_bytes: Callable[[int], None],
-        stop: threading.Event,
-    ) -> str:
-        import urllib3
 
-        digest = hashlib.sha256()
+def _copy(
+    file: DistributionFile,
+    connections: _Connections,
+    out: IO[bytes],
+    on_bytes: Callable[[int], None],
+    stop: threading.Event,
+) -> str:
+    """The SHA-256 of what came. What is cut off goes on from there, where the server can do that."""
+    import urllib3
+
+    digest, have = hashlib.sha256(), 0
+    for left in reversed(range(_RETRIES + 1)):
         try:
-            with connections.get(file.url) as response:
-                if response.status != 200:
+            with connections.get(file.url, have) as response:
+                if have and response.status == 200:
+                    out.seek(0)
+                    out.truncate()
+                    on_bytes(-have)
+                    digest, have = hashlib.sha256(), 0
+                elif response.status != (206 if have else 200):
                     raise _not_fetched(file, f"the index answers {response.status} {response.reason or ''}".rstrip())
                 for piece in response.stream(_CHUNK, decode_content=False):
                     if stop.is_set():
                         raise _not_fetched(file, "given up")
+                    have += len(piece)
+                    if file.size and have > file.size:
+                        raise _other(file, f"it has more than {file.size:,} bytes")
                     digest.update(piece)
-                    write(piece)
+                    out.write(piece)
                     on_bytes(len(piece))
+            return digest.hexdigest()
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.TimeoutError) as error:
+            if not left:
+                raise _not_fetched(file, _why(error)) from None
+            stop.wait(_BACKOFF * (_RETRIES - left))
         except urllib3.exceptions.HTTPError as error:
             raise _not_fetched(file, _why(error)) from None
-        return digest.hexdigest()
+    raise AssertionError("the last attempt returns or raises")
 
 
 class _Connections:
     """To whatever a URL names, kept open."""
 
     def __init__(self, ca: Path | None) -> None:
-
         self._open: dict[str, urllib3.PoolManager] = {}
-        self._context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        try:
+            self._context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        except OSError as error:
+            message = f"cannot read the CA bundle {str(ca)!r}: {error.strerror or error}"
+            raise BuildError(
+                Diagnostic("IB671", message, help="certificates in PEM form, as SSL_CERT_FILE has")
+            ) from None
         self._lock = threading.Lock()
 
     def __enter__(self) -> _Connections:
@@ -137,10 +169,14 @@ class _Connections:
         for pool in self._open.values():
             pool.clear()
 
-    def get(self, url: str) -> urllib3.BaseHTTPResponse:
-        return self._pool(url).request(
-            "GET", url, headers=self._headers(url), preload_content=False, retries=self._retries()
-        )
+    def get(self, url: str, start: int = 0) -> urllib3.BaseHTTPResponse:
+        """The answer, its content not yet read; of what comes from byte ``start`` on."""
+        import urllib3
+
+        if not url.startswith(("https://", "http://")):
+            raise urllib3.exceptions.URLSchemeUnknown(urlsplit(url).scheme)
+        headers = _login(url) | ({"Range": f"bytes={start}-"} if start else {})
+        return self._pool(url).request("GET", url, headers=headers, preload_content=False, retries=_retries())
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         import urllib3
@@ -148,36 +184,58 @@ class _Connections:
         parts = urlsplit(url)
         proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
         proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+        if proxy and "://" not in proxy:
+            proxy = f"http://{proxy}"
         options: dict[str, Any] = {
             "maxsize": _CONNECTIONS,
             "timeout": urllib3.Timeout(connect=_TIMEOUT, read=_TIMEOUT),
             "ssl_context": self._context,
         }
         with self._lock:
-            if proxy not in self._open:
-                self._open[proxy] = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+            if proxy not in self._open and proxy:
+                login = urllib3.util.parse_url(proxy).auth
+                headers = {"Proxy-Authorization": _basic(unquote(login))} if login else None
+                self._open[proxy] = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+            elif proxy not in self._open:
+                self._open[proxy] = urllib3.PoolManager(**options)
             return self._open[proxy]
 
-    def _retries(self) -> urllib3.Retry:
-        import urllib3
 
-        return urllib3.Retry(_RETRIES, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), redirect=5)
+def _retries() -> urllib3.Retry:
+    import urllib3
 
-    def _headers(self, url: str) -> dict[str, str]:
-        import netrc
+    options: dict[str, Any] = dict.fromkeys(("connect", "read", "status", "other"), _RETRIES)
+    # A server could have us wait for a day.
+    options |= {"backoff_factor": _BACKOFF, "respect_retry_after_header": False}
+    return urllib3.Retry(None, redirect=_REDIRECTS, status_forcelist=(429, 500, 502, 503, 504), **options)
 
-        import urllib3
 
-        # As pip and uv have it: a private index's login is the user's own, and in no spec.
-        with suppress(OSError, netrc.NetrcParseError):
-            if found := netrc.netrc().authenticators(urlsplit(url).hostname or ""):
-                return urllib3.make_headers(basic_auth=f"{found[0]}:{found[2]}")
-        return {}
+def _login(url: str) -> dict[str, str]:
+    import netrc
+
+    # As pip and uv have it: a private index's login is the user's own, and in no spec.
+    with suppress(OSError, ValueError, netrc.NetrcParseError):
+        if found := netrc.netrc(os.environ.get("NETRC") or None).authenticators(urlsplit(url).hostname or ""):
+            return {"Authorization": _basic(f"{found[0]}:{found[2]}")}
+    return {}
+
+
+def _basic(login: str) -> str:
+    return "Basic " + base64.b64encode(login.encode()).decode()
+
+
+def _other(file: DistributionFile, why: str) -> BuildError:
+    help = "is there a proxy or mirror in between? try again, or `imagebuilder lock --upgrade`"
+    return BuildError(Diagnostic("IB672", f"{file.name} is not what the index says: {why}", help=help))
 
 
 def _why(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason or error).rpartition(": ")[2] or type(error).__name__
+    import urllib3
+
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, urllib3.exceptions.ProtocolError):
+        return "the connection was cut off"
+    return str(reason).rpartition(": ")[2] or type(reason).__name__
 
 
 def _not_fetched(file: DistributionFile, why: str) -> BuildError:

@@ -171,7 +171,11 @@ def test_what_a_lock_says_is_told_by_package(past: Past) -> None:
     image = Image.base("python:3.13@sha256:" + "1" * 64).pip_install("six")
 
     def plan(version: str) -> Plan:
-        found = Distribution(name="six", version=version, files=(DistributionFile(url="", sha256=version * 64),))
+        found = Distribution(
+            name="six",
+            version=version,
+            files=(DistributionFile(url="https://h/six-1-py3-none-any.whl", sha256=version * 64),),
+        )
         compiled = compile(image, platform="linux/amd64")
         (step,) = compiled.stage.steps
         stage = replace(compiled.stage, steps=(replace(step, op=Install(distributions=(found,))),))

@@ -318,3 +318,32 @@ def test_deep_graphs_are_compared_without_recursion() -> None:
 
     assert chain("a") == chain("a")
     assert chain("a") != chain("b")
+
+
+def test_rewriting_keeps_what_nothing_changed() -> None:
+    """The very objects: what is known of a step by its identity stays known."""
+    plain, copies, mounts = run("plain"), copying(A), mounting(B)
+    stage = Stage(MIDDLE, (plain, copies, mounts, copying(D)))
+    assert rewrite(stage, lambda each: each) is stage
+    found = rewrite(stage, lambda each: replace(each, base=Scratch()) if each is A else each)
+    assert found is not stage and found.steps[0] is plain and found.steps[2] is mounts
+    assert found.steps[1] is not copies and found.steps[3] is stage.steps[3]
+    assert found.base is not stage.base if A in ordered(MIDDLE) else found.base is stage.base
+
+
+def test_a_step_that_was_moved_helps_to_carry_out_its_own() -> None:
+    copies = copying(A)
+    once = rewrite(Stage(BASE, (copies,)), lambda each: each.then(run("more")) if each is A else each)
+    assert once.steps[0].part_of is copies and once.steps[0].planned is copies
+    twice = rewrite(once, lambda each: each.then(run("yet more")) if each is not once else each)
+    assert twice.steps[0] is not once.steps[0] and twice.steps[0].planned is copies, "the plan's own, however often"
+
+
+def test_a_step_that_carries_out_itself() -> None:
+    step = run("a")
+    assert step.planned is step and step.part_of is None
+
+
+def test_what_a_step_is_part_of_is_never_compared() -> None:
+    one, other = run("a"), Step(Run(command="a"), part_of=run("b"))
+    assert one == other and hash(one) == hash(other) and "part_of" not in repr(other)

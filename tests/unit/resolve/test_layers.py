@@ -1,0 +1,101 @@
+"""The archives of layers: written once, from wheels that are fetched once, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from imagebuilder.diagnostics import BuildError
+from imagebuilder.ir.ops import Distribution, DistributionFile, Layer
+from imagebuilder.resolve import archive
+from imagebuilder.resolve.layers import LayerStore
+from imagebuilder.resolve.wheels import WheelStore
+from tests.unit.resolve.making import SITE, python, wheel
+
+
+def kept(home: Path, name: str, data: bytes | None = None) -> Distribution:
+    """A distribution whose wheel is here already."""
+    path = wheel(home, {f"{name}.py": ""}, name=name)
+    data = path.read_bytes() if data is None else data
+    path.unlink()
+    file = DistributionFile(url=f"https://h/{path.name}", sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    target = WheelStore(home).path(file)
+    target.parent.mkdir(parents=True)
+    target.write_bytes(data)
+    return Distribution(name=name, version="1.0", files=(file,))
+
+
+def layer(*distributions: Distribution) -> Layer:
+    return Layer(distributions=distributions, python=python())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def left_over(home: Path) -> Sequence[Path]:
+    return [each for each in (home / "packages" / "layers").rglob("*") if each.name.startswith(".")]
+
+
+def test_layers_are_written_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, layers = LayerStore(home), [layer(kept(home, "a"), kept(home, "b")), layer(kept(home, "c"))]
+    assert store.missing(layers) == []
+    store.write([*layers, *layers])
+    with tarfile.open(store.path(layers[0])) as found:
+        assert {f"{SITE}/a.py".lstrip("/"), f"{SITE}/b.py".lstrip("/")} <= set(found.getnames())
+    written = (home / "packages" / "layers").rglob("*.tar")
+    assert sorted(written) == sorted(store.path(each) for each in layers)
+    monkeypatch.setattr(archive, "write", None)
+    store.write(layers)
+
+
+def test_what_has_to_be_fetched(home: Path) -> None:
+    store, (a, b) = LayerStore(home), (kept(home, "a"), kept(home, "b"))
+    WheelStore(home).path(b.files[0]).unlink()
+    assert store.missing([layer(a, b), layer(b)]) == list(b.files)
+    store.path(layer(b)).parent.mkdir(parents=True)
+    store.path(layer(b)).write_bytes(b"four")
+    store.path(layer(b)).with_name("size").write_text("4")
+    assert store.missing([layer(b)]) == [], "of a layer that is here, no wheel is needed"
+    store.path(layer(b)).write_bytes(b"cut")
+    assert store.missing([layer(b)]) == list(b.files), "of one that lost its end it is"
+
+
+def test_a_wheel_that_is_none_is_told(home: Path) -> None:
+    made = layer(kept(home, "a", b"no wheel"))
+    with pytest.raises(BuildError) as caught:
+        LayerStore(home).write([made])
+    (found,) = caught.value.diagnostics
+    assert found.code == "IB672" and found.message.startswith("a 1.0: not a wheel") and found.help
+    assert not list((home / "packages" / "layers").rglob("*.tar")) and not left_over(home)
+
+
+def test_a_wheel_that_has_gone_is_told(home: Path) -> None:
+    made = kept(home, "a")
+    WheelStore(home).path(made.files[0]).unlink()
+    with pytest.raises(BuildError) as caught:
+        LayerStore(home).write([layer(made)])
+    assert caught.value.diagnostics[0].code == "IB671" and left_over(home) == []
+
+
+def test_a_full_disk_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archive, "_write", full)
+    with pytest.raises(BuildError) as caught:
+        LayerStore(home).write([layer(kept(home, "a"))])
+    (found,) = caught.value.diagnostics
+    assert found.code == "IB671" and "No space left on device" in found.message and left_over(home) == []
+
+
+def test_one_that_fails_leaves_the_others(home: Path) -> None:
+    good, bad = layer(kept(home, "a")), layer(kept(home, "b", b""))
+    with pytest.raises(BuildError):
+        LayerStore(home).write([good, bad])
+    assert not LayerStore(home).path(bad).exists() and left_over(home) == []
