@@ -50,9 +50,16 @@ class WheelStore:
         return self._folder / file.sha256 / file.name
 
     def missing(self, files: Iterable[DistributionFile]) -> list[DistributionFile]:
-        """Those that have to be fetched, the largest first."""
-        found = {file.sha256: file for file in files if not self.path(file).exists()}
+        """Those that have to be fetched, the largest first; one that is not what it was is among them."""
+        found = {file.sha256: file for file in files if not self._is_whole(file)}
         return sorted(found.values(), key=lambda file: (-file.size, file.sha256))
+
+    def _is_whole(self, file: DistributionFile) -> bool:
+        try:
+            with self.path(file).open("rb") as kept:
+                return hashlib.file_digest(kept, "sha256").hexdigest() == file.sha256
+        except OSError:
+            return False
 
     def fetch(self, files: Sequence[DistributionFile], on_bytes: Callable[[int], None] = lambda count: None) -> None:
         """
