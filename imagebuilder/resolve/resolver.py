@@ -88,9 +88,19 @@ class Resolver:
             self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}")
             return
         if error.kind == uv.NO_SET and ask.there:
+            # Every base has a pip at least: whether that is in the way, or they are in each other's.
+            self._resolvable_alone(step, ask)
             self._leave(step, "it wants others of the packages that are there already")
             return
         raise CompileError(explained(step, ask, error))
+
+    def _resolvable_alone(self, step: Step, ask: Ask) -> None:
+        alone = replace(ask, there=())
+        try:
+            uv.resolve(alone, self._home / "uv", self._ca)
+        except uv.Unresolved as error:
+            if error.kind == uv.NO_SET:
+                raise CompileError(explained(step, alone, error)) from None
 
 
 def requests(plan: Plan) -> bool:
