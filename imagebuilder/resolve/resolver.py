@@ -133,18 +133,22 @@ class Resolver:
         if error.kind == uv.NO_INDEX:
             self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}")
             return
-        if error.kind == uv.NO_SET and ask.there and self._alone(ask):
+        if error.kind == uv.NO_SET and ask.there:
+            # Every base has a pip at least: whether that is in the way, or they are in each other's.
+            alone = replace(ask, there=())
+            if (why := self._alone(alone)) is not None and why.kind == uv.NO_SET:
+                raise CompileError(explained(step, alone, why))
             self._leave(step, "it wants others of the packages that are there already")
             return
         raise CompileError(explained(step, ask, error))
 
-    def _alone(self, ask: Ask) -> bool:
-        """Whether there would be an answer, were nothing there already."""
+    def _alone(self, ask: Ask) -> uv.Unresolved | None:
+        """Why there would be no answer even where nothing is there already; None where there would be one."""
         try:
-            uv.resolve(replace(ask, there=()), self._home / "uv", self._ca)
-        except uv.Unresolved:
-            return False
-        return True
+            uv.resolve(ask, Shelf(self._home).new(UV, ""), self._ca)
+        except uv.Unresolved as error:
+            return error
+        return None
 
 
 def left_out(plan: Plan) -> list[LeftOut]:

@@ -51,15 +51,16 @@ class WheelStore:
         return self._shelf.item(WHEELS, file.sha256) / file.name
 
     def missing(self, files: Iterable[DistributionFile]) -> list[DistributionFile]:
-        """Those that have to be fetched, the largest first."""
-        found = {self.path(file): file for file in files if not self._has(file)}
+        """Those that have to be fetched, the largest first; one that is not what it was is among them."""
+        found = {self.path(file): file for file in files if not self._is_whole(file)}
         return sorted(found.values(), key=lambda file: (-file.size, file.sha256))
 
-    def _has(self, file: DistributionFile) -> bool:
-        # After the machine has crashed, a file that had its name may be shorter than it was.
-        with suppress(OSError):
-            return self.path(file).stat().st_size == (file.size or self.path(file).stat().st_size)
-        return False
+    def _is_whole(self, file: DistributionFile) -> bool:
+        try:
+            with self.path(file).open("rb") as kept:
+                return hashlib.file_digest(kept, "sha256").hexdigest() == file.sha256
+        except OSError:
+            return False
 
     def fetch(self, files: Sequence[DistributionFile], on_bytes: Callable[[int], None] = lambda count: None) -> None:
         """

@@ -22,28 +22,12 @@ from tests.engine.runners import BASE, Runner, runner
 COLD = 2
 """Rounds with empty caches; a change is made once, since a second one would find the first in the cache."""
 
+# fmt: off
 PACKAGES = [
-    "anthropic",
-    "beautifulsoup4",
-    "boto3",
-    "django",
-    "fastapi",
-    "flask",
-    "httpx",
-    "numpy==2.5.4",
-    "pandas",
-    "pillow",
-    "pydantic",
-    "pyyaml",
-    "requests",
-    "rich",
-    "scikit-learn",
-    "scipy",
-    "sqlalchemy",
-    "tqdm==4.67.0",
-    "typer",
-    "uvicorn",
+    "anthropic", "beautifulsoup4", "boto3", "django", "fastapi", "flask", "httpx", "numpy==2.5.4", "pandas",
+    "pillow", "pydantic", "pyyaml", "requests", "rich", "scikit-learn", "scipy", "sqlalchemy", "tqdm==4.67.0", "typer", "uvicorn",
 ]
+# fmt: on
 # What is changed, how, and the ratio that is wanted.
 CHANGES = {
     "one package added": ([*PACKAGES, "lxml"], 0.08),

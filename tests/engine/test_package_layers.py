@@ -8,10 +8,12 @@ attributes and the SHA-256 of its content. Left out are times alone.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +29,7 @@ from imagebuilder.pythons import Pythons
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.resolver import Resolver
 from imagebuilder.store import Store
+from tests.conftest import Cli
 from tests.engine.test_build import docker, in_image
 from tests.engine.test_cut import layers
 
@@ -54,8 +57,8 @@ for each in list(importlib.metadata.distributions()):
     said[each.metadata["Name"]] = len(tops), failed
 json.dump(said, sys.stdout)
 """
-# Those that want another system, or a package that theirs does not require.
-NOT_IMPORTED = {"google.cloud._storage_v2"}
+# They want google.iam, which their distribution does not require.
+NOT_IMPORTED = {"google.cloud._storage", "google.cloud._storage_v2"}
 
 
 @pytest.fixture
@@ -144,6 +147,118 @@ def test_the_file_system_is_that_of_a_plain_install(
 
     assert in_image(env, ours.image, "python", "-m", "pip", "check") == "No broken requirements found."
     said = json.loads(in_image(env, ours.image, "python", "-c", IMPORTS))
-    assert {uv.normalized(name) for name in said} >= {each.name for each in found}
-    assert [name for name, (modules, _) in said.items() if not modules] == []
+    with_modules = {uv.normalized(name) for name, (modules, _) in said.items() if modules}
+    assert with_modules == {each.name for each in found}  # Debian's own have no RECORD.
     assert {name: why for _, failed in said.values() for name, why in failed.items() if name not in NOT_IMPORTED} == {}
+
+
+# A large one, and two small ones.
+SOME = ["networkx==3.4.2", "idna==3.10", "six==1.17.0"]
+
+
+def test_one_package_added_leaves_all_other_layers(env: dict[str, str], built: Built) -> None:
+    before = layers(env, built(slim().pip_install(SOME)).image)
+    after = layers(env, built(slim().pip_install([*SOME, "pygments==2.19.2"])).image)
+    assert len(before) == 3 and len(after) == 4
+    # The new one lies on those that are large as well; the small ones, of the same bytes, stay on top.
+    assert [each for each in after if each in before] == before and after[:2] == before[:2]
+
+
+def test_a_small_package_changed_leaves_the_large_ones(env: dict[str, str], built: Built) -> None:
+    before = layers(env, built(slim().pip_install(SOME)).image)
+    after = layers(env, built(slim().pip_install(["networkx==3.4.2", "idna==3.9", "six==1.17.0"])).image)
+    assert before[:-1] == after[:-1] and before[-1] != after[-1]
+
+
+def test_layers_are_equal_wherever_they_are_made(
+    env: dict[str, str], built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = slim().pip_install(SOME)
+    first = layers(env, built(image).image)
+    subprocess.run([env["TEST_DOCKER"], "buildx", "prune", "--force"], env=env, capture_output=True, check=True)
+    monkeypatch.setenv("IMAGEBUILDER_HOME", str(tmp_path / "another"))
+    other = Client()
+    try:
+        snapshot = other.build(image, name=(name := f"test-package-layers-{uuid4().hex[:12]}"))
+        assert not snapshot.reused and layers(env, snapshot.image) == first
+        assert next((tmp_path / "another/layers").iterdir())
+    finally:
+        other.snapshot.delete(name)
+
+
+def test_what_the_base_has_is_not_installed_again(client: Client, env: dict[str, str], built: Built) -> None:
+    """Its own pip, packaging and wheel satisfy what is asked, directly or by another."""
+    image = slim().pip_install("packaging", "wheel", "pytest==8.4.1")
+    snapshot = built(image)
+    assert {each.name for each in pins(client, image)} == {"pytest", "iniconfig", "pluggy", "pygments"}
+    places = "import pip, packaging, wheel; print({m.__path__[0].rpartition('/')[0] for m in (pip, packaging, wheel)})"
+    assert in_image(env, snapshot.image, "python", "-c", places) == "{'/usr/lib/python3/dist-packages'}"
+    assert in_image(env, snapshot.image, "pytest", "--version") == "pytest 8.4.1"
+
+
+def test_a_second_install_on_top_of_the_first(client: Client, env: dict[str, str], built: Built) -> None:
+    first = slim().pip_install("six==1.16.0", "networkx==3.4.2")
+    second = first.pip_install("python-dateutil==2.9.0.post0")
+    below, above = (layers(env, built(image).image) for image in (first, second))
+    assert above[: len(below)] == below and len(above) == len(below) + 1
+    assert [each.name for each in pins(client, second)].count("six") == 1
+    said = in_image(env, built(second).image, "python", "-c", "import dateutil.tz, six; print(six.__version__)")
+    assert said == "1.16.0"
+
+
+def test_apt_before_leaves_the_layers_as_they_are(env: dict[str, str], built: Built) -> None:
+    alone = layers(env, built(slim().pip_install(SOME)).image)
+    snapshot = built(slim().apt_install("hello").pip_install(SOME))
+    assert layers(env, snapshot.image)[-2:] == alone[-2:]
+    said = in_image(env, snapshot.image, "sh", "-c", "hello; python -c 'import networkx; print(networkx.__version__)'")
+    assert said == "Hello, world!\n3.4.2"
+
+
+def test_after_a_command_it_is_left_to_pip(env: dict[str, str], built: Built, home: Path) -> None:
+    snapshot = built(slim().run_commands("true").pip_install("six==1.17.0"))
+    assert in_image(env, snapshot.image, "python", "-c", "import six; print(six.__version__)") == "1.17.0"
+    assert in_image(env, snapshot.image, "sh", "-c", "cat /usr/local/lib/python3*/*/six-*.dist-info/INSTALLER") == "pip"
+    assert not (home / "layers").exists()
+
+
+def test_an_sdist_keeps_its_request_with_pip(env: dict[str, str], built: Built) -> None:
+    """As yet: all of the request, not just the one that has no wheel."""
+    snapshot = built(slim().pip_install("docopt==0.6.2", "six==1.17.0"))
+    assert in_image(env, snapshot.image, "python", "-c", "import docopt, six; print(docopt.__version__)") == "0.6.2"
+    assert in_image(env, snapshot.image, "sh", "-c", "cat /usr/local/lib/python3*/*/six-*.dist-info/INSTALLER") == "pip"
+
+
+def test_a_console_script_runs(env: dict[str, str], built: Built) -> None:
+    snapshot = built(slim().pip_install("tabulate==0.9.0", "ruff==0.12.0"))
+    assert in_image(env, snapshot.image, "sh", "-c", "echo 1 2 | tabulate --format plain") == "1  2"
+    assert in_image(env, snapshot.image, "ruff", "--version") == "ruff 0.12.0"
+
+
+def test_a_conflict_is_told_at_its_line_and_leaves_nothing(
+    client: Client, cli: Cli, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "app.py").write_text(
+        'from imagebuilder import Image\n\nimage = (\n    Image.debian_slim("3.13")\n'
+        '    .pip_install("starlette==0.14.1", "fastapi==0.115.0")\n)\n'
+    )
+    done = cli("build", tmp_path / "app.py", "--name", "test-package-layers-conflict")
+    assert done.code == 2, done.err
+    assert "IB670" in done.err and "app.py:5" in done.err
+    assert "fastapi==0.115.0 depends on starlette" in " ".join(done.err.split())
+    assert client.snapshot.list() == []
+    assert not (home / "wheels").exists() and not (home / "layers").exists()
+
+
+def test_a_wheel_that_was_changed_in_the_home_is_not_installed(env: dict[str, str], built: Built, home: Path) -> None:
+    built(slim().pip_install("six==1.17.0"))
+    wheel = next(home.glob("wheels/*/six-*.whl"))
+    forged = io.BytesIO()
+    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(forged, "w") as other:
+        for member in whole.infolist():
+            content = whole.read(member)
+            other.writestr(member, content + b"\nFORGED = True\n" if member.filename == "six.py" else content)
+    wheel.write_bytes(forged.getvalue())
+    # Its archive is there still; another layer with it has to be written from the wheel.
+    snapshot = built(slim().pip_install("six==1.17.0", "idna==3.10"))
+    said = in_image(env, snapshot.image, "python", "-c", "import idna, six; print(hasattr(six, 'FORGED'))")
+    assert said == "False"
