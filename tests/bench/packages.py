@@ -43,8 +43,7 @@ def main() -> None:
         cold: tuple[list[float], list[float]] = ([], [])
         for _ in range(COLD):
             engine.forget()
-            for name in ("wheels", "layers", "resolved", "uv"):
-                shutil.rmtree(engine.home / name, ignore_errors=True)
+            shutil.rmtree(engine.home / "packages", ignore_errors=True)
             cold[0].append(ours(engine, folder, PACKAGES))
             cold[1].append(theirs(engine, folder, PACKAGES))
         show("20 packages, caches empty", OURS, cold[0], THEIRS, cold[1], wanted=0.3)

@@ -181,7 +181,7 @@ def test_layers_are_equal_wherever_they_are_made(
     try:
         snapshot = other.build(image, name=(name := f"test-package-layers-{uuid4().hex[:12]}"))
         assert not snapshot.reused and layers(env, snapshot.image) == first
-        assert next((tmp_path / "another/layers").iterdir())
+        assert next((tmp_path / "another/packages/layers").iterdir())
     finally:
         other.snapshot.delete(name)
 
@@ -218,7 +218,7 @@ def test_after_a_command_it_is_left_to_pip(env: dict[str, str], built: Built, ho
     snapshot = built(slim().run_commands("true").pip_install("six==1.17.0"))
     assert in_image(env, snapshot.image, "python", "-c", "import six; print(six.__version__)") == "1.17.0"
     assert in_image(env, snapshot.image, "sh", "-c", "cat /usr/local/lib/python3*/*/six-*.dist-info/INSTALLER") == "pip"
-    assert not (home / "layers").exists()
+    assert not (home / "packages" / "layers").exists()
 
 
 def test_an_sdist_keeps_its_request_with_pip(env: dict[str, str], built: Built) -> None:
@@ -246,12 +246,12 @@ def test_a_conflict_is_told_at_its_line_and_leaves_nothing(
     assert "IB670" in done.err and "app.py:5" in done.err
     assert "fastapi==0.115.0 depends on starlette" in " ".join(done.err.split())
     assert client.snapshot.list() == []
-    assert not (home / "wheels").exists() and not (home / "layers").exists()
+    assert not (home / "packages" / "wheels").exists() and not (home / "packages" / "layers").exists()
 
 
 def test_a_wheel_that_was_changed_in_the_home_is_not_installed(env: dict[str, str], built: Built, home: Path) -> None:
     built(slim().pip_install("six==1.17.0"))
-    wheel = next(home.glob("wheels/*/six-*.whl"))
+    wheel = next(home.glob("packages/wheels/*/six-*.whl"))
     forged = io.BytesIO()
     with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(forged, "w") as other:
         for member in whole.infolist():
