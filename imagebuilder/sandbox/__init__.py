@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from imagebuilder.sandbox.fs import FileSystem
-from imagebuilder.sandbox.lifecycle import AUTO_STOP, Sandboxes
+from imagebuilder.sandbox.lifecycle import Sandboxes
 from imagebuilder.sandbox.params import (
     CodeRunParams,
     CreateSandboxFromImageParams,
@@ -23,6 +23,7 @@ from imagebuilder.sandbox.params import (
 from imagebuilder.sandbox.preview import Preview
 from imagebuilder.sandbox.process import Process
 from imagebuilder.sandbox.sandbox import Sandbox
+from imagebuilder.sandbox.wanted import AUTO_STOP
 
 __all__ = [
     "AUTO_STOP",

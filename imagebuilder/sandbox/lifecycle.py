@@ -22,8 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, SandboxError, did_you_mean
@@ -31,24 +30,18 @@ from imagebuilder.engine.containers import ContainerInfo, Containers, ContainerS
 from imagebuilder.home import id_of, private_folder
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
-from imagebuilder.sandbox.allow_list import AllowList, allow_list, bounded, of_labels, start
+from imagebuilder.sandbox.allow_list import AllowList, bounded, of_labels, start
 from imagebuilder.sandbox.box import Box, file_of
 from imagebuilder.sandbox.commands import sweep
-from imagebuilder.sandbox.params import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, check_env
 from imagebuilder.sandbox.sandbox import Sandbox
 from imagebuilder.sandbox.stays_up import Started, keep_up, too_large
+from imagebuilder.sandbox.wanted import AUTO_STOP, Params, Wanted, checked, minutes, texts
 from imagebuilder.sandbox.watch import Watch
-
-AUTO_STOP = 15
-"""Minutes without use after which a sandbox is stopped that says nothing else."""
-
-Params = CreateSandboxFromSnapshotParams | CreateSandboxFromImageParams
 
 # Seconds between two looks at what was left, of a program that makes many.
 _SWEEP = 30.0
 # Seconds in which a file is written.
 _WRITTEN = 60.0
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,62}")
 _HOME, _SANDBOX, _SNAPSHOT = "imagebuilder.home", "imagebuilder.sandbox", "imagebuilder.snapshot"
 TRIAL = "imagebuilder.trial"
 """The label of a container that is only to show what an image holds, or whether it stays up."""
@@ -151,7 +144,7 @@ class Sandboxes:
 
     def check(self, params: Params) -> Wanted:
         """What is asked for, once it is known to be in order; CompileError says what is not. Asks no engine."""
-        return _checked(params)
+        return checked(params)
 
     def get(self, name: str) -> Sandbox:
         """The sandbox of that name, or of that id.
@@ -291,7 +284,7 @@ class Sandboxes:
         """Change it; see :class:`Kept`."""
         for name in ("auto_stop", "auto_delete"):
             if name in changes:
-                changes[name] = _minutes(changes[name], 0)
+                changes[name] = minutes(changes[name], 0)
         if "labels" in changes:
             changes["labels"] = texts(changes["labels"], "labels")
         kept = replace(self.kept(id), **changes)
@@ -362,56 +355,3 @@ class Sandboxes:
 
     def _container(self, name: str) -> str:
         return f"imagebuilder-{self.home_id}-{name}"
-
-
-class Wanted(NamedTuple):
-    """What was asked for, once it is known to be in order; ``stop`` and ``delete`` are in minutes."""
-
-    name: str
-    labels: Mapping[str, str]
-    env: Mapping[str, str]
-    allow: AllowList | None
-    stop: int
-    delete: int
-
-
-def _checked(params: Params) -> Wanted:
-    params.check_supported()
-    labels, env = texts(params.labels, "labels"), texts(params.env_vars, "env_vars")
-    check_env(env)
-    stop, delete = _minutes(params.auto_stop_interval, AUTO_STOP), _minutes(params.auto_delete_interval, 0)
-    return Wanted(_name(params.name), labels, env, _allow_list(params), stop, delete)
-
-
-def _allow_list(params: Params) -> AllowList | None:
-    allow = allow_list(params.network_allow_list)
-    if allow is not None and params.network_block_all:
-        raise CompileError(Diagnostic("IB755", "both an allow list and no network", help="leave one of them out"))
-    if allow is not None and params.privileged:
-        help = "what is privileged can take the list away; leave one of them out"
-        raise CompileError(Diagnostic("IB755", "an allow list for a privileged sandbox", help=help))
-    return allow
-
-
-def _name(given: str | None) -> str:
-    if given is None:
-        return f"sandbox-{token_hex(4)}"
-    if not isinstance(given, str) or not _NAME.fullmatch(given):
-        help = "lower-case letters, digits, '.', '_' and '-', at most 63"
-        raise CompileError(Diagnostic("IB751", f"not a name for a sandbox: {given!r}", help=help))
-    return given
-
-
-def texts(given: Mapping[str, str], what: str) -> dict[str, str]:
-    """A dictionary of texts, which numbers become; CompileError where it is none."""
-    if not isinstance(given, Mapping):
-        raise CompileError(Diagnostic("IB755", f"not {what}: {given!r}", help='a dictionary, such as {"team": "a"}'))
-    return {str(name): str(value) for name, value in given.items()}
-
-
-def _minutes(given: int | None, default: int) -> int:
-    if given is None:
-        return default
-    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given < 10_000_000:
-        raise CompileError(Diagnostic("IB755", f"not an interval: {given!r}", help="whole minutes; 0 is never"))
-    return given
