@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def run(
     argv: Sequence[str | os.PathLike[str]],
     *,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     input: bytes | None = None,
     timeout: float | None = None,
     cwd: str | os.PathLike[str] | None = None,
@@ -32,6 +32,7 @@ def run(
     """Run to the end and return what it printed; the exit code is not judged.
 
     Args:
+        env: added to this process's own; None takes a variable away.
         timeout: seconds; the program is killed when they are over.
 
     Raises:
@@ -90,8 +91,10 @@ def _ask_for_sigterm() -> Callable[[], object] | None:
     return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
-def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:
-    return {**os.environ, **extra} if extra else None
+def _environment(extra: Mapping[str, str | None] | None) -> dict[str, str] | None:
+    if not extra:
+        return None
+    return {name: value for name, value in {**os.environ, **extra}.items() if value is not None}
 
 
 def _missing(argv: Sequence[str | os.PathLike[str]], error: OSError) -> EngineError:

@@ -66,6 +66,9 @@ _OPTIONS = frozenset(
 # A URL, a file or a folder in the place of a package: a requirement has an @ only before a URL.
 _ELSEWHERE = re.compile(r"[^;]*[@/]|\.")
 _INDEX = re.compile(r"(?:-i|--index-url|--extra-index-url)[\s=]*(?P<url>\S+)")
+# Options of requirements files that mean the same to uv. Besides a file's --index-url, it would go on asking PyPI.
+_IN_FILES = frozenset(["-r", "--requirement", "-c", "--constraint", "--extra-index-url", "--only-binary"])
+_OPTION = re.compile(r"(?:^|(?<=\s))(?P<name>--[a-z-]+|-[a-z]?)(?P<value>\S*)")
 _LOOKS_ELSEWHERE = re.compile(r"(-f|--find-links)(?=[\s=]|$)|-f\S")
 _WEB = "https://"
 # As pip takes one, of the build; uv would take this machine's.
@@ -171,7 +174,7 @@ def _is_web(url: str) -> bool:
 
 def _elsewhere(text: str) -> str:
     """What a requirements file takes from somewhere else than an index; empty for nothing."""
-    for line in text.splitlines():
+    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()
         if found := _VARIABLE.search(line):
             return f"{found[0]} is named in a requirements file"
@@ -181,6 +184,9 @@ def _elsewhere(text: str) -> str:
             return "the index of a requirements file is no web server"
         if not line.startswith("-") and _ELSEWHERE.match(line.partition(" --")[0]):
             return f"no index has {line.partition(' --')[0].strip()}"
+        for option in _OPTION.finditer(line):
+            if option["name"] not in _IN_FILES and not option[0].startswith("--hash=sha256:"):
+                return f"of the option {option['name']} in a requirements file"
     return ""
 
 

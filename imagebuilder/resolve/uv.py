@@ -176,9 +176,9 @@ def _unsayable(there: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _environment(ca: Path | None) -> dict[str, str]:
-    # Set to nothing, uv takes them for not set.
-    unset = dict.fromkeys(filter(_UNSET.fullmatch, os.environ), "")
+def _environment(ca: Path | None) -> dict[str, str | None]:
+    # Away, and not set to nothing, which uv refuses for many.
+    unset: dict[str, str | None] = dict.fromkeys(filter(_UNSET.fullmatch, os.environ))
     return unset | ({"SSL_CERT_FILE": str(ca)} if ca is not None else {})
 
 

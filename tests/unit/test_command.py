@@ -52,3 +52,10 @@ def test_a_program_that_is_missing_is_named() -> None:
     for start in (command.run, command.spawn):
         with pytest.raises(EngineError, match="cannot run 'no-such-program'"):
             start(["no-such-program"])
+
+
+def test_a_variable_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEBUILDER_ONE", "1")
+    show = "import os; print(sorted(name for name in os.environ if name.startswith('IMAGEBUILDER_')))"
+    done = command.run([sys.executable, "-c", show], env={"IMAGEBUILDER_ONE": None, "IMAGEBUILDER_TWO": "2"})
+    assert b"IMAGEBUILDER_ONE" not in done.stdout and b"IMAGEBUILDER_TWO" in done.stdout

@@ -242,7 +242,7 @@ def test_lines_that_only_the_image_understands(tmp_path: Path, line: str, reason
 
 
 def test_lines_that_uv_understands(tmp_path: Path) -> None:
-    text = "# see https://h/a@b\na==1  # ${X} /y\n--index-url https://h/simple\n--extra-index-url=https://i\nb[x] ; extra == 'a/b'\n"
+    text = "# see https://h/a@b\na==1  # ${X} /y\n--extra-index-url=https://i\nb[x] ; extra == 'a/b'\n"
     assert isinstance(requirements(tmp_path, r=text, other=""), Ask)
 
 

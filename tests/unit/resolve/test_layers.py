@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,3 +100,24 @@ def test_one_that_fails_leaves_the_others(home: Path) -> None:
     with pytest.raises(BuildError):
         LayerStore(home).write([good, bad])
     assert not LayerStore(home).path(bad).exists() and left_over(home) == []
+
+
+@pytest.mark.parametrize("damaged", ["changed", "cut off", "emptied"])
+def test_an_archive_that_was_changed_is_written_anew(home: Path, damaged: str) -> None:
+    store, wanted = LayerStore(home), layer(kept(home, "abc"))
+    store.write([wanted])
+    path = store.path(wanted)
+    whole = path.read_bytes()
+    path.write_bytes({"changed": whole.replace(b"abc", b"xyz"), "cut off": whole[:-9], "emptied": b""}[damaged])
+    # As after some time: a file system's clock may tick slower than this test.
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 10**9))
+    store.write([wanted])
+    assert path.read_bytes() == whole
+
+
+def test_one_that_a_build_has_linked_is_as_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, wanted = LayerStore(home), layer(kept(home, "a"))
+    store.write([wanted])
+    (home / "context").hardlink_to(store.path(wanted))
+    monkeypatch.setattr(archive, "write", None)
+    store.write([wanted])

@@ -81,7 +81,7 @@ class Uv:
         self.answer: tuple[int, str | bytes, str] = 0, HEAD, ""
         self.words: list[str] = []
         self.files: dict[str, str] = {}
-        self.env: dict[str, str] = {}
+        self.env: dict[str, str | None] = {}
 
     def run(
         self, argv: Sequence[str | os.PathLike[str]], *, env: Any = None, timeout: float, cwd: str
@@ -166,7 +166,12 @@ def test_its_users_settings_are_not_in_an_ask(fake: Uv, tmp_path: Path, monkeypa
     for name in ("UV_INDEX_URL", "UV_PRERELEASE", "UV_HTTP_TIMEOUT", "UV_INDEX_CORP_PASSWORD", "UV_INDEX_CORP"):
         monkeypatch.setenv(name, "x")
     resolve(tmp_path, Ask(TARGET, ("idna",)), Path("/etc/ca.pem"))
-    assert fake.env == {"UV_INDEX_URL": "", "UV_PRERELEASE": "", "UV_INDEX_CORP": "", "SSL_CERT_FILE": "/etc/ca.pem"}
+    assert fake.env == {
+        "UV_INDEX_URL": None,
+        "UV_PRERELEASE": None,
+        "UV_INDEX_CORP": None,
+        "SSL_CERT_FILE": "/etc/ca.pem",
+    }
 
 
 def test_uv_is_of_this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
