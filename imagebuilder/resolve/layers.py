@@ -16,7 +16,7 @@ from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
 from imagebuilder.resolve.wheels import WheelStore
 
 LAYER = "layer.tar"
-_SIZE = "size"
+_SEAL = "seal"
 
 
 class LayerStore:
@@ -69,10 +69,10 @@ class LayerStore:
                 pass
 
     def _is_whole(self, layer: Layer) -> bool:
-        """Whether the archive is there, as long as it was when it was written."""
+        """Whether the archive is there, and untouched since it was written."""
         path = self.path(layer)
-        with suppress(OSError, ValueError):
-            return path.stat().st_size == int(path.with_name(_SIZE).read_bytes())
+        with suppress(OSError):
+            return path.with_name(_SEAL).read_bytes() == _seal(path)
         return False
 
     def _write(self, layer: Layer) -> None:
@@ -84,7 +84,7 @@ class LayerStore:
                 out.flush()
                 os.fsync(out.fileno())
                 Path(out.name).replace(folder / LAYER)
-                (folder / _SIZE).write_text(str(out.tell()))
+                (folder / _SEAL).write_bytes(_seal(folder / LAYER))
             except archive.Unfit as error:
                 names = ", ".join(f"{each.name} {each.version}" for each in layer.distributions)
                 raise BuildError(Diagnostic("IB672", f"{names}: {error}", help="take another version")) from None
@@ -97,3 +97,9 @@ class LayerStore:
 
 def _name(layer: Layer) -> str:
     return layer.digest.removeprefix("sha256:")
+
+
+def _seal(path: Path) -> bytes:
+    # Without ctime, which moves when a build links the archive into its context.
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}".encode()
