@@ -76,6 +76,8 @@ class Pythons:
             raise Unknown("the base cannot be asked")
         if image.platform and image.platform != platform:
             raise Unknown(f"the base here is for {image.platform}")
+        if image.triggers:
+            raise Unknown("the base has ONBUILD instructions, which come before it")
         probe = _PROBE.read_text(encoding="utf-8")
         # What another release asked for may be less.
         asked = sha256(probe.encode()).hexdigest()[:12]
@@ -107,6 +109,8 @@ class Pythons:
 def _python(found: dict[str, Any]) -> Python:
     if found["implementation"] != "cpython" or not found["glibc"]:
         raise Unknown("the base's Python is not CPython on the GNU C library")
+    if found["free_threaded"]:
+        raise Unknown("the base's Python is a free-threaded one")
     if found["uid"] != 0:
         raise Unknown("the base has another user than root")
     if found["in_venv"]:

@@ -77,6 +77,7 @@ class DockerEngine:
             tuple(config.get("Entrypoint") or ()),
             tuple(config.get("Cmd") or ()),
             f"{found.get('Os', 'linux')}/{found['Architecture']}" if found.get("Architecture") else "",
+            tuple(config.get("OnBuild") or ()),
         )
 
     def names(self, ref: str) -> Sequence[str] | None:

@@ -110,7 +110,7 @@ class ImageInfo(NamedTuple):
     """``id`` is what the engine calls the image, ``size`` is in bytes, ``digests`` are what registries call it.
 
     ``entrypoint`` and ``command`` are how its containers start. ``platform`` is such as ``linux/arm64``, or empty where
-    the engine does not say it.
+    the engine does not say it. ``triggers`` are what a build that starts from it does first (ONBUILD).
     """
 
     id: str
@@ -120,6 +120,7 @@ class ImageInfo(NamedTuple):
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     platform: str = ""
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from pathlib import Path
 
 _DEEPEST = 5
 # Where installers look for what an administrator wants of all installs.
-_CONFIGURED = ["/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf", "/etc/uv/uv.toml", "~/.config/uv/uv.toml"]
+_CONFIGURED = [
+    "/etc/pip.conf",
+    "~/.config/pip/pip.conf",
+    "~/.pip/pip.conf",
+    "/etc/uv/uv.toml",
+    "~/.config/uv/uv.toml",
+    "~/.netrc",
+]
 
 
 def folders(*tops: str) -> tuple[list[tuple[str, int, int, int]], list[tuple[str, str]]]:
@@ -88,6 +95,7 @@ def main() -> None:
                 "links": links,
                 "there": there([*site.getsitepackages(), paths["purelib"], paths["platlib"]]),
                 "settings": settings(),
+                "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
             }
         )
     )

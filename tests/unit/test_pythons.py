@@ -36,6 +36,7 @@ SAID: dict[str, Any] = {
     "links": [["/usr/local/lib64", "/usr/local/lib"]],
     "there": [["Pip", "24.0"], ["My_Pkg.x", "1"]],
     "settings": [],
+    "free_threaded": False,
 }
 
 
@@ -48,6 +49,7 @@ class Engine(FakeEngine):
         self.asked: list[str] = []
         self.commands: list[Sequence[str]] = []
         self.platform = ""
+        self.triggers: tuple[str, ...] = ()
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
         self.asked.append(image)
@@ -58,7 +60,7 @@ class Engine(FakeEngine):
 
     def image(self, ref: str) -> ImageInfo | None:
         found = super().image(ref)
-        return found and found._replace(platform=self.platform)
+        return found and found._replace(platform=self.platform, triggers=self.triggers)
 
 
 def pythons(home: Path, engine: FakeEngine, platform: str = PLATFORM) -> Pythons:
@@ -110,6 +112,7 @@ def test_an_answer_that_cannot_be_kept_is_one(home: Path) -> None:
         ({"glibc": ""}, "not CPython on the GNU C library"),
         ({"uid": 1000}, "another user than root"),
         ({"in_venv": True}, "virtual environment"),
+        ({"free_threaded": True}, "free-threaded"),
         ({"settings": ["PIP_NO_CACHE_DIR", "PIP_INDEX_URL"]}, "has settings for installers: PIP_INDEX_URL"),
         ({"settings": ["/etc/pip.conf"]}, "has settings for installers: /etc/pip.conf"),
         ({"executable": "/opt/my python/bin/python"}, "scripts cannot name"),
@@ -180,3 +183,11 @@ def test_a_base_that_cannot_be_pulled(home: Path, monkeypatch: pytest.MonkeyPatc
     assert pythons(home, engine).of(BASE) == "the base cannot be asked: no such image"
     monkeypatch.setattr(engine, "fetch", lambda *_: None)
     assert pythons(home, engine).of(BASE) == "the base cannot be asked"
+
+
+def test_a_base_that_begins_builds_with_steps_of_its_own(home: Path) -> None:
+    """They may install packages, or be another user, after the base was asked."""
+    engine = Engine()
+    engine.triggers = ("USER 1000",)
+    assert pythons(home, engine).of(BASE) == "the base has ONBUILD instructions, which come before it"
+    assert not engine.asked
