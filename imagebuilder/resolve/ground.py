@@ -163,7 +163,7 @@ def _special(op: _PipLike) -> str:
     if other := next(filter(_ELSEWHERE.match, packages), ""):
         return f"no index has {other}"
     if unknown := [word for word in op.extra_options.split() if word not in _OPTIONS]:
-        return f"of the option {unknown[0]}"
+        return f"it has the option {unknown[0]}"
     return ""
 
 
@@ -186,7 +186,7 @@ def _elsewhere(text: str) -> str:
             return f"no index has {line.partition(' --')[0].strip()}"
         for option in _OPTION.finditer(line):
             if option["name"] not in _IN_FILES and not option[0].startswith("--hash=sha256:"):
-                return f"of the option {option['name']} in a requirements file"
+                return f"it has the option {option['name']} in a requirements file"
     return ""
 
 

@@ -155,7 +155,10 @@ def read(path: Path) -> LockFile:
         )
     try:
         bases = {(_str(each["ref"]), _str(each["platform"])): _digest(each) for each in found.get("base", ())}
-        return LockFile(path, bases, tuple(_locked(each) for each in found.get("install", ())))
+        installs = tuple(_locked(each) for each in found.get("install", ()))
+        for distribution in (distribution for each in installs for distribution in each.distributions):
+            _named(distribution)
+        return LockFile(path, bases, installs)
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
         raise _broken(path, f"something in it is missing or of the wrong kind: {error}") from None
 
@@ -185,6 +188,17 @@ def _distribution(found: Mapping[str, Any]) -> Distribution:
     return Distribution(name=_str(found["name"]), version=_str(found["version"]), files=(file,))
 
 
+def _named(distribution: Distribution) -> None:
+    """That its files are of it, which a merge of two locks by hand may have undone."""
+    from packaging.utils import canonicalize_name, parse_wheel_filename
+    from packaging.version import Version
+
+    for file in distribution.files:
+        name, version, *_ = parse_wheel_filename(file.name)
+        if (name, version) != (canonicalize_name(distribution.name), Version(distribution.version)):
+            raise ValueError(f"{file.name} is not {distribution.name} {distribution.version}")
+
+
 def _digest(found: Mapping[str, Any]) -> str:
     digest = _str(found["digest"])
     image_reference(f"{found['ref']}@{digest}")
@@ -198,7 +212,7 @@ def _str(value: object) -> str:
 
 
 def _broken(path: Path, why: str) -> CompileError:
-    help = "`imagebuilder lock` writes it anew"
+    help = "undo what was changed in it; or remove it, and `imagebuilder lock` writes it anew"
     return CompileError(Diagnostic("IB675", f"{path.name} is no lock: {why}", Span(str(path), 1), help=help))
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from imagebuilder.compiler import Plan
 
 
+_UNKNOWN = re.compile(r"\b(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*) was not found in the package registry")
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A request that stays with the image's own installer, and why."""
@@ -123,7 +126,7 @@ class Resolver:
         self.left.append(LeftOut(_verb(step), step.place, reason))
 
     def _unresolved(self, step: Step, ask: Ask, error: uv.Unresolved) -> None:
-        if error.kind == uv.NO_WHEEL:
+        if error.kind in (uv.NO_WHEEL, uv.OTHERS):
             self._leave(step, error.said)
             return
         if error.kind == uv.NO_INDEX and self._lock is not None:
@@ -133,22 +136,10 @@ class Resolver:
         if error.kind == uv.NO_INDEX:
             self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}")
             return
-        if error.kind == uv.NO_SET and ask.there:
-            # Every base has a pip at least: whether that is in the way, or they are in each other's.
-            alone = replace(ask, there=())
-            if (why := self._alone(alone)) is not None and why.kind == uv.NO_SET:
-                raise CompileError(explained(step, alone, why))
-            self._leave(step, "it wants others of the packages that are there already")
+        if error.kind == uv.NO_SET and (name := _unlisted(error.said, ask)):
+            self._leave(step, f"no index has the {name} that is there")
             return
         raise CompileError(explained(step, ask, error))
-
-    def _alone(self, ask: Ask) -> uv.Unresolved | None:
-        """Why there would be no answer even where nothing is there already; None where there would be one."""
-        try:
-            uv.resolve(ask, Shelf(self._home).new(UV, ""), self._ca)
-        except uv.Unresolved as error:
-            return error
-        return None
 
 
 def left_out(plan: Plan) -> list[LeftOut]:
@@ -176,6 +167,9 @@ def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:
         help = "it was uploaded anew, or the hash is another release's"
         return Diagnostic("IB672", f"{_verb(step)}: {error.said}", step.place, _lines(ask, error.about), help)
     notes = (Note(f"uv says:\n{error.said}"), *_lines(ask, error.said))
+    if error.kind == uv.NO_SET and (unknown := _UNKNOWN.search(error.said)):
+        help = "is its name right? one of another index needs index_url or extra_index_urls"
+        return Diagnostic("IB670", f"{_verb(step)}: no index has {unknown['name']}", step.place, notes, help)
     if error.kind == uv.NO_SET:
         help = "loosen what is asked of one of them"
         return Diagnostic("IB670", f"{_verb(step)}: these packages cannot be had together", step.place, notes, help)
@@ -193,6 +187,12 @@ def _lines(ask: Ask, said: str) -> tuple[Note, ...]:
             if match and uv.normalized(match["name"]) in spoken:
                 found.append(Note(f"{name.partition('/')[2]}:{number}: {line.strip()}"))
     return tuple(found)
+
+
+def _unlisted(said: str, ask: Ask) -> str:
+    """A package that is in the image, and that no index has, or not in a version that would do; empty for none."""
+    spoken = {uv.normalized(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", said)}
+    return next((name for name in (each.partition("==")[0] for each in ask.there) if name in spoken), "")
 
 
 def _yanked(what: str, why: str, place: Place | None) -> Diagnostic:

@@ -14,12 +14,15 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.ir.ops import Distribution, DistributionFile
 from imagebuilder.resolve.ask import Ask, Target
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 VERSION = "0.13.9"
 """Of uv: what resolves here, and what installs in a build."""
@@ -58,7 +61,8 @@ class Unresolved(Exception):
         self.about = about
 
 
-NO_SET, NO_WHEEL, NO_INDEX, OTHER_BYTES, WRONG = "no set", "no wheel", "no index", "other bytes", "wrong"
+NO_SET, NO_WHEEL, NO_INDEX = "no set", "no wheel", "no index"
+OTHERS, OTHER_BYTES, WRONG = "others", "other bytes", "wrong"
 
 
 def program() -> Path:
@@ -91,11 +95,12 @@ def resolve(
         EngineError: there is no uv.
     """
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
-        # What is there already is what uv prefers.
+        # As with pip: what is there already stays where it fits, and makes nothing else older than it would be.
+        there = {name: known for name, version in _there(ask) if (known := _version(version)) is not None}
         out = Path(folder) / "pylock.toml"
-        if prefer:
-            known = "".join(_preferred(*each) for each in prefer.items())
-            out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{known}', encoding="utf-8")
+        if wanted := {**(prefer or {}), **{name: str(version) for name, version in there.items()}}:
+            said = "".join(_preferred(*each) for each in wanted.items())
+            out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{said}', encoding="utf-8")
         words = [
             program(),
             *_words(ask, Path(folder)),
@@ -119,10 +124,10 @@ def resolve(
         found = [_distribution(each, hashes, ask.target) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
-    if any(each.name in _unsayable(ask.there) for each in found):
-        raise Unresolved(NO_SET, "a package that is there already has no version that could be compared")
-    there = set(ask.there)
-    new = [each for each in found if f"{each.name}=={each.version}" not in there]
+    names = {name for name, _ in _there(ask)}
+    new = [each for each in found if each.name not in names or there.get(each.name) != _version(each.version)]
+    if other := next((each.name for each in new if each.name in names), ""):
+        raise Unresolved(OTHERS, f"it wants another {other} than is there", other)
     yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
     return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
 
@@ -142,11 +147,6 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
         yield "--index-strategy=unsafe-best-match"
     if ask.pre:
         yield "--prerelease=allow"
-    if ask.there:
-        odd = _unsayable(ask.there)
-        said = [each for each in ask.there if each.partition("==")[0] not in odd]
-        (folder / "there.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
-        yield "--constraints=there.txt"
     for name, text in ask.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -163,17 +163,20 @@ def _preferred(name: str, version: str) -> str:
     return f'[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{file}]\n'
 
 
-def _unsayable(there: Sequence[str]) -> frozenset[str]:
-    """The names of those whose version is none (PEP 440): what Debian builds may have such."""
+def _there(ask: Ask) -> Iterator[tuple[str, str]]:
+    for each in ask.there:
+        name, _, version = each.partition("==")
+        yield name, version
+
+
+def _version(text: str) -> Version | None:
+    """None for what is none (PEP 440): what Debian builds may have such."""
     from packaging.version import InvalidVersion, Version
 
-    found = set()
-    for name, _, version in (each.partition("==") for each in there):
-        try:
-            Version(version)
-        except InvalidVersion:
-            found.add(name)
-    return frozenset(found)
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
 
 
 def _environment(ca: Path | None) -> dict[str, str | None]:

@@ -163,6 +163,8 @@ def test_read(tmp_path: Path) -> None:
         ('sha256 = "', 'sha256 = "../../'),
         ("size = 10", 'size = "many"'),
         ('name = "six"', "name = 6"),
+        ('version = "1.0"', 'version = "1.1"'),
+        ("six-1.0-py3", "rich-1.0-py3"),
         ('platform = "linux/amd64"\nrequest', "request"),
         ("[[install.package]]", "[install.package]"),
     ],

@@ -38,7 +38,7 @@ def of_file(folder: Path, text: str) -> list[str]:
     ],
 )
 def test_an_option(tmp_path: Path, text: str, named: str) -> None:
-    assert of_file(tmp_path, text) == [f"of the option {named} in a requirements file"]
+    assert of_file(tmp_path, text) == [f"it has the option {named} in a requirements file"]
 
 
 def test_nothing_else_is(tmp_path: Path) -> None:

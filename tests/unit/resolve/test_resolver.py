@@ -172,13 +172,29 @@ def test_a_conflict_is_told_with_its_lines(index: Index, home: Path, tmp_path: P
     ]
 
 
-def test_a_conflict_with_what_is_there_is_left(index: Index, home: Path) -> None:
-    """An installer replaces that, which a layer cannot. It is one only where there would else be an answer."""
-    index.fails = [uv.Unresolved(uv.NO_SET, "pip"), None]
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (uv.Unresolved(uv.OTHERS, "it wants another pip than is there", "pip"), "it wants another pip than is there"),
+        (
+            uv.Unresolved(uv.NO_SET, "Because pip was not found in the package registry"),
+            "no index has the pip that is there",
+        ),
+    ],
+)
+def test_a_conflict_with_what_is_there_is_left(index: Index, home: Path, error: uv.Unresolved, reason: str) -> None:
+    """An installer replaces that or is content with it, which a layer cannot be."""
+    index.fails = [error]
     made = resolver(home)
     made.resolved(plan(image().pip_install("pip>25")))
-    assert [each.reason for each in made.left] == ["it wants others of the packages that are there already"]
-    assert [ask.there for ask in index.asked] == [("pip==24.0",), ()]
+    assert [each.reason for each in made.left] == [reason]
+
+
+def test_a_package_that_no_index_has_is_named(index: Index, home: Path) -> None:
+    index.fails = [uv.Unresolved(uv.NO_SET, "Because mispelt was not found in the package registry and you require it")]
+    (found,) = told(home, image().pip_install("mispelt")).diagnostics
+    assert (found.code, found.message) == ("IB670", "pip_install: no index has mispelt")
+    assert found.place is not None and found.help
 
 
 @pytest.mark.parametrize(

@@ -146,9 +146,10 @@ def test_all_of_an_ask_reaches_uv(fake: Uv, tmp_path: Path) -> None:
     indexes = ["--default-index=https://one/simple", "--index=https://two/simple", "--index=https://three/simple"]
     assert [word for word in fake.words if "index=" in word] == indexes
     assert "--prerelease=allow" in fake.words and "--index-strategy=unsafe-best-match" not in fake.words
-    assert "--constraints=there.txt" in fake.words
+    (there,) = tomllib.loads(fake.files.pop("pylock.toml"))["packages"]
+    assert (there["name"], there["version"]) == ("pip", "24.0")
     assert [word for word in fake.words if word in fake.files] == ["0/r.txt", "1/r.txt", "asked.in"]
-    assert fake.files == dict(ask.files) | {"asked.in": "attrs\n", "there.txt": "pip==24.0\n", "uv.toml": ""}
+    assert fake.files == dict(ask.files) | {"asked.in": "attrs\n", "uv.toml": ""}
 
 
 def test_versions_that_are_preferred(fake: Uv, tmp_path: Path) -> None:
@@ -199,8 +200,10 @@ def test_what_was_found(fake: Uv, tmp_path: Path) -> None:
 
 def test_what_is_there_already_is_left_out(fake: Uv, tmp_path: Path) -> None:
     fake.answer = 0, HEAD + IDNA + ATTRS, ""
-    found = resolve(tmp_path, Ask(TARGET, ("idna", "attrs"), there=("idna==3.7", "attrs==20.0")))
+    found = resolve(tmp_path, Ask(TARGET, ("idna", "attrs"), there=("idna==3.7", "pip==24.0")))
     assert [each.name for each in found.distributions] == ["attrs"]
+    replaced = unresolved(tmp_path, Ask(TARGET, ("attrs",), there=("attrs==20.0",)))
+    assert (replaced.kind, replaced.about) == (uv.OTHERS, "attrs")
 
 
 def test_nothing_asked_is_nothing_found(fake: Uv, tmp_path: Path) -> None:
@@ -274,12 +277,12 @@ def test_a_hash_that_is_demanded(fake: Uv, tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_none_is_not_said(fake: Uv, tmp_path: Path) -> None:
-    """uv reads all constraints or none. What would replace such a package is no answer."""
+    """uv reads all of such a file or nothing. What would replace such a package is no answer."""
     fake.answer = 0, HEAD + IDNA, ""
     there = ("odd==1.0-debian-x", "pip==24.0", "gone==None")
     assert len(resolve(tmp_path, Ask(TARGET, ("idna",), there=there)).distributions) == 1
-    assert fake.files["there.txt"] == "pip==24.0\n"
-    assert unresolved(tmp_path, Ask(TARGET, ("idna",), there=("idna==3.7-debian-x",))).kind == uv.NO_SET
+    assert [each["name"] for each in tomllib.loads(fake.files["pylock.toml"])["packages"]] == ["pip"]
+    assert unresolved(tmp_path, Ask(TARGET, ("idna",), there=("idna==3.7-debian-x",))).kind == uv.OTHERS
 
 
 # Which file --------------------------------------------------------------------------------------------
