@@ -59,4 +59,8 @@ def at_hand(
             with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", on_event):
                 archives.fetch(missing)
         archives.write(layers)
-        yield resolved
+        if clash := archives.clash(layers):
+            on_event(LogEvent("", f"packages are left to the image's own installer, since {clash}"))
+            yield plan
+        else:
+            yield resolved

@@ -88,8 +88,8 @@ class _Wheel:
     files: dict[str, _File] = field(default_factory=dict)
 
 
-def write(wheels: Iterable[Path], python: Python, out: IO[bytes]) -> None:
-    """Write the archive of several wheels.
+def write(wheels: Iterable[Path], python: Python, out: IO[bytes]) -> dict[str, str]:
+    """Write the archive of several wheels; its files, by what RECORD says of each.
 
     Raises:
         Unfit: one of them cannot be installed.
@@ -101,6 +101,7 @@ def write(wheels: Iterable[Path], python: Python, out: IO[bytes]) -> None:
             opened.append(_opened(path, python))
         files = {name: (wheel, file) for wheel in opened for name, file in wheel.files.items()}
         _write(files, python, out)
+        return {name: ",".join(file.row) for name, (_, file) in files.items()}
     except _DAMAGED as error:
         raise Unfit(f"not a wheel: {error}") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
 from imagebuilder.resolve.wheels import WheelStore
 
 LAYER = "layer.tar"
-_SEAL = "seal"
+_SEAL, _FILES = "seal", "files"
 
 
 class LayerStore:
@@ -68,10 +69,25 @@ class LayerStore:
             for _ in pool.map(self._write, by_size):
                 pass
 
+    def clash(self, layers: Iterable[Layer]) -> str:
+        """A path that two of the layers have with different bytes, in words; empty for none.
+
+        Which of them is on top is no part of a key.
+        """
+        found: dict[str, tuple[str, Layer]] = {}
+        for layer in layers:
+            files = json.loads(self.path(layer).with_name(_FILES).read_text(encoding="utf-8"))
+            for path, row in files.items():
+                before, other = found.setdefault(path, (row, layer))
+                if before != row:
+                    return f"{_names(other)} and {_names(layer)} both have {path}"
+        return ""
+
     def _is_whole(self, layer: Layer) -> bool:
         """Whether the archive is there, and untouched since it was written."""
         path = self.path(layer)
         with suppress(OSError):
+            path.with_name(_FILES).stat()
             return path.with_name(_SEAL).read_bytes() == _seal(path)
         return False
 
@@ -80,9 +96,10 @@ class LayerStore:
         wheels = [self._wheels.path(file) for each in layer.distributions for file in each.files]
         with tempfile.NamedTemporaryFile(dir=folder, prefix=NEW, delete=False) as out:
             try:
-                archive.write(wheels, layer.python, out)
+                files = archive.write(wheels, layer.python, out)
                 out.flush()
                 os.fsync(out.fileno())
+                (folder / _FILES).write_text(json.dumps(files), encoding="utf-8")
                 Path(out.name).replace(folder / LAYER)
                 (folder / _SEAL).write_bytes(_seal(folder / LAYER))
             except archive.Unfit as error:
@@ -93,6 +110,11 @@ class LayerStore:
                 raise BuildError(Diagnostic("IB671", message, help="`imagebuilder cache prune` frees space")) from None
             finally:
                 Path(out.name).unlink(missing_ok=True)
+
+
+def _names(layer: Layer) -> str:
+    names = [each.name for each in layer.distributions]
+    return names[0] if len(names) == 1 else f"one of {len(names)} small packages"
 
 
 def _name(layer: Layer) -> str:

@@ -30,13 +30,17 @@ _HEADER = "# Written by `imagebuilder lock`: what is installed when this snapsho
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The answer to one request. ``asked`` are its words, ``request`` is its digest, which covers those before it."""
+    """The answer to one request. ``asked`` are its words, ``request`` is its digest, which covers those before it.
+
+    ``left`` is why it stays with the image's own installer, where nothing could be locked.
+    """
 
     base: str
     platform: str
     request: str
     asked: tuple[str, ...]
     distributions: tuple[Distribution, ...]
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,6 @@ class LockFile:
         """The graph with the bases and packages of this lock, and what it has no answer to, in words."""
         known = {(each.base, each.platform, each.request): each for each in self.installs}
         open: list[str] = []
-        used: set[tuple[str, str, str]] = set()
 
         def answer(step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
             if isinstance(ask, Left):
@@ -60,8 +63,7 @@ class LockFile:
             if at not in known:
                 open.append(self._difference(ask, platform))
                 return None
-            used.add(at)
-            return Install(distributions=known[at].distributions)
+            return None if known[at].left else Install(distributions=known[at].distributions)
 
         stage = pinned(target, platform, lambda base: None, answer)
         open += [f"it does not say which {ref} is meant" for ref in self._unknown(stage, platform)]
@@ -124,6 +126,8 @@ class LockFile:
             yield from ("", "[[install]]", f"base = {_text(each.base)}", f"platform = {_text(each.platform)}")
             yield f"request = {_text(each.request)}"
             yield from _list("asked", sorted(each.asked))
+            if each.left:
+                yield f"left = {_text(each.left)}"
             yield from _list("layers", [distribution.name for distribution in each.distributions])
             for distribution in sorted(each.distributions, key=lambda each: each.name):
                 yield from ("", "[[install.package]]", f"name = {_text(distribution.name)}")
@@ -174,6 +178,7 @@ def _locked(found: Mapping[str, Any]) -> Locked:
         _str(found["request"]),
         tuple(_str(word) for word in found["asked"]),
         tuple(each[name] for name in names),
+        _str(found.get("left", "")),
     )
 
 

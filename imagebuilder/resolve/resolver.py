@@ -122,22 +122,25 @@ class Resolver:
         known = self._lock.preferences(ask, self._platform)
         return {name: version for name, version in known.items() if name not in self._upgrade}
 
-    def _leave(self, step: Step, reason: str) -> None:
+    def _leave(self, step: Step, reason: str, ask: Ask | None = None) -> None:
         self.left.append(LeftOut(_verb(step), step.place, reason))
+        if ask is not None and self._lock is not None:
+            said = Locked(ask.base, self._platform, ask.request, tuple(ask.words), (), reason)
+            self.locked.append(said)
 
     def _unresolved(self, step: Step, ask: Ask, error: uv.Unresolved) -> None:
         if error.kind in (uv.NO_WHEEL, uv.OTHERS):
-            self._leave(step, error.said)
+            self._leave(step, error.said, ask)
             return
         if error.kind == uv.NO_INDEX and self._lock is not None:
             message = f"{_verb(step)}: no index answers"
             help = "can this machine reach it? HTTPS_PROXY and SSL_CERT_FILE are taken notice of"
             raise BuildError(Diagnostic("IB671", message, step.place, (Note(f"uv says:\n{error.said}"),), help))
         if error.kind == uv.NO_INDEX:
-            self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}")
+            self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}", ask)
             return
         if error.kind == uv.NO_SET and (name := _unlisted(error.said, ask)):
-            self._leave(step, f"no index has the {name} that is there")
+            self._leave(step, f"no index has the {name} that is there", ask)
             return
         raise CompileError(explained(step, ask, error))
 

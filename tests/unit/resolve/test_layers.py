@@ -18,9 +18,9 @@ from imagebuilder.resolve.wheels import WheelStore
 from tests.unit.resolve.making import SITE, python, wheel
 
 
-def kept(home: Path, name: str, data: bytes | None = None) -> Distribution:
+def kept(home: Path, name: str, data: bytes | None = None, shared: str = "") -> Distribution:
     """A distribution whose wheel is here already."""
-    path = wheel(home, {f"{name}.py": ""}, name=name)
+    path = wheel(home, {f"{name}.py": "", **({"shared.py": shared} if shared else {})}, name=name)
     data = path.read_bytes() if data is None else data
     path.unlink()
     file = DistributionFile(url=f"https://h/{path.name}", sha256=hashlib.sha256(data).hexdigest(), size=len(data))
@@ -63,6 +63,15 @@ def test_what_has_to_be_fetched(home: Path) -> None:
     assert store.missing([layer(b)]) == [], "of a layer that is here, no wheel is needed"
     store.path(layer(b)).write_bytes(b"cut")
     assert store.missing([layer(b)]) == list(b.files), "of one that lost its end it is"
+
+
+def test_two_that_have_one_path_are_told(home: Path) -> None:
+    """Which of them is on top would be up to the order, which no key covers."""
+    store = LayerStore(home)
+    one, other, same = (layer(kept(home, name, shared=text)) for name, text in (("a", "1"), ("b", "2"), ("c", "1")))
+    store.write([one, other, same])
+    assert store.clash([one, same]) == ""
+    assert store.clash([one, same, other]) == store.clash([one, other]) == f"a and b both have {SITE}/shared.py"
 
 
 def test_a_wheel_that_is_none_is_told(home: Path) -> None:

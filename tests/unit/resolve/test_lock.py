@@ -110,6 +110,18 @@ def test_a_request_that_no_layers_can_answer_is_no_fault_of_the_lock() -> None:
     assert not compile(image, platform=PLATFORM, lock=lock).open
 
 
+def test_what_a_lock_left_is_left_and_answered(tmp_path: Path) -> None:
+    """A request that only the image's own installer can carry out: the lock says so, and is no less a lock."""
+    found = lock_of(SIX, (distribution("six"),))
+    lock = replace(
+        found, path=tmp_path / "a.lock", installs=(replace(found.installs[0], distributions=(), left="x has no wheel"),)
+    )
+    lock.path.write_text(lock.text())
+    assert read(lock.path) == lock
+    plan = compile(SIX, platform=PLATFORM, lock=lock)
+    assert not plan.open and plan.stage.steps[0].op.verb == "run"
+
+
 names = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,5})?", fullmatch=True)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
