@@ -10,7 +10,7 @@ from pathlib import Path
 from imagebuilder.backends.dockerfile import lay_out
 from imagebuilder.compiler import Plan
 from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
-from imagebuilder.ir.ops import Layer
+from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.layers import LayerStore

@@ -16,7 +16,8 @@ from imagebuilder.diagnostics import BuildError, EngineError
 from imagebuilder.engine.protocol import Engine
 from imagebuilder.files import write_text
 from imagebuilder.home import private_folder
-from imagebuilder.ir.ops import BaseImage, Python
+from imagebuilder.ir.ops import BaseImage
+from imagebuilder.ir.packages import Python
 from imagebuilder.registries import Registries
 from imagebuilder.resolve.ground import HARMLESS
 from imagebuilder.resolve.shelf import ANSWERS, Shelf

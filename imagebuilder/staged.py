@@ -21,7 +21,7 @@ from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, Invalid
 from imagebuilder.files import link_or_copy
 from imagebuilder.home import private_folder
-from imagebuilder.ir.ops import Layer
+from imagebuilder.ir.packages import Layer
 from imagebuilder.resolve.layers import LayerStore
 
 if TYPE_CHECKING:

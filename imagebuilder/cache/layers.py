@@ -27,7 +27,6 @@ from imagebuilder.ir.ops import (
     Env,
     Expose,
     Healthcheck,
-    Install,
     Label,
     LocalSource,
     Maintainer,
@@ -41,6 +40,7 @@ from imagebuilder.ir.ops import (
     Workdir,
     WriteFiles,
 )
+from imagebuilder.ir.packages import Install
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion
 

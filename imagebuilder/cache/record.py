@@ -28,6 +28,7 @@ from imagebuilder.ir import ops
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.keys import SCHEMA
 from imagebuilder.ir.ops import LocalSource, Op
+from imagebuilder.ir.packages import Install
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion, Word
 from imagebuilder.lint.credentials import asks_for_secret, is_value, redacted
@@ -282,10 +283,7 @@ class _Writer:
 def _locked(rows: list[_Row]) -> dict[str, dict[str, str]]:
     """What a lock says is installed, as the packages of a file."""
     found = {
-        each.name: each.version
-        for step, _, _ in rows
-        if isinstance(step.op, ops.Install)
-        for each in step.op.distributions
+        each.name: each.version for step, _, _ in rows if isinstance(step.op, Install) for each in step.op.distributions
     }
     return {LOCK: found} if found else {}
 

@@ -16,17 +16,8 @@ from typing import NamedTuple
 
 from imagebuilder.ir.canonical import canonical
 from imagebuilder.ir.heredoc import delimiter, fits
-from imagebuilder.ir.ops import (
-    Add,
-    Copy,
-    Distribution,
-    Install,
-    LocalSource,
-    Mount,
-    Op,
-    Run,
-    WriteFiles,
-)
+from imagebuilder.ir.ops import Add, Copy, LocalSource, Mount, Op, Run, WriteFiles
+from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.ir.words import Expansion
 

@@ -26,7 +26,7 @@ from lzma import LZMAError
 from pathlib import Path
 from typing import IO
 
-from imagebuilder.ir.ops import Python
+from imagebuilder.ir.packages import Python
 from imagebuilder.resolve.uv import normalized
 
 TIME = 315_532_800

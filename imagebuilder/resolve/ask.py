@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from imagebuilder.ir.ops import Python
+from imagebuilder.ir.packages import Python
 
 # Those of the GNU C library that uv has a platform for.
 _GLIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)

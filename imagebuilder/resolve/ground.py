@@ -23,19 +23,18 @@ from imagebuilder.ir.ops import (
     BaseImage,
     Copy,
     Env,
-    Install,
     NpmInstall,
     Op,
     PipInstall,
     PipInstallFromPyproject,
     PipInstallFromRequirements,
-    Python,
     Run,
     User,
     UvPipInstall,
     Volume,
     WriteFiles,
 )
+from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.resolve.ask import Ask, Left, Target, target_of
 

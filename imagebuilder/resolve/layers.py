@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
-from imagebuilder.ir.ops import DistributionFile, Layer
+from imagebuilder.ir.packages import DistributionFile, Layer
 from imagebuilder.resolve import archive
 from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
 from imagebuilder.resolve.wheels import WheelStore

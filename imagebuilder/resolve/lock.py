@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from imagebuilder.diagnostics import CompileError, Diagnostic, Span
 from imagebuilder.files import read_text
 from imagebuilder.ir.checks import image_reference
-from imagebuilder.ir.ops import BaseImage, Distribution, DistributionFile, Install, Python
+from imagebuilder.ir.ops import BaseImage
+from imagebuilder.ir.packages import Distribution, DistributionFile, Install, Python
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.pin import pinned

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from imagebuilder.files import write_text
 from imagebuilder.home import private_folder
-from imagebuilder.ir.ops import Distribution
+from imagebuilder.ir.packages import Distribution
 from imagebuilder.locks import lock
 from imagebuilder.resolve.shelf import ANSWERS, Shelf
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from imagebuilder.ir.ops import Install, Python
+from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step, rewrite
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request

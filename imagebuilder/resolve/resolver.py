@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Note, Place
 from imagebuilder.diagnostics.places import span_json
-from imagebuilder.ir.ops import Install, Python
+from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
-from imagebuilder.ir.ops import Distribution, DistributionFile
+from imagebuilder.ir.packages import Distribution, DistributionFile
 from imagebuilder.resolve.ask import Ask, Target
 
 if TYPE_CHECKING:

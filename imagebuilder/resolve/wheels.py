@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
-from imagebuilder.ir.ops import DistributionFile
+from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.resolve.shelf import NEW, WHEELS, Shelf
 
 if TYPE_CHECKING:

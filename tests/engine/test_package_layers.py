@@ -23,7 +23,7 @@ import pytest
 from imagebuilder import Client, Image, Snapshot
 from imagebuilder.compiler import compile
 from imagebuilder.home import home as current_home
-from imagebuilder.ir.ops import Distribution, Install
+from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve import uv

@@ -12,7 +12,8 @@ import pytest
 from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import ImageInfo, Output
-from imagebuilder.ir.ops import BaseImage, Python
+from imagebuilder.ir.ops import BaseImage
+from imagebuilder.ir.packages import Python
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.ground import HARMLESS
 from imagebuilder.store import Store

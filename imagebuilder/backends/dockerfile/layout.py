@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from imagebuilder.ir.ops import Distribution, Install, Layer, Op, Run
+from imagebuilder.ir.ops import Op, Run
+from imagebuilder.ir.packages import Distribution, Install, Layer
 from imagebuilder.ir.stage import Stage, Step, rewrite
 
 LARGE = 1_000_000

@@ -18,7 +18,8 @@ from imagebuilder.backends.dockerfile.render import macros
 from imagebuilder.backends.dockerfile.sources import Context
 from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid
-from imagebuilder.ir.ops import BaseImage, Env, Label, Layer, LocalSource, Run, Scratch, Source, WriteFiles
+from imagebuilder.ir.ops import BaseImage, Env, Label, LocalSource, Run, Scratch, Source, WriteFiles
+from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion, Word, literal_pattern
 

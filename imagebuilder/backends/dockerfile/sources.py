@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from imagebuilder.backends.dockerfile.naming import StageNames
-from imagebuilder.ir.ops import Layer, LocalSource, Source
+from imagebuilder.ir.ops import LocalSource, Source
+from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Word
 

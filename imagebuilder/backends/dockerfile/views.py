@@ -21,7 +21,6 @@ from imagebuilder.ir.ops import (
     Expose,
     Healthcheck,
     Label,
-    Layer,
     Mount,
     Run,
     Shell,
@@ -32,6 +31,7 @@ from imagebuilder.ir.ops import (
     Workdir,
     WriteFiles,
 )
+from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Expansion, Word
 

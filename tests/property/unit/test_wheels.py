@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from imagebuilder.ir.ops import Python
+from imagebuilder.ir.packages import Python
 from imagebuilder.resolve import archive
 from tests.unit.resolve.making import BIN, SITE, Member, entries, laid_out, python, wheel
 

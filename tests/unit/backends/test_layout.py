@@ -8,7 +8,8 @@ from imagebuilder import Image
 from imagebuilder.backends.dockerfile import lay_out, render
 from imagebuilder.backends.dockerfile.layout import LARGE, MOST, groups
 from imagebuilder.compiler import compile
-from imagebuilder.ir.ops import BaseImage, CopyFrom, Install, Layer, Python, Run
+from imagebuilder.ir.ops import BaseImage, CopyFrom, Run
+from imagebuilder.ir.packages import Install, Layer, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
 from tests.unit.resolve.making import distribution, python
 

@@ -13,7 +13,7 @@ from imagebuilder.cache import record as recording
 from imagebuilder.cache.record import Record
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.ir.keys import keys
-from imagebuilder.ir.ops import Distribution, DistributionFile, Install
+from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from tests.unit.cache.recorded import Past, again, planned, said
 
 BASE = Image.base("debian:12")

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from imagebuilder.ir.ops import Distribution, DistributionFile, Python
+from imagebuilder.ir.packages import Distribution, DistributionFile, Python
 from imagebuilder.resolve import archive
 
 SITE = "/usr/local/lib/python3.12/site-packages"

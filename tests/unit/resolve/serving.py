@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagebuilder.diagnostics import BuildError
-from imagebuilder.ir.ops import DistributionFile
+from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.resolve.wheels import WheelStore
 
 NAME = "demo-1.0-py3-none-any.whl"

@@ -10,7 +10,8 @@ import pytest
 from imagebuilder import Image
 from imagebuilder.compiler import compile
 from imagebuilder.ir import ops
-from imagebuilder.ir.ops import CORE, BaseImage, Install, Layer, Python, Scratch
+from imagebuilder.ir.ops import CORE, BaseImage, Scratch
+from imagebuilder.ir.packages import Install, Layer, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import HARMLESS, Ground, is_request

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder.diagnostics import BuildError
-from imagebuilder.ir.ops import Distribution, DistributionFile, Layer
+from imagebuilder.ir.packages import Distribution, DistributionFile, Layer
 from imagebuilder.resolve import archive
 from imagebuilder.resolve.layers import LayerStore
 from imagebuilder.resolve.wheels import WheelStore

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imagebuilder import Image
 from imagebuilder.compiler import check_lock, compile
 from imagebuilder.diagnostics import CompileError
-from imagebuilder.ir.ops import Distribution, DistributionFile, Install
+from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.lock import Locked, LockFile, read
 from imagebuilder.resolve.pin import pinned

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.ir.ops import Distribution
+from imagebuilder.ir.packages import Distribution
 from imagebuilder.resolve.memory import Memory
 from tests.unit.resolve.making import distribution
 

@@ -11,7 +11,8 @@ import pytest
 from imagebuilder import Image
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.diagnostics import CompileError
-from imagebuilder.ir.ops import BaseImage, Install, Python
+from imagebuilder.ir.ops import BaseImage
+from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left

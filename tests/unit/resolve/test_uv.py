@@ -14,7 +14,7 @@ import pytest
 
 from imagebuilder import command
 from imagebuilder.diagnostics import EngineError
-from imagebuilder.ir.ops import DistributionFile
+from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Target
 

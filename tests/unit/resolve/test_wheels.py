@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from imagebuilder.ir.ops import DistributionFile
+from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.resolve.wheels import WheelStore
 from tests.unit.resolve.serving import DATA, NAME, Handler, Server, cut, refused, rest, status, whole
 
@@ -247,7 +247,7 @@ def test_processes_may_fetch_the_same(server: Server, store: WheelStore, home: P
     code = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from imagebuilder.ir.ops import DistributionFile\n"
+        "from imagebuilder.ir.packages import DistributionFile\n"
         "from imagebuilder.resolve.wheels import WheelStore\n"
         "WheelStore(Path(sys.argv[1])).fetch([DistributionFile(**json.loads(sys.argv[2]))])\n"
     )

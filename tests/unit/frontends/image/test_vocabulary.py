@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import Image, Secret, expand
-from imagebuilder.ir import ops
-from imagebuilder.ir.ops import BASES, CORE, INTENTS, RESOLVED
+from imagebuilder.ir import ops, packages
+from imagebuilder.ir.ops import BASES, CORE, INTENTS
+from imagebuilder.ir.packages import RESOLVED
 from imagebuilder.passes.lower import LOWERING
 from tests.unit.frontends.image.calls import CALLS, START
 
@@ -109,7 +110,11 @@ def test_every_operation_has_a_method_and_a_lowering_of_its_name() -> None:
 
 def test_every_model_of_an_operation_is_listed() -> None:
     """One that is defined but in neither list would be in no front end, and nobody would notice."""
-    models = {value for value in vars(ops).values() if isinstance(value, type) and issubclass(value, ops.Op)}
+    models = {
+        value
+        for value in (*vars(ops).values(), *vars(packages).values())
+        if isinstance(value, type) and issubclass(value, ops.Op)
+    }
     listed = {*INTENTS, *CORE, *RESOLVED}
     assert {model.__name__ for model in models - listed} == {"Op", "_PipOptions"}
     for model in listed:

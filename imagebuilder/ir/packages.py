@@ -1,0 +1,101 @@
+"""What requests for packages are resolved to, between the front end and the Dockerfile; no author writes it."""
+
+from hashlib import sha256
+from typing import Annotated, ClassVar
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, Field
+
+from imagebuilder.ir.checks import Many
+from imagebuilder.ir.ops import Model, Op
+
+
+def _names_a_file(url: str) -> str:
+    # An index may say anything, and the file is kept under this name.
+    name = _name_in(url)
+    if name in ("", ".", "..") or len(name) > 200 or "/" in name or not name.isprintable():
+        raise ValueError(f"a URL whose end is no file's name: {url!r}")
+    return url
+
+
+def _name_in(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])
+
+
+class DistributionFile(Model):
+    """A wheel. ``url`` is where it was found, ``size`` its bytes; what it is, its SHA-256 alone says."""
+
+    url: Annotated[str, AfterValidator(_names_a_file)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size: int = 0
+
+    @property
+    def name(self) -> str:
+        return _name_in(self.url)
+
+
+class Distribution(Model):
+    """One release of a Python package, by its normalized name. ``files`` are those of which an installer takes one."""
+
+    name: str
+    version: str
+    files: Annotated[tuple[DistributionFile, ...], Many]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its largest file."""
+        return max((file.size for file in self.files), default=0)
+
+
+class Python(Model):
+    """Where a base's own Python has an installer put things.
+
+    ``folders`` are those that are there below ``data`` and ``include``, with their mode, user and group; ``links`` are
+    the symbolic links among them, and where each leads. ``there`` are the distributions that it has, by normalized
+    name.
+    """
+
+    version: str
+    executable: str
+    purelib: str
+    platlib: str
+    scripts: str
+    data: str
+    include: str
+    glibc: str
+    folders: tuple[tuple[str, int, int, int], ...]
+    links: tuple[tuple[str, str], ...] = ()
+    there: tuple[tuple[str, str], ...] = ()
+
+
+class Install(Op):
+    """Just these distributions, into the base's own Python, which is None where it was not asked.
+
+    The order is that of layers, the lowest first; it means nothing for what is installed.
+    """
+
+    verb: ClassVar[str] = "install"
+    core: ClassVar[bool] = True
+    distributions: Annotated[tuple[Distribution, ...], Many]
+    python: Python | None = None
+
+
+class Layer(Op):
+    """The files of these distributions, as they lie once they are installed."""
+
+    verb: ClassVar[str] = "layer"
+    core: ClassVar[bool] = True
+    # Raised when the same distributions are laid out otherwise.
+    version: ClassVar[int] = 1
+    distributions: Annotated[tuple[Distribution, ...], Many]
+    python: Python
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of all that decides its bytes."""
+        files = sorted(file.sha256 for each in self.distributions for file in each.files)
+        places = self.python.model_dump_json(exclude={"there", "glibc"})
+        return "sha256:" + sha256("\0".join((str(self.version), places, *files)).encode()).hexdigest()
+
+
+RESOLVED: tuple[type[Op], ...] = (Install, Layer)
