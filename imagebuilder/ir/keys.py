@@ -98,7 +98,7 @@ def meaning(op: Op, taken: Callable[[LocalSource, str], str | None]) -> Op:
         case Install():
             # Where a file was found, and in which layer it goes, is no part of what it is.
             each = sorted(op.distributions, key=lambda each: each.name)
-            return op.model_copy(update={"distributions": tuple(map(_bare, each)), "python": None})
+            return Install(distributions=tuple(map(_bare, each)))
         case Run(mounts=mounts) if mounts:
             return op.model_copy(update={"mounts": tuple(_mounted(mount, taken) for mount in mounts)})
         case WriteFiles(files=((name, str() as content),)) if name == delimiter(content) and fits(content):

@@ -71,13 +71,16 @@ class Python(Model):
 class Install(Op):
     """Just these distributions, into the base's own Python, which is None where it was not asked.
 
-    The order is that of layers, the lowest first; it means nothing for what is installed.
+    The order is that of layers, the lowest first; it means nothing for what is installed. ``index_url`` and
+    ``extra_index_urls`` are where an installer finds them, which their hashes make no part of the meaning either.
     """
 
     verb: ClassVar[str] = "install"
     core: ClassVar[bool] = True
     distributions: Annotated[tuple[Distribution, ...], Many]
     python: Python | None = None
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
 
 
 class Layer(Op):

@@ -64,7 +64,13 @@ class LockFile:
             if at not in known:
                 open.append(self._difference(ask, platform))
                 return None
-            return None if known[at].left else Install(distributions=known[at].distributions)
+            if known[at].left:
+                return None
+            return Install(
+                distributions=known[at].distributions,
+                index_url=ask.index_url,
+                extra_index_urls=ask.extra_index_urls,
+            )
 
         stage = pinned(target, platform, lambda base: None, answer)
         open += [f"it does not say which {ref} is meant" for ref in self._unknown(stage, platform)]

@@ -8,6 +8,7 @@ lies below it, and an engine or registry that has it once has it for all.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -61,5 +62,8 @@ def _command(install: Install) -> Run:
         f"{each.name}=={each.version}" + "".join(f" --hash=sha256:{file.sha256}" for file in each.files)
         for each in sorted(install.distributions, key=lambda each: each.name)
     ]
-    script = ("python -m pip install --no-deps --no-compile --require-hashes -r /dev/stdin <<'EOF_P'", *pins, "EOF_P")
+    options = [f"--index-url={install.index_url}"] if install.index_url else []
+    options += [f"--extra-index-url={url}" for url in install.extra_index_urls]
+    words = shlex.join(["--no-deps", "--no-compile", "--require-hashes", *options])
+    script = (f"python -m pip install {words} -r /dev/stdin <<'EOF_P'", *pins, "EOF_P")
     return Run(command="\n".join(("set -e", *script)))

@@ -69,6 +69,15 @@ def test_a_base_is_its_digest() -> None:
     assert "six==1.0 --hash=sha256:" in text and "--require-hashes" in text
 
 
+def test_where_a_private_index_is_asked_is_in_no_key_and_in_the_command() -> None:
+    image = Image.debian_slim("3.13").pip_install("six", index_url="https://one.example/simple")
+    other = Image.debian_slim("3.13").pip_install("six", index_url="https://two.example/simple")
+    one, two = lock_of(image, (distribution("six"),)), lock_of(other, (distribution("six"),))
+    assert key(image, one) == key(other, two)
+    text = compile(image, platform=PLATFORM, lock=one).dockerfile().text
+    assert "--index-url=https://one.example/simple" in text
+
+
 @pytest.mark.parametrize(
     ("image", "said"),
     [
