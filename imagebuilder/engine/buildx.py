@@ -227,7 +227,8 @@ def archive_of(request: BuildRequest) -> Path:
 
 
 def _output(request: BuildRequest) -> str:
-    times = "" if request.epoch is None else ",rewrite-timestamp=true"
+    # An archive's manifests are OCI's; with those, the image in a registry is the same.
+    times = "" if request.epoch is None else ",rewrite-timestamp=true,oci-mediatypes=true"
     if request.push:
         # Not kept in the builder's own store: the image is there already, under its other name.
         return f"--output=type=image,push=true,store=false,name={request.push}{times}"

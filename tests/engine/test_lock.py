@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from imagebuilder import Client
 from tests.conftest import Cli
+from tests.engine.registry import running
 
 SPEC = """\
 from imagebuilder import Image
@@ -95,3 +97,16 @@ def test_what_differs_when_it_is_built_again_is_named(cli: Cli, spec: Path) -> N
     other = cli("verify", spec)
     assert other.code == 1 and "when" in other.out and "web differs" in other.out
     assert [each["name"] for each in cli("snapshot", "list", "--json").json] == ["web"]
+
+
+def test_a_reproducible_image_is_the_same_in_a_registry(cli: Cli, spec: Path, tmp_path: Path) -> None:
+    cli("lock", spec)
+    with running(tmp_path / "registry") as registry:
+        cache = registry.repository("team/web")
+        built = cli("build", spec, "--cache", cache, "--json")
+        assert built.code == 0 and "warning" not in built.err, built.err
+        (key,) = [each for each in registry.tags("team/web") if each.startswith("key-")]
+        types = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+        url = f"http://127.0.0.1:{registry.port}/v2/team/web/manifests/{key}"
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": types})) as answer:
+            assert answer.headers["Docker-Content-Digest"] == built.json["digest"]
