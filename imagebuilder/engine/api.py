@@ -126,7 +126,7 @@ class Api:
         found = self.json("POST", f"/build/prune?{urlencode(query)}", timeout=_PRUNE_TIMEOUT)
         return int(found.get("SpaceReclaimed", 0))
 
-    def run(self, image: str, words: list[str], timeout: float) -> Output:
+    def run(self, image: str, words: list[str], timeout: float, labels: Mapping[str, str]) -> Output:
         """Run a command in a container that is removed afterwards, even when this is interrupted."""
         host = {
             "NetworkMode": "none",
@@ -134,7 +134,13 @@ class Api:
             "SecurityOpt": ["no-new-privileges"],
             "PidsLimit": 512,
         }
-        body = {"Image": image, "Entrypoint": words[:1], "Cmd": words[1:], "HostConfig": host}
+        body = {
+            "Image": image,
+            "Entrypoint": words[:1],
+            "Cmd": words[1:],
+            "HostConfig": host,
+            "Labels": dict(labels),
+        }
         id = self.json("POST", "/containers/create", body)["Id"]
         try:
             try:

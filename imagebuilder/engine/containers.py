@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import IO, Literal, Protocol
 
 from imagebuilder.diagnostics import EngineError
@@ -19,6 +21,14 @@ KEPT_CAPABILITIES = (
 sockets, devices and audit records among them."""
 
 PIDS = 1024
+
+HOME, TRIAL = "imagebuilder.home", "imagebuilder.trial"
+"""Labels: the home that a container belongs to; and that it goes with its maker, who holds the lock of that name."""
+
+
+def maker_lock(home: Path, name: str) -> Path:
+    """The lock that the maker of a container holds while it may go."""
+    return home / "locks" / f"sandbox-{sha256(name.encode()).hexdigest()[:40]}"
 
 
 @dataclass(frozen=True, slots=True)

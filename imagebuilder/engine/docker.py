@@ -8,11 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.api import Api, NotFound, TimedOut
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
 from imagebuilder.engine.protocol import BuildRequest, EngineInfo, HistoryEntry, ImageInfo, OnEvent, Output
+from imagebuilder.home import id_of
+from imagebuilder.locks import lock
 
 if TYPE_CHECKING:
     # Imported late: to ask for an image takes neither buildx nor any other program.
@@ -173,7 +176,12 @@ class DockerEngine:
         return DockerContainers(self.api)
 
     def run(self, image: str, command: Sequence[str], timeout: float = 60.0) -> Output:
-        return self.api.run(image, list(command), timeout)
+        # Whoever is killed meanwhile leaves a container that the next look at sandboxes finds.
+        from imagebuilder.engine.containers import HOME, TRIAL, maker_lock
+
+        trial = uuid4().hex
+        with lock(maker_lock(self._home, trial)):
+            return self.api.run(image, list(command), timeout, {HOME: id_of(self._home), TRIAL: trial})
 
 
 def not_pulled(ref: str, said: str) -> str:

@@ -20,13 +20,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, SandboxError, did_you_mean
-from imagebuilder.engine.containers import ContainerInfo, Containers, ContainerSpec, NameTaken
+from imagebuilder.engine.containers import HOME, TRIAL, ContainerInfo, Containers, ContainerSpec, NameTaken, maker_lock
 from imagebuilder.home import id_of, private_folder
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import held, lock
@@ -42,9 +41,7 @@ from imagebuilder.sandbox.watch import Watch
 _SWEEP = 30.0
 # Seconds in which a file is written.
 _WRITTEN = 60.0
-_HOME, _SANDBOX, _SNAPSHOT = "imagebuilder.home", "imagebuilder.sandbox", "imagebuilder.snapshot"
-TRIAL = "imagebuilder.trial"
-"""The label of a container that is only to show what an image holds, or whether it stays up."""
+_SANDBOX, _SNAPSHOT = "imagebuilder.sandbox", "imagebuilder.snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ class Sandboxes:
             image=image,
             entrypoint=entrypoint,
             env=wanted.env,
-            labels={_HOME: self.home_id, _SANDBOX: name, _SNAPSHOT: snapshot},
+            labels={HOME: self.home_id, _SANDBOX: name, _SNAPSHOT: snapshot},
             user=params.user,
             hostname=re.sub(r"[^a-z0-9\-]", "-", name)[:63].strip("-") or "sandbox",
             cpu=resources.cpu,
@@ -178,7 +175,7 @@ class Sandboxes:
         self._swept = time.monotonic()
         # Listed first: what has a file by now has a container, unless that is gone.
         files = list(self._folder.iterdir()) if self._folder.is_dir() else []
-        there = self._containers().list({_HOME: self.home_id})
+        there = self._containers().list({HOME: self.home_id})
         ids = {found.id for found in there}
         self._clear(files, ids)
         sweep(self._home, self._containers(), ids)
@@ -328,7 +325,7 @@ class Sandboxes:
 
     def _trial(self, trial: str, image: str = "") -> ContainerSpec:
         """A container that goes when its maker does."""
-        labels = {_HOME: self.home_id, TRIAL: trial}
+        labels = {HOME: self.home_id, TRIAL: trial}
         return ContainerSpec(name=self._container("trial"), image=image, labels=labels, network=False)
 
     def _write(self, id: str, kept: Kept) -> None:
@@ -351,7 +348,7 @@ class Sandboxes:
         return Box(name, id, self._containers, self._home)
 
     def _lock(self, name: str) -> Path:
-        return self._home / "locks" / f"sandbox-{sha256(name.encode()).hexdigest()[:40]}"
+        return maker_lock(self._home, name)
 
     def _container(self, name: str) -> str:
         return f"imagebuilder-{self.home_id}-{name}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import Client, Image
-from imagebuilder.sandbox.lifecycle import TRIAL
+from imagebuilder.engine.containers import TRIAL
 from tests.conftest import Cli
 
 DPKG = "printf '\\nPackage: %s\\nStatus: install ok installed\\nVersion: %s\\n' {} >> /var/lib/dpkg/status"

@@ -120,6 +120,24 @@ def test_what_a_killed_client_left_is_found_and_cleaned(client: Client, snapshot
     assert client.engine.containers.list({"imagebuilder.home": client.sandboxes.home_id}) == []
 
 
+def test_a_command_of_an_image_ends_with_its_killed_client(client: Client, snapshot: str, env: dict[str, str]) -> None:
+    program = "import imagebuilder; imagebuilder.Client().run('py', ['sleep', '600'], timeout=600)"
+    running = subprocess.Popen([sys.executable, "-c", program], env=env)
+    mine = {"imagebuilder.home": client.sandboxes.home_id}
+    for _ in range(100):
+        if any(each.is_running for each in client.engine.containers.list(mine)):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it does not start")
+    client.list()
+    assert client.engine.containers.list(mine), "its client lives"
+    running.kill()
+    running.wait()
+    client.list()
+    assert client.engine.containers.list(mine) == []
+
+
 @pytest.mark.parametrize("options", [(), ("-i",), ("--user", "nobody"), ("-it",)])
 def test_the_command_of_a_killed_client_ends(sandbox: Sandbox, env: dict[str, str], options: tuple[str, ...]) -> None:
     """And with it what it started; what runs in the sandbox besides goes on."""

@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, ImagebuilderError, SandboxError
-from imagebuilder.engine.containers import KEPT_CAPABILITIES, ContainerSpec
+from imagebuilder.engine.containers import KEPT_CAPABILITIES, TRIAL, ContainerSpec
 from imagebuilder.engine.docker_containers import _body
 from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.ir.resources import Resources
 from imagebuilder.locks import lock
 from imagebuilder.sandbox import CreateSandboxFromSnapshotParams, Sandbox, Sandboxes, watch
 from imagebuilder.sandbox.box import file_of
-from imagebuilder.sandbox.lifecycle import TRIAL
 
 
 @pytest.fixture
