@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,9 @@ class Resolver:
             EngineError: uv is not there.
         """
         self._platform = plan.platform
-        return replace(plan, stage=pinned(plan.stage, plan.platform, self._python_of, self._answer))
+        stage = pinned(plan.stage, plan.platform, self._python_of, self._answer)
+        _check_files(plan)
+        return replace(plan, stage=stage)
 
     def _answer(self, step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
         if isinstance(ask, Left):
@@ -162,6 +165,24 @@ def left_out(plan: Plan) -> list[LeftOut]:
 def requests(plan: Plan) -> bool:
     """Whether there is anything to be resolved."""
     return any(is_request(step) or is_open(step) for stage in ordered(plan.stage) for step in stage.steps)
+
+
+def _check_files(plan: Plan) -> None:
+    """BuildError where a file that requests were read from is not what the plan's key covers any more."""
+    for step in (step for stage in ordered(plan.stage) for step in stage.steps if is_request(step)):
+        for source in step.op.locals():
+            tree = plan.trees[step.root, source]
+            for entry in tree.entries:
+                path = tree.root / entry.path
+                if entry.type in ("file", "program") and sha256(path.read_bytes()).hexdigest() != entry.content:
+                    raise BuildError(
+                        Diagnostic(
+                            "IB210",
+                            f"{path.name!r} changed while the image was being built",
+                            step.place,
+                            help="build again",
+                        )
+                    )
 
 
 def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:

@@ -10,7 +10,7 @@ import pytest
 
 from imagebuilder import Image
 from imagebuilder.compiler import Plan, compile
-from imagebuilder.diagnostics import CompileError
+from imagebuilder.diagnostics import BuildError, CompileError
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
@@ -71,6 +71,19 @@ def told(home: Path, made: Image) -> CompileError:
 
 
 # Answers -----------------------------------------------------------------------------------------------
+
+
+def test_a_requirements_file_that_changed_since_the_key_ends_the_build(
+    home: Path, index: Index, tmp_path: Path
+) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("six\n")
+    before = plan(image().pip_install_from_requirements(file))
+    resolver(home).resolved(before)
+    file.write_text("sax\n")
+    with pytest.raises(BuildError) as caught:
+        resolver(home).resolved(before)
+    assert caught.value.diagnostics[0].code == "IB210"
 
 
 def test_a_request_becomes_an_install(index: Index, home: Path) -> None:
