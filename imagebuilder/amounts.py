@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from imagebuilder.diagnostics import CompileError, Diagnostic
 
@@ -31,6 +33,20 @@ def age(text: str) -> float:
         CompileError: it is none.
     """
     return _amount(text, _SECONDS, "an age", "12h, 7d or 2w")
+
+
+def age_of(variable: str, default: str) -> float:
+    """Seconds of an age that an environment variable says, where ``0`` needs no unit.
+
+    Raises:
+        CompileError: it says something else.
+    """
+    given = os.environ.get(variable, default)
+    try:
+        return 0.0 if given.strip() == "0" else age(given)
+    except CompileError as error:
+        (wrong,) = error.diagnostics
+        raise CompileError(replace(wrong, message=f"{variable} is {wrong.message}")) from None
 
 
 def byte_count(text: str) -> float:

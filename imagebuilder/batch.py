@@ -1,4 +1,4 @@
-"""Several builds at the same time, each in a thread of its own.
+"""Several builds at the same time, each in a thread of its own; and builds that may take only so long.
 
 Threads do little but wait for the builder. They are daemons, so that none keeps
 an interrupted program alive, whatever it waits for.
@@ -7,10 +7,11 @@ an interrupted program alive, whatever it waits for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
-from imagebuilder.diagnostics import Diagnostic, ImagebuilderError, Interrupted, refused_by_system
+from imagebuilder.diagnostics import BuildError, Diagnostic, ImagebuilderError, Interrupted, refused_by_system
 from imagebuilder.engine.protocol import Cancel
 from imagebuilder.store import Snapshot
 
@@ -67,3 +68,23 @@ def run_all(builds: Sequence[Callable[[], Snapshot]], cancel: Cancel) -> list[Ou
             raise outcome
         found.append(outcome)
     return found
+
+
+@contextmanager
+def given_up(cancel: Cancel | None, timeout: float | None, name: str) -> Iterator[None]:
+    """Cancel what the block does after so many seconds."""
+    if cancel is None or not timeout:
+        yield
+        return
+    timer = threading.Timer(timeout, cancel.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Interrupted:
+        if not cancel.is_set:
+            raise
+        help = "give a longer timeout; what was built of it by then is in the builder's cache"
+        raise BuildError(Diagnostic("IB604", f"{name!r} was not built within {timeout:g} s", help=help)) from None
+    finally:
+        timer.cancel()

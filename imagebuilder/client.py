@@ -10,18 +10,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from imagebuilder.amounts import age
+from imagebuilder.amounts import age_of
+from imagebuilder.batch import given_up, run_all
 from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
 from imagebuilder.compiler import Described, Plan, Trees, check_lock, compile
-from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, ImagebuilderError, Interrupted, Invalid
+from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
 from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Cancel, Engine, Event, Output, WarningEvent
 from imagebuilder.home import home as default_home
@@ -79,7 +79,7 @@ class Client:
     ) -> None:
         self.home = home or default_home()
         self.cache = os.environ.get("IMAGEBUILDER_CACHE", "") if cache is None else cache
-        self._unused_after = _unused_after() if unused_after is None else unused_after
+        self._unused_after = age_of("IMAGEBUILDER_UNUSED_AFTER", "14d") if unused_after is None else unused_after
         self._engine = engine
         self.store = Store(self.home)
 
@@ -190,7 +190,7 @@ class Client:
             cancel=Cancel() if timeout else None,
         )
         build = Build(plan, name, options, self.store, lambda: self.engine, hear)
-        with _given_up(options.cancel, timeout, name):
+        with given_up(options.cancel, timeout, name):
             return build.run()
 
     def _cache(self, given: str | None, builder: str | None, push: str | None = None) -> Registry | None:
@@ -239,8 +239,6 @@ class Client:
             EngineError: no engine answers.
             Interrupted: Ctrl-C; the builds have stopped.
         """
-        from imagebuilder.batch import run_all
-
         names = [check_name(each.name) for each in wanted]
         if twice := next((name for number, name in enumerate(names) if name in names[:number]), ""):
             help = "NAME and NAME:latest are one snapshot"
@@ -404,26 +402,6 @@ class Client:
         return output
 
 
-@contextmanager
-def _given_up(cancel: Cancel | None, timeout: float | None, name: str) -> Iterator[None]:
-    """Cancel what the block does after so many seconds."""
-    if cancel is None or not timeout:
-        yield
-        return
-    timer = Timer(timeout, cancel.cancel)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except Interrupted:
-        if not cancel.is_set:
-            raise
-        help = "give a longer timeout; what was built of it by then is in the builder's cache"
-        raise BuildError(Diagnostic("IB604", f"{name!r} was not built within {timeout:g} s", help=help)) from None
-    finally:
-        timer.cancel()
-
-
 class BuildKeywords(TypedDict, total=False):
     """The keywords of :meth:`Client.build` but the name."""
 
@@ -446,16 +424,6 @@ class BuildKeywords(TypedDict, total=False):
 
 def _answered(lock: LockFile | None, plan: Plan) -> bool:
     return lock is not None and not plan.open
-
-
-def _unused_after() -> float:
-    """Two weeks, or what the environment says."""
-    given = os.environ.get("IMAGEBUILDER_UNUSED_AFTER", "14d")
-    try:
-        return 0.0 if given.strip() == "0" else age(given)
-    except CompileError as error:
-        (wrong,) = error.diagnostics
-        raise CompileError(replace(wrong, message=f"IMAGEBUILDER_UNUSED_AFTER is {wrong.message}")) from None
 
 
 def build(image: Described, *, name: str, **keywords: Unpack[BuildKeywords]) -> Snapshot:
