@@ -32,6 +32,7 @@ from imagebuilder.ir.ops import (
     User,
     UvPipInstall,
     Volume,
+    Workdir,
     WriteFiles,
 )
 from imagebuilder.ir.packages import Install, Python
@@ -88,6 +89,7 @@ class Ground:
         self.python: Python | None = None
         self._there: dict[str, str] = {}
         self._after = ""
+        self._has_folder = False
         chain: list[Stage] = []
         while isinstance(base, Stage):
             chain.append(base)
@@ -117,6 +119,8 @@ class Ground:
         assert isinstance(op, _PipLike)
         if why := self.why or _special(op):
             return Left(why)
+        if self._has_folder and isinstance(op, UvPipInstall):
+            return Left("uv reads the settings of the folder that it runs in")
         assert self._target is not None
         files, roots = _files(op, Path(step.root))
         if why := next((why for _, text in files if (why := _elsewhere(text))), ""):
@@ -141,6 +145,8 @@ class Ground:
             self._there |= {each.name: each.version for each in step.op.distributions}
             pins = sorted(f"{each.name}=={each.version}" for each in step.op.distributions)
             self._after = sha256("\0".join((self._after, *pins)).encode()).hexdigest()
+        elif isinstance(step.op, Workdir):
+            self._has_folder = True
         elif not self.why:
             self.why = _changes(step, self.python.data if self.python else "")
 

@@ -310,3 +310,10 @@ def test_another_step_is_no_request() -> None:
     for op in (ops.User(name="x"), Layer(distributions=(distribution("a"),), python=python())):
         assert not is_request(Step(op, intent=request.intent))
     assert not is_request(Step(request.op))
+
+
+def test_uv_reads_the_settings_of_its_folder() -> None:
+    """Files of the author's may be there; pip looks at none."""
+    below = Image.base("python:3.12-slim").workdir("/app")
+    assert isinstance(asked(below.uv_pip_install("a")), Left)
+    assert isinstance(asked(below.pip_install("a")), Ask)
