@@ -16,7 +16,7 @@ from imagebuilder.resolve import archive
 from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
 from imagebuilder.resolve.wheels import WheelStore
 
-LAYER = "layer.tar"
+_ARCHIVE = "layer.tar"
 _SEAL, _FILES = "seal", "files"
 
 
@@ -36,7 +36,7 @@ class LayerStore:
         return self._shelf.using()
 
     def path(self, layer: Layer) -> Path:
-        return self._shelf.item(LAYERS, _name(layer)) / LAYER
+        return self._shelf.item(LAYERS, _name(layer)) / _ARCHIVE
 
     def missing(self, layers: Iterable[Layer]) -> list[DistributionFile]:
         """The files that have to be fetched before all of these can be written."""
@@ -100,8 +100,8 @@ class LayerStore:
                 out.flush()
                 os.fsync(out.fileno())
                 (folder / _FILES).write_text(json.dumps(files), encoding="utf-8")
-                Path(out.name).replace(folder / LAYER)
-                (folder / _SEAL).write_bytes(_seal(folder / LAYER))
+                Path(out.name).replace(folder / _ARCHIVE)
+                (folder / _SEAL).write_bytes(_seal(folder / _ARCHIVE))
             except archive.Unfit as error:
                 names = ", ".join(f"{each.name} {each.version}" for each in layer.distributions)
                 raise BuildError(Diagnostic("IB672", f"{names}: {error}", help="take another version")) from None

@@ -243,7 +243,9 @@ def demanded_hashes(texts: Iterator[str]) -> dict[str, set[str]]:
 
 def normalized(name: str) -> str:
     """A package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
 
 
 def _unresolved(said: str, code: int) -> Unresolved:
