@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from imagebuilder.cache.recorder import Recorder
     from imagebuilder.cache.refresh import Fresh
     from imagebuilder.cache.registry import Found, Registry
+    from imagebuilder.ir.stage import Step
     from imagebuilder.staged import StagedFiles
     from imagebuilder.steps import Steps
 
@@ -275,7 +276,16 @@ class Build:
         from imagebuilder.packages import at_hand
 
         options = self._options
-        return at_hand(self._plan, self._store, self._connect, self._on_event, anew=options.no_cache, ca=options.ca)
+        return at_hand(
+            self._plan,
+            self._store,
+            self._connect,
+            self._on_event,
+            anew=options.no_cache,
+            ca=options.ca,
+            # What an engine makes of an archive is the same on every machine; what is packed here need not be.
+            pack=options.builder is None and not options.reproducible and not options.refresh,
+        )
 
     def _files(self, plan: Plan) -> StagedFiles:
         from imagebuilder.staged import StagedFiles
@@ -361,19 +371,21 @@ class Build:
         if isinstance(event, WarningEvent):
             self._write(event.diagnostic.render())
         elif isinstance(event, StepEvent):
-            told = steps.told(event)
-            if told is None:
-                return
-            event, step = told
-            if step is not None and event.state in ("done", "cached") and self._recorded is not None:
-                self._recorded.ended(step)
-            if steps.is_new(event):
-                end = "" if event.state == "started" else f" after {event.seconds:.1f} s"
-                self._write(f"# {event.name}: {event.state}{end}")
+            for told, step in steps.told(event):
+                self._ended(steps, told, step)
+                self._on_event(told)
+            return
         else:
             event = steps.of(event)
             self._write(event.line)
         self._on_event(event)
+
+    def _ended(self, steps: Steps, event: StepEvent, step: Step | None) -> None:
+        if step is not None and event.state in ("done", "cached") and self._recorded is not None:
+            self._recorded.ended(step)
+        if steps.is_new(event):
+            end = "" if event.state == "started" else f" after {event.seconds:.1f} s"
+            self._write(f"# {event.name}: {event.state}{end}")
 
     @contextmanager
     def _logging(self, snapshot: Snapshot) -> Iterator[None]:

@@ -13,6 +13,7 @@ from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
 from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
+from imagebuilder.resolve import oci
 from imagebuilder.resolve.layers import LayerStore
 from imagebuilder.resolve.resolver import Resolver, requests
 from imagebuilder.steps import beside
@@ -27,13 +28,21 @@ def laid_out(plan: Plan) -> list[str]:
 
 @contextmanager
 def at_hand(
-    plan: Plan, store: Store, engine: Callable[[], Engine], on_event: OnEvent, *, anew: bool, ca: Path | None
+    plan: Plan,
+    store: Store,
+    engine: Callable[[], Engine],
+    on_event: OnEvent,
+    *,
+    anew: bool,
+    ca: Path | None,
+    pack: bool,
 ) -> Iterator[Plan]:
     """The plan with layers in the place of its requests for packages. What cannot be resolved stays, which is told.
 
     Args:
         anew: ask the indexes also where an answer is remembered.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+        pack: layers that stand right upon an image of the engine's come as one image with it.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -62,5 +71,8 @@ def at_hand(
         if clash := archives.clash(layers):
             on_event(LogEvent("", f"packages are left to the image's own installer, since {clash}"))
             yield plan
-        else:
-            yield resolved
+            return
+        if pack:
+            manifests = oci.Manifests(store.home)
+            resolved = replace(resolved, stage=oci.packed(resolved.stage, lambda base: manifests.ask(base, engine())))
+        yield resolved

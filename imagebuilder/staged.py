@@ -21,7 +21,8 @@ from imagebuilder.context.staging import stage_text, stage_tree
 from imagebuilder.diagnostics import BuildError, Invalid
 from imagebuilder.files import link_or_copy
 from imagebuilder.home import private_folder
-from imagebuilder.ir.packages import Layer
+from imagebuilder.ir.packages import Layer, Packed
+from imagebuilder.resolve import oci
 from imagebuilder.resolve.layers import LayerStore
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class StagedFiles:
         """``name`` is that of a folder under the home's ``staging``, which nobody else uses meanwhile."""
         self._plan = plan
         self._layers = LayerStore(home)
+        self._manifests = oci.Manifests(home)
         self._folder = private_folder(home / "staging") / name
         self._kept = KeptParts(home)
         self._changes = Changes(home, self._kept)
@@ -46,7 +48,7 @@ class StagedFiles:
         return {copied: [part.digest for part in parts] for copied, parts in self._parts.items()}
 
     @contextmanager
-    def staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path], Path]]:
+    def staged(self, dockerfile: Dockerfile) -> Iterator[tuple[Path, dict[str, Path | str], Path]]:
         """The main context, the others by their names, and the Dockerfile.
 
         Raises:
@@ -55,7 +57,7 @@ class StagedFiles:
         folder = self._folder
         shutil.rmtree(folder, ignore_errors=True)
         main = private_folder(folder / "main")
-        contexts: dict[str, Path] = {}
+        contexts: dict[str, Path | str] = {}
         pieces: dict[str, Part] = {}
         try:
             for context in dockerfile.contexts:
@@ -65,6 +67,10 @@ class StagedFiles:
                 path = (main if context.main else folder) / context.name
                 path.mkdir(mode=0o755)
                 with _told():
+                    if isinstance(context.content, Packed):
+                        digest = oci.write(context.content, path, self._manifests, self._layers)
+                        contexts[context.name] = f"oci-layout://{path}@{digest}"
+                        continue
                     self._stage(context.content, path / FOLDER)
                 if not context.main:
                     contexts[context.name] = path

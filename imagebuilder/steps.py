@@ -50,8 +50,26 @@ class Steps:
         """Those that have ended, in the order in which they did."""
         return tuple(self._ended.values())
 
-    def told(self, event: StepEvent) -> tuple[StepEvent, stage.Step | None] | None:
-        """The event under the author's name, and the step that it is of, if one; None where it says nothing new."""
+    def told(self, event: StepEvent) -> Iterator[tuple[StepEvent, stage.Step | None]]:
+        """The event under the author's names, and the step that it is of, if one; nothing where it says nothing new."""
+        packed = self._dockerfile.packed(event.name)
+        for number, instruction in enumerate(packed, 1):
+            yield self._packed(replace(event, id=f"{event.id}/{number}"), instruction)
+        if not packed and (found := self._told_of(event)):
+            yield found
+
+    def _packed(self, event: StepEvent, instruction: Instruction) -> tuple[StepEvent, stage.Step | None]:
+        """A step that is done by taking an image, which comes layer by layer, and is told of for each."""
+        assert instruction.step is not None
+        op = instruction.step.intent or instruction.step.op
+        began = self._begun.setdefault(event.id, time.monotonic())
+        seconds = 0.0 if event.state == "cached" else time.monotonic() - began
+        event = replace(event, name=describe(op), seconds=seconds, position=BESIDE)
+        if event.state in ("done", "cached"):
+            self._ended[event.id] = Step(op.verb, event.name, seconds, event.state == "cached")
+        return event, instruction.step
+
+    def _told_of(self, event: StepEvent) -> tuple[StepEvent, stage.Step | None] | None:
         known = event.position and not event.name.startswith("[internal]")
         instruction = self._dockerfile.at_event(event.name, event.stage, event.position) if known else None
         if instruction is None:

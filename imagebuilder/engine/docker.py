@@ -13,7 +13,15 @@ from uuid import uuid4
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.api import Api, NotFound, TimedOut
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
-from imagebuilder.engine.protocol import BuildRequest, EngineInfo, HistoryEntry, ImageInfo, OnEvent, Output
+from imagebuilder.engine.protocol import (
+    BuildRequest,
+    EngineInfo,
+    HistoryEntry,
+    ImageInfo,
+    ImageManifest,
+    OnEvent,
+    Output,
+)
 from imagebuilder.home import id_of
 from imagebuilder.locks import lock
 
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
     from imagebuilder.engine.docker_containers import DockerContainers
 
 _PIECE = 1 << 20
+# Bytes of an image whose manifest is asked for: all its layers are read on the way.
+_MOST_SAVED = 4 << 30
 _PULL_TIMEOUT = 1800.0
 _PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
 _LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
@@ -82,6 +92,14 @@ class DockerEngine:
             f"{found.get('Os', 'linux')}/{found['Architecture']}" if found.get("Architecture") else "",
             tuple(config.get("OnBuild") or ()),
         )
+
+    def manifest(self, image: ImageInfo) -> ImageManifest | None:
+        if image.size > _MOST_SAVED:
+            return None
+        from imagebuilder.engine import manifests
+
+        with self.api.stream("GET", f"/images/{quote(image.id)}/get") as archive:
+            return manifests.read(archive, image.id, image.platform)
 
     def names(self, ref: str) -> Sequence[str] | None:
         # Its history has them, and takes a third of an inspection, which measures the image's content.

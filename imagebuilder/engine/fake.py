@@ -12,6 +12,7 @@ from imagebuilder.engine.protocol import (
     EngineInfo,
     HistoryEntry,
     ImageInfo,
+    ImageManifest,
     LogEvent,
     OnEvent,
     Output,
@@ -60,6 +61,9 @@ class FakeEngine:
         for tag, digest in self.images.items():
             if ref in (tag, digest):
                 return ImageInfo(digest, 1000, (tag,))
+        return None
+
+    def manifest(self, image: ImageInfo) -> ImageManifest | None:
         return None
 
     def names(self, ref: str) -> Sequence[str] | None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from imagebuilder.diagnostics import Diagnostic
 
@@ -121,6 +121,13 @@ class ImageInfo(NamedTuple):
     command: tuple[str, ...] = ()
     platform: str = ""
     triggers: tuple[str, ...] = ()
+
+
+class ImageManifest(NamedTuple):
+    """An image's layers as its manifest describes them, and its configuration (OCI image specification, 1.0)."""
+
+    layers: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +261,10 @@ class Engine(Protocol):
 
     def image(self, ref: str) -> ImageInfo | None:
         """The image of that name, digest or id, or None."""
+        ...
+
+    def manifest(self, image: ImageInfo) -> ImageManifest | None:
+        """Its manifest; None where its builder would not find those layers, or to ask would take too long."""
         ...
 
     def names(self, ref: str) -> Sequence[str] | None:

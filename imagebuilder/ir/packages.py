@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field
 
 from imagebuilder.ir.checks import Many
-from imagebuilder.ir.ops import Model, Op
+from imagebuilder.ir.ops import BaseImage, Model, Op
 
 
 def _names_a_file(url: str) -> str:
@@ -99,6 +99,24 @@ class Layer(Op):
         files = sorted(file.sha256 for each in self.distributions for file in each.files)
         places = self.python.model_dump_json(exclude={"there", "glibc"})
         return "sha256:" + sha256("\0".join((str(self.version), places, *files)).encode()).hexdigest()
+
+
+class Packed(BaseImage):
+    """A base with layers of packages on it, which a stage starts from as from one image.
+
+    ``image`` is what the engine knows the base by.
+    """
+
+    verb: ClassVar[str] = "packed"
+    image: str
+    layers: Annotated[tuple[Layer, ...], Many]
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of all that decides its bytes."""
+        return (
+            "sha256:" + sha256("\0".join((self.image, *(layer.digest for layer in self.layers))).encode()).hexdigest()
+        )
 
 
 RESOLVED: tuple[type[Op], ...] = (Install, Layer)

@@ -7,6 +7,7 @@ written.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +26,14 @@ from imagebuilder.backends.dockerfile.step_names import names
 from imagebuilder.backends.dockerfile.views import Views
 from imagebuilder.diagnostics import CompileError, Diagnostic, Invalid, Place
 from imagebuilder.ir.ops import BaseImage, Cmd, Copy, Entrypoint, Healthcheck, LocalSource, Op, Scratch
+from imagebuilder.ir.packages import Layer, Packed
 from imagebuilder.ir.stage import Stage, Step, ordered
 
 # BuildKit counts these, as "[name 2/5]", when it reports progress.
 _COUNTED = frozenset({"run", "copy", "add", "layer", "write_files", "workdir"})
 # Linux takes two megabytes of arguments and environment together (ARG_MAX).
 _MOST_ARGUMENTS = 1_000_000
+_LOAD = re.compile(r"\[context (?P<name>[^\]]+)\] OCI load")
 _WHOLE: Cuts = MappingProxyType({})
 # Only the last of each counts in a stage.
 _SUPERSEDED = (Cmd, Entrypoint, Healthcheck)
@@ -69,6 +72,13 @@ class Dockerfile:
     def at_line(self, line: int) -> Instruction | None:
         """The instruction that a line belongs to."""
         return next((i for i in self.instructions if i.first <= line <= i.last), None)
+
+    def packed(self, name: str) -> tuple[Instruction, ...]:
+        """What is done by taking an image that BuildKit names ``[context NAME] OCI load …``: one of each step."""
+        context = _LOAD.match(name)
+        ref = f"FROM {context['name']}" if context else ""
+        found = [i for i in self.instructions if ref and isinstance(i.op, Layer) and f"{i.text} ".startswith(f"{ref} ")]
+        return tuple({id(each.step): each for each in found}.values())
 
     def whole(self, instruction: Instruction) -> Instruction:
         """The first of those that carry out its step."""
@@ -164,11 +174,15 @@ class _Renderer:
                 ref = self._names.name(stage.base)
             case Scratch():
                 ref = "scratch"
+            case Packed():
+                ref, platform = self._sources.packed(stage.base).name, stage.base.platform
             case BaseImage():
                 ref, platform = stage.base.ref, stage.base.platform
             case _:
                 raise TypeError(f"{stage.base!r} was not lowered")
-        position = 1 if isinstance(stage.base, BaseImage) else 0
+        # BuildKit counts an image that is asked for by its name.
+        position = 1 if isinstance(stage.base, BaseImage) and not isinstance(stage.base, Packed) else 0
+        started = len(self._instructions)
         try:
             self._emit(self._macros.stage(ref, platform, name), shown, position, stage.place)
         except Invalid as error:
@@ -176,7 +190,13 @@ class _Renderer:
         rule = LinkRule(stage)
         self._views.enter(stage)
         declared: set[str] = set()
+        below = list(stage.base.layers) if isinstance(stage.base, Packed) else []
         for step in steps:
+            if below and step.op == below[0]:
+                op = below.pop(0)
+                froms = self._instructions[started : started + 1]
+                self._instructions += (replace(each, step=step.planned, op=op) for each in froms)
+                continue
             try:
                 texts = [_bounded(getattr(self._macros, step.op.verb)(view)) for view in self._seen(step, rule)]
             except Invalid as error:

@@ -18,14 +18,14 @@ from hashlib import sha256
 
 from imagebuilder.backends.dockerfile.naming import StageNames
 from imagebuilder.ir.ops import LocalSource, Source
-from imagebuilder.ir.packages import Layer
+from imagebuilder.ir.packages import Layer, Packed
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Word
 
 FOLDER = "files"
 """The name under which a folder lies in its context."""
 
-LAYER = "layer.tar"
+LAYER = "layer.tar.gz"
 """That of an archive of packages."""
 
 _PLAIN_NAME = re.compile(r"[\w.+@=,~-]+")
@@ -55,7 +55,7 @@ class Piece:
     number: int
 
 
-Content = tuple[str, LocalSource] | Text | Piece | Layer
+Content = tuple[str, LocalSource] | Text | Piece | Layer | Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Context:
 
     ``content`` is a step's root and a local source, a part of such a one, a
     text, or packages. ADD reads local files from the main context alone: a ``main`` context
-    is a folder of its name in that one.
+    is a folder of its name in that one. A base with packages is an image, and is all of its context.
     """
 
     name: str
@@ -96,6 +96,10 @@ class Sources:
         """The context with the archive of a layer of packages."""
         name = op.distributions[0].name if len(op.distributions) == 1 else "packages"
         return self._context(name, op.digest, op, main=True)
+
+    def packed(self, base: Packed) -> Context:
+        """The image that a stage with packages starts from."""
+        return self._context("packages", base.digest, base, main=False)
 
     def name(self, origin: Source, step: Step) -> str:
         """What stands after ``--from=`` or ``from=``; empty for the main context."""

@@ -49,7 +49,7 @@ def test_layers_are_written_once(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     store.write([*layers, *layers])
     with tarfile.open(store.path(layers[0])) as found:
         assert {f"{SITE}/a.py".lstrip("/"), f"{SITE}/b.py".lstrip("/")} <= set(found.getnames())
-    written = (home / "packages" / "layers").rglob("*.tar")
+    written = (home / "packages" / "layers").rglob("*.tar.gz")
     assert sorted(written) == sorted(store.path(each) for each in layers)
     monkeypatch.setattr(archive, "write", None)
     store.write(layers)
@@ -80,7 +80,7 @@ def test_a_wheel_that_is_none_is_told(home: Path) -> None:
         LayerStore(home).write([made])
     (found,) = caught.value.diagnostics
     assert found.code == "IB672" and found.message.startswith("a 1.0: not a wheel") and found.help
-    assert not list((home / "packages" / "layers").rglob("*.tar")) and not left_over(home)
+    assert not list((home / "packages" / "layers").rglob("*.tar.gz")) and not left_over(home)
 
 
 def test_a_wheel_that_has_gone_is_told(home: Path) -> None:
