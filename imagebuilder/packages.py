@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from imagebuilder.backends.dockerfile import lay_out
 from imagebuilder.compiler import Plan
 from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
 from imagebuilder.ir.packages import Layer
-from imagebuilder.ir.stage import ordered
+from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve import oci
 from imagebuilder.resolve.layers import LayerStore
@@ -22,8 +23,29 @@ from imagebuilder.store import Store
 
 def laid_out(plan: Plan) -> list[str]:
     """The packages that are in layers, as ``name==version``."""
-    layers = [step.op for stage in ordered(plan.stage) for step in stage.steps if isinstance(step.op, Layer)]
-    return sorted({f"{each.name}=={each.version}" for layer in layers for each in layer.distributions})
+    return sorted({f"{each.name}=={each.version}" for layer in _layers(plan) for each in layer.distributions})
+
+
+def _layers(plan: Plan) -> list[Layer]:
+    return [step.op for stage in ordered(plan.stage) for step in stage.steps if isinstance(step.op, Layer)]
+
+
+def _joined(target: Stage, archives: LayerStore, on_event: OnEvent) -> Stage:
+    """The graph with one layer in the place of those of an install whose order would be seen."""
+
+    def change(stage: Stage) -> Stage:
+        steps: list[Step] = []
+        for _, together in groupby(stage.steps, key=lambda step: isinstance(step.op, Layer) and id(step.planned)):
+            some = list(together)
+            layers = [step.op for step in some if isinstance(step.op, Layer)]
+            found, told = archives.joined(layers)
+            for each in told:
+                on_event(LogEvent("", each))
+            steps += (replace(some[-1], op=layer) for layer in found) if told else some
+        same = len(steps) == len(stage.steps)
+        return stage if same else replace(stage, steps=tuple(steps))
+
+    return rewrite(target, change)
 
 
 @contextmanager
@@ -60,7 +82,7 @@ def at_hand(
     for left in resolver.left:
         on_event(LogEvent("", str(left)))
     resolved = replace(resolved, stage=lay_out(resolved.stage))
-    layers = [step.op for stage in ordered(resolved.stage) for step in stage.steps if isinstance(step.op, Layer)]
+    layers = _layers(resolved)
     archives = LayerStore(store.home, ca)
     with archives.using():
         if missing := archives.missing(layers):
@@ -68,10 +90,8 @@ def at_hand(
             with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", on_event):
                 archives.fetch(missing)
         archives.write(layers)
-        if clash := archives.clash(layers):
-            on_event(LogEvent("", f"packages are left to the image's own installer, since {clash}"))
-            yield plan
-            return
+        resolved = replace(resolved, stage=_joined(resolved.stage, archives, on_event))
+        archives.write(_layers(resolved))
         if pack:
             manifests = oci.Manifests(store.home)
             resolved = replace(resolved, stage=oci.packed(resolved.stage, lambda base: manifests.ask(base, engine())))

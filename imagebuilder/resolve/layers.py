@@ -93,19 +93,30 @@ class LayerStore:
             for _ in pool.map(self._write, by_size):
                 pass
 
-    def clash(self, layers: Iterable[Layer]) -> str:
-        """A path that two of the layers have with different bytes, in words; empty for none.
+    def joined(self, layers: Sequence[Layer]) -> tuple[list[Layer], list[str]]:
+        """The layers of one install, and what had to be done to them, in words.
 
-        Which of them is on top is no part of a key.
+        Which of them is on top is no part of a key: so those that have one path with different bytes become one layer,
+        in which the order is that of their files' names.
         """
-        found: dict[str, tuple[str, Layer]] = {}
-        for layer in layers:
+        found: dict[str, dict[int, str]] = {}
+        for number, layer in enumerate(layers):
             files = json.loads(self.path(layer).with_name(_FILES).read_text(encoding="utf-8"))
             for path, row in files.items():
-                before, other = found.setdefault(path, (row, layer))
-                if before != row:
-                    return f"{_names(other)} and {_names(layer)} both have {path}"
-        return ""
+                found.setdefault(path, {})[number] = row
+        one, told = list(range(len(layers))), []
+        for path, rows in found.items():
+            if len(set(rows.values())) > 1 and len(joined := {one[number] for number in rows}) > 1:
+                names = " and ".join(_names(layers[number]) for number in rows)
+                told.append(f"{names} have {path}, and are in one layer")
+                one = [min(joined) if each in joined else each for each in one]
+        if not told:
+            return list(layers), []
+        groups: dict[int, list[Layer]] = {}
+        # Where the uppermost of them was.
+        for number, layer in reversed(list(enumerate(layers))):
+            groups.setdefault(one[number], []).append(layer)
+        return [_one(each) for each in reversed(groups.values())], told
 
     def _is_whole(self, layer: Layer) -> bool:
         """Whether the archive is there, and untouched since it was written."""
@@ -138,6 +149,11 @@ class LayerStore:
                 raise BuildError(Diagnostic("IB671", message, help="`imagebuilder cache prune` frees space")) from None
             finally:
                 Path(out.name).unlink(missing_ok=True)
+
+
+def _one(layers: Sequence[Layer]) -> Layer:
+    each = (distribution for layer in layers for distribution in layer.distributions)
+    return Layer(distributions=tuple(sorted(each, key=lambda each: each.name)), python=layers[0].python)
 
 
 class _Packing:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.protocol import Engine, ImageManifest
 from imagebuilder.files import link_or_copy, write_text
 from imagebuilder.home import private_folder
@@ -62,11 +63,13 @@ class Manifests:
         return None
 
     def ask(self, base: BaseImage, engine: Engine) -> str:
-        """What the engine knows a base by whose manifest can be had from now on; empty where it cannot be.
+        """What the engine knows a base by whose manifest can be had from now on; empty where it cannot be."""
+        # An engine may lack some of what it should have; the builder says it where that matters.
+        with suppress(EngineError):
+            return self._ask(base, engine)
+        return ""
 
-        Raises:
-            EngineError: the engine does not answer.
-        """
+    def _ask(self, base: BaseImage, engine: Engine) -> str:
         image = engine.image(base.ref)
         if image is None:
             return ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import tarfile
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -65,13 +67,35 @@ def test_what_has_to_be_fetched(home: Path) -> None:
     assert store.missing([layer(b)]) == list(b.files), "of one that lost its end it is"
 
 
-def test_two_that_have_one_path_are_told(home: Path) -> None:
+def test_those_that_have_one_path_are_one_layer(home: Path) -> None:
     """Which of them is on top would be up to the order, which no key covers."""
     store = LayerStore(home)
-    one, other, same = (layer(kept(home, name, shared=text)) for name, text in (("a", "1"), ("b", "2"), ("c", "1")))
-    store.write([one, other, same])
-    assert store.clash([one, same]) == ""
-    assert store.clash([one, same, other]) == store.clash([one, other]) == f"a and b both have {SITE}/shared.py"
+    files = (("a", "1"), ("b", "2"), ("c", "1"), ("d", ""), ("e", ""))
+    each = {name: kept(home, name, shared=text) for name, text in files}
+    a, b, c, d, e = (layer(distribution) for distribution in each.values())
+    store.write([a, b, c, d, e])
+    assert store.joined([a, c, d]) == ([a, c, d], []), "the same bytes are no matter"
+    whole = layer(each["a"], each["b"], each["c"])
+    for order in permutations([a, b, c]):
+        found, told = store.joined([d, *order, e])
+        assert found == [d, whole, e]
+        assert len(told) == 1 and told[0].endswith(f"have {SITE}/shared.py, and are in one layer")
+    assert store.joined([b, d, a]) == (
+        [d, layer(each["a"], each["b"])],
+        [f"b and a have {SITE}/shared.py, and are in one layer"],
+    )
+    store.write([whole])
+    with tarfile.open(store.path(whole)) as packed:
+        assert packed.extractfile(f"{SITE}/shared.py".lstrip("/")).read() == b"1"  # type: ignore[union-attr] # a file
+
+
+def test_a_layers_blob_is_what_a_manifest_says_of_it(home: Path) -> None:
+    store, made = LayerStore(home), layer(kept(home, "a"))
+    store.write([made])
+    packed, blob = store.path(made).read_bytes(), store.blob(made)
+    assert blob.size == len(packed) and blob.digest == f"sha256:{hashlib.sha256(packed).hexdigest()}"
+    assert blob.diff_id == f"sha256:{hashlib.sha256(gzip.decompress(packed)).hexdigest()}"
+    assert packed[4:8] == bytes(4), "no time of day is in it"
 
 
 def test_a_wheel_that_is_none_is_told(home: Path) -> None:
