@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,16 @@ from uuid import uuid4
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.api import Api, NotFound, TimedOut
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
-from imagebuilder.engine.protocol import BuildRequest, EngineInfo, HistoryEntry, ImageInfo, OnEvent, Output
+from imagebuilder.engine.protocol import (
+    BuildRequest,
+    Cancel,
+    EngineInfo,
+    HistoryEntry,
+    ImageInfo,
+    ImageManifest,
+    OnEvent,
+    Output,
+)
 from imagebuilder.home import id_of
 from imagebuilder.locks import lock
 
@@ -23,6 +32,10 @@ if TYPE_CHECKING:
     from imagebuilder.engine.docker_containers import DockerContainers
 
 _PIECE = 1 << 20
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
 _PULL_TIMEOUT = 1800.0
 _PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
 _LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
@@ -134,6 +147,23 @@ class DockerEngine:
         if done.returncode:
             said = shorten(done.stderr.decode(errors="replace"))
             raise EngineError(Diagnostic("IB645", not_pulled(ref, said), help=_PULL_HELP))
+
+    def push(
+        self, image: str, ref: str, login: str | None = None, *, size: int = 0, cancel: Cancel | None = None
+    ) -> str:
+        from imagebuilder.engine.pushing import push
+
+        return push(self.api, self._home, image, ref, login, size, cancel)
+
+    def manifest(self, image: str) -> ImageManifest | None:
+        found = self.api.image(image) or {}
+        what = found.get("Descriptor") or {}
+        if what.get("mediaType") not in _MANIFESTS:
+            return None
+        return ImageManifest(what["mediaType"], what["digest"], int(what["size"]), str(found.get("Created") or ""))
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        self.api.load(archive)
 
     def pull(self, ref: str) -> bool:
         """Whether a registry gave the image."""
