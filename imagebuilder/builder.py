@@ -39,6 +39,7 @@ from imagebuilder.engine.protocol import (
 )
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock, unless_held
+from imagebuilder.reproducible import EPOCH, UNDATED, dated
 from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Follower, Resources, Snapshot, Store
 
@@ -52,11 +53,6 @@ if TYPE_CHECKING:
     from imagebuilder.steps import Steps
 
 OnBuildEvent = Callable[[Event], None]
-
-EPOCH = 1735689600
-"""The time of a reproducible image, in seconds since 1970: 2025 began."""
-UNDATED = "2025-01-01T00:00:00Z"
-"""The same as engines write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +135,8 @@ class Build:
         plan, store = self._plan, self._store
         with self._packages() as resolved:
             files = self._files(resolved)
-            dockerfile = resolved.dockerfile(ca=True, cuts=files.cuts)
+            told = dated(resolved) if self._options.reproducible else resolved
+            dockerfile = told.dockerfile(ca=True, cuts=files.cuts)
             secrets = secret_values(plan, self._options.secrets, self._options.ca)
             if self._options.builder is not None:
                 self._engine.require_builder(self._options.builder)

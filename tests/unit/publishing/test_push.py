@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from imagebuilder import Client, Image
-from imagebuilder.builder import UNDATED
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, EngineError, Interrupted
 from imagebuilder.engine.protocol import ImageManifest, LogEvent, WarningEvent
 from imagebuilder.publishing import provenance
+from imagebuilder.reproducible import UNDATED
 from tests.unit.archives import archive
 from tests.unit.building import Bench
 
