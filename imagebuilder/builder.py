@@ -39,6 +39,7 @@ from imagebuilder.engine.protocol import (
 )
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock, unless_held
+from imagebuilder.reproducible import EPOCH, UNDATED, dated
 from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Follower, Resources, Snapshot, Store
 
@@ -54,9 +55,6 @@ if TYPE_CHECKING:
 
 OnBuildEvent = Callable[[Event], None]
 
-EPOCH = 1735689600
-"""The time of a reproducible image, in seconds since 1970: 2025 began."""
-
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
@@ -69,6 +67,8 @@ class BuildOptions:
     no_cache: bool = False
     cache: Registry | None = None
     push: str | None = None
+    attest: bool = True
+    lock: Path | None = None
     refresh: bool = False
     resources: Resources = field(default_factory=Resources)
     reproducible: bool = False
@@ -122,12 +122,13 @@ class Build:
             fresh = self._refreshed()
             anew = self._options.no_cache or (fresh is not None and fresh.stale)
             existing = None if anew else self._existing()
-            if existing is not None and self._options.push is None:
-                return self._reuse(*existing, started)
-            if found := None if anew else self._find():
-                taken = self._take(found, started) if existing is None else self._reuse(*existing, started)
-                self._name_in_registry(there=True)
-                return taken
+            wants_cache = existing is None or self._options.push is not None
+            found = self._find() if wants_cache and not anew else None
+            if existing is not None:
+                reused = self._reuse(*existing, started)
+                return self._pushed(reused, shared=found is not None and found.digest == reused.digest)
+            if found is not None:
+                return self._pushed(self._take(found, started), shared=True)
             self._connect()  # That no engine answers is told before anything is prepared.
             return self._make(held, fresh, started)
 
@@ -135,7 +136,8 @@ class Build:
         plan, store = self._plan, self._store
         with self._packages() as resolved:
             files = self._files(resolved)
-            dockerfile = resolved.dockerfile(ca=True, cuts=files.cuts)
+            told = dated(resolved) if self._options.reproducible else resolved
+            dockerfile = told.dockerfile(ca=True, cuts=files.cuts)
             secrets = secret_values(plan, self._options.secrets, self._options.ca)
             if self._options.builder is not None:
                 self._engine.require_builder(self._options.builder)
@@ -198,11 +200,15 @@ class Build:
 
     def _reuse(self, other: Snapshot, names: Sequence[str], started: float) -> Snapshot:
         """The image under this name, with the log and the steps of the build that made it."""
+        from imagebuilder.publishing import provenance
+
         if self._ref not in names:
             self._engine.tag(other.digest, self._ref)
         log = self._store.log_path(other.id)
         text = log.read_text(encoding="utf-8") if log.exists() else ""
+        recorded = provenance.kept(self._store.provenance_path(other.id))
         snapshot = self._begin()
+        provenance.keep(recorded, self._store.provenance_path(snapshot.id))
         with self._logging(snapshot):
             self._write(text.rstrip("\n"))
         self._record_reuse(snapshot)
@@ -302,7 +308,9 @@ class Build:
         fresh: Fresh | None,
         started: float,
     ) -> Snapshot:
+        from imagebuilder.engine.buildx import provenance_of
         from imagebuilder.failure import explain_failure
+        from imagebuilder.publishing import provenance
         from imagebuilder.steps import Steps
 
         cache = None if self._options.no_cache else self._options.cache
@@ -331,9 +339,9 @@ class Build:
             self._kept = self._finish(snapshot, digest, steps, started)
             if fresh is not None:
                 self._history.started_from(self._plan.key, fresh.digests)
-            pushed = self._publish(request, self._kept)
-        self._name_in_registry(there=pushed)
-        return self._kept
+            provenance.keep(provenance_of(request), self._store.provenance_path(snapshot.id))
+            shared = self._publish(request, self._kept)
+        return self._pushed(self._kept, shared=shared)
 
     def _logged_in(self) -> AbstractContextManager[Path | None]:
         """Docker's configuration with the logins of the images that the build names, and no others."""
@@ -350,12 +358,24 @@ class Build:
 
         return publish(self._options.cache, self._plan, built, request, self._engine, self._warn, self._tell)
 
-    def _name_in_registry(self, *, there: bool) -> None:
-        if self._options.cache is None or self._options.push is None:
-            return
-        from imagebuilder.cache.publish import name
+    def _pushed(self, built: Snapshot, *, shared: bool) -> Snapshot:
+        """The snapshot, its image pushed where that was asked for; ``shared`` says that the cache has that image."""
+        options = self._options
+        if options.push is None:
+            return built
+        from imagebuilder.publishing.push import Publication, push
 
-        name(self._options.cache, self._plan.key, self._options.push, there=there, tell=self._tell)
+        pushed = push(
+            Publication(self._plan, options.push, options.lock, options.attest, UNDATED),
+            built,
+            shared=options.cache if shared else None,
+            engine=self._connect,
+            store=self._store,
+            cancel=options.cancel,
+            warn=self._warn,
+            tell=self._tell,
+        )
+        return replace(built, pushed=pushed)
 
     def _sweep(self) -> None:
         """Remove what builds left that were killed: locks, and staging folders, which belong to the lock of a key."""

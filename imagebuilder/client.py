@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
@@ -128,6 +128,7 @@ class Client:
         no_cache: bool = False,
         cache: str | None = None,
         push: str | None = None,
+        attest: bool = True,
         refresh: bool = False,
         resources: Resources | None = None,
         timeout: float | None = None,
@@ -150,8 +151,11 @@ class Client:
             cache: the repository that serves as a cache; None is the client's, and an empty text is none. An image
                 that it has is not built and not pulled: the snapshot's ``image`` is its name there, with its digest.
                 Where the registry fails, the build goes on, and ``on_event`` gets one WarningEvent.
-            push: a name in a registry, such as ``ghcr.io/team/app:1.0``, that the image gets besides; it goes there
-                by way of the cache, which has to be given.
+            push: a name in a registry, such as ``ghcr.io/team/app:1.0``, that the image is pushed under, also where it
+                did not have to be built; the snapshot's ``pushed`` is what the name stands for then.
+            attest: push the image with its SBOM, its provenance and annotations beside it, as an index of its manifest
+                and theirs; one that is in the cache alone is pulled for that. Without, the name stands for the image
+                itself.
             refresh: ask whether the tags of its bases have moved, and where one has, build with what it is now.
             timeout: seconds, after which the build is given up; None and 0 wait for ever.
             on_event: called for each change of a step and each line it prints.
@@ -163,19 +167,23 @@ class Client:
         Raises:
             CompileError: the description or an argument is wrong; nothing was built.
             EngineError: no engine answers.
-            BuildError: a step failed, or it was given up, and the snapshot says ``build_failed``; or the image was
-                not given the name ``push``.
+            BuildError: a step failed, or it was given up, and the snapshot says ``build_failed``; or the image could
+                not be pushed, and the snapshot is there.
             Interrupted: Ctrl-C.
         """
         name = check_name(name)
         if not hasattr(image, "stage"):
             help = "Image.base(NAME) describes an image by its name"
             raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
-        shared = self._cache(cache, builder, push)
+        shared = self._cache(cache, builder)
+        if push is not None:
+            push = _pushable(push)
         hear = on_event or (lambda event: None)
         plan = compile(image, platform=platform, build_args=build_args, state=self.home, lock=lock)
         if told := check_lock(plan, lock, locked=locked):
             hear(WarningEvent(told))
+        if push is not None:
+            _refuse_secrets(plan)
         options = BuildOptions(
             build_args=dict(build_args or {}),
             secrets=dict(secrets or {}),
@@ -184,6 +192,8 @@ class Client:
             no_cache=no_cache,
             cache=shared,
             push=push,
+            attest=attest,
+            lock=lock.path if lock is not None and _answered(lock, plan) else None,
             refresh=refresh,
             resources=resources or Resources(),
             reproducible=_answered(lock, plan) if reproducible is None else reproducible,
@@ -193,18 +203,8 @@ class Client:
         with given_up(options.cancel, timeout, name):
             return build.run()
 
-    def _cache(self, given: str | None, builder: str | None, push: str | None = None) -> Registry | None:
+    def _cache(self, given: str | None, builder: str | None) -> Registry | None:
         ref = self.cache if given is None else given
-        if push is not None:
-            if not ref:
-                help = "give --cache REPOSITORY too, or set IMAGEBUILDER_CACHE"
-                raise CompileError(
-                    Diagnostic("IB125", "an image is pushed by way of a cache, and there is none", help=help)
-                )
-            try:
-                checks.image_reference(push)
-            except Invalid as error:
-                raise CompileError(error.at(None)) from None
         if not ref:
             return None
         from imagebuilder.cache import registry
@@ -413,6 +413,7 @@ class BuildKeywords(TypedDict, total=False):
     no_cache: bool
     cache: str | None
     push: str | None
+    attest: bool
     refresh: bool
     resources: Resources | None
     timeout: float | None
@@ -424,6 +425,25 @@ class BuildKeywords(TypedDict, total=False):
 
 def _answered(lock: LockFile | None, plan: Plan) -> bool:
     return lock is not None and not plan.open
+
+
+def _pushable(ref: str) -> str:
+    """The name, with the tag that it means."""
+    try:
+        checks.image_reference(ref)
+    except Invalid as error:
+        raise CompileError(error.at(None)) from None
+    if "@" in ref:
+        help = "give NAME:TAG; the digest is what comes of it"
+        raise CompileError(Diagnostic("IB125", f"an image is pushed under a name, not a digest: {ref!r}", help=help))
+    return ref if ":" in ref.rpartition("/")[2] else f"{ref}:latest"
+
+
+def _refuse_secrets(plan: Plan) -> None:
+    from imagebuilder.cache.registry import leaks
+
+    if leak := leaks(plan.stage):
+        raise CompileError(replace(leak, severity="error"))
 
 
 def build(image: Described, *, name: str, **keywords: Unpack[BuildKeywords]) -> Snapshot:

@@ -79,7 +79,8 @@ class Disk:
         if trees:
             # They go with the records that refer to them.
             yield Item("records", self._history.folder, trees, time.time())
-        logs = {self._store.log_path(each.id) for each in snapshots or ()}
+        store = self._store
+        logs = {path(each.id) for each in snapshots or () for path in (store.log_path, store.provenance_path)}
         for path in _members(self._store.home / "logs"):
             if snapshots is not None and path not in logs:
                 yield Item("logs", path, size_of(path), _used(path), needed=False)

@@ -1,4 +1,4 @@
-"""Handing on what was built: an image under its key, its layers, and a name that somebody asked for."""
+"""Handing on what was built: an image under its key, and its layers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from imagebuilder.cache.registry import Registry, Warn, leaks, push_limit
 from imagebuilder.compiler import Plan
-from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError, Interrupted
-from imagebuilder.engine.imagetools import RegistryError
+from imagebuilder.diagnostics import Diagnostic, EngineError, Interrupted
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Engine
 from imagebuilder.store import Snapshot
 
@@ -57,23 +56,3 @@ def publish(
             Diagnostic("IB601", "interrupted while the image was pushed; the snapshot is there")
         ) from None
     return True
-
-
-def name(cache: Registry, key: str, target: str, *, there: bool, tell: Tell) -> None:
-    """Give the image of that key the name in a registry that was asked for.
-
-    Args:
-        there: whether the cache has what was built.
-
-    Raises:
-        BuildError: it does not, or a registry would not.
-    """
-    try:
-        if not there:
-            raise RegistryError(f"the cache {cache.ref} does not have it")
-        cache.name(cache.tag(key), target)
-    except RegistryError as error:
-        message = f"the image could not be pushed as {target}: {error.reason}"
-        help = "the snapshot is there, and the same command tries this again"
-        raise BuildError(Diagnostic("IB644", message, help=help)) from None
-    tell(f"pushed as {target}")

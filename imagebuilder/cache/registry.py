@@ -166,7 +166,7 @@ def leaks(stage: Stage) -> Diagnostic | None:
         return None
     return Diagnostic(
         "IB643",
-        f"the image is not pushed to the cache: {found.message}, and whoever pulls it could read it",
+        f"the image is not pushed: {found.message}, and whoever pulls it could read it",
         found.place,
         help=found.help,
         severity="warning",

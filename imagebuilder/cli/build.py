@@ -36,7 +36,9 @@ def register(commands: Any) -> None:
     build.add_argument("--no-cache", action="store_true", help="run every step again")
     build.add_argument("--cache", metavar="REPOSITORY",
                        help="a registry's repository to share builds by (default: IMAGEBUILDER_CACHE)")  # fmt: skip
-    build.add_argument("--push", metavar="NAME:TAG", help="give the image this name in a registry; needs a cache")
+    build.add_argument("--push", metavar="NAME:TAG", help="push the image to a registry under this name")
+    build.add_argument("--attest", action=argparse.BooleanOptionalAction, default=True,
+                       help="push it with an SBOM, its provenance and annotations (default: yes)")  # fmt: skip
     build.add_argument("--refresh", action="store_true", help="ask whether the bases' tags have moved, and follow them")
     build.add_argument("--reproducible", action=argparse.BooleanOptionalAction,
                        help="let nothing in the image tell when it was made (default: with a lock)")  # fmt: skip
@@ -97,6 +99,7 @@ def _build(arguments: argparse.Namespace) -> int:
             no_cache=arguments.no_cache,
             cache=arguments.cache,
             push=arguments.push,
+            attest=arguments.attest,
             refresh=arguments.refresh,
             resources=target.resources,
             timeout=arguments.timeout,
@@ -166,6 +169,8 @@ def _show(snapshot: Snapshot, client: Client) -> None:
     how = "reused" if snapshot.reused else "built"
     print(f"{how} {snapshot.name} in {snapshot.seconds:.1f} s: {snapshot.image} ({size(snapshot.size)})")
     print(f"  key    {snapshot.key}\n  digest {snapshot.digest}")
+    if snapshot.pushed:
+        print(f"  pushed {snapshot.pushed}")
     try:
         environment = client.engine.environment
     except EngineError:

@@ -100,9 +100,10 @@ CODES: dict[str, str] = {
     "IB640": "not a repository for a cache",
     "IB641": "a cache that cannot be used",
     "IB642": "an image that could not be pushed to the cache",
-    "IB643": "an image with a secret, which is not pushed to the cache",
+    "IB643": "an image with a secret, which is not pushed",
     "IB644": "a name that could not be given in a registry",
     "IB645": "an image that cannot be pulled",
+    "IB646": "an image of which nothing can be said in a registry",
     # Builds on record.
     "IB650": "no such build on record",
     "IB651": "the beginning of several keys",

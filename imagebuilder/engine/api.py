@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Of many layers, counting and dropping take a while.
 _PRUNE_TIMEOUT = 600.0
 _PULL_TIMEOUT = 900.0
+_PUSH_TIMEOUT = 900.0
 _REGISTRY_TIMEOUT = 10.0
 _LOAD_TIMEOUT = 300.0
 _STREAM_TIMEOUT = 60.0
@@ -86,6 +87,17 @@ class Api:
         except (Refused, TimedOut) as error:
             message = error.diagnostics[0].message
             return message.partition(": ")[2] or message
+        return next((said for line in stream.splitlines() if (said := _error(line))), "")
+
+    def push_failure(self, ref: str, login: str) -> str:
+        """Push what has that name and tag; why the registry would not, empty where it did.
+
+        Args:
+            login: the header ``X-Registry-Auth``.
+        """
+        repository, _, tag = ref.rpartition(":")
+        path = f"/images/{quote(repository)}/push?{urlencode({'tag': tag})}"
+        stream = self.raw("POST", path, timeout=_PUSH_TIMEOUT, headers={"X-Registry-Auth": login})
         return next((said for line in stream.splitlines() if (said := _error(line))), "")
 
     def load(self, archive: Iterable[bytes]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from threading import Timer
+from typing import Any
 
 from imagebuilder import command
 from imagebuilder.diagnostics import CompileError, Diagnostic, EngineError, Interrupted
@@ -82,7 +83,7 @@ class Buildx:
 
     def _build(self, request: BuildRequest, on_event: OnEvent) -> str:
         # Beside the Dockerfile, in a folder that is the build's own and gone after it, however it ends.
-        metadata = request.dockerfile.with_name("metadata.json")
+        metadata = _metadata_of(request)
         argv = [str(self.program), *_arguments(request, metadata)]
         env = self._environment(request) | _secret_environment(request.secrets)
         process = command.spawn(
@@ -150,6 +151,8 @@ class Buildx:
 
     def _environment(self, request: BuildRequest) -> dict[str, str]:
         env = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "DOCKER_CLI_HINTS": "false"}
+        # Goes into the metadata, and costs nothing; in the image it would give each build another digest.
+        env["BUILDX_METADATA_PROVENANCE"] = "max"
         if request.builder is None:
             env |= {"BUILDX_CONFIG": str(self._config), "BUILDX_BUILDER": ""}
         if request.docker_config is not None:
@@ -219,6 +222,19 @@ def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
         where = _field(f"src={secret.file}") if secret.file else f"env={_variable(number)}"
         arguments.append(f"--secret={_field(f'id={id}')},{where}")
     return [*arguments, "--", str(request.context)]
+
+
+def provenance_of(request: BuildRequest) -> dict[str, Any] | None:
+    """What the builder recorded of a build that has ended, as SLSA has it; None where it did not."""
+    try:
+        found = json.loads(_metadata_of(request).read_text()).get("buildx.build.provenance")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, dict) and found else None
+
+
+def _metadata_of(request: BuildRequest) -> Path:
+    return request.dockerfile.with_name("metadata.json")
 
 
 def archive_of(request: BuildRequest) -> Path:

@@ -42,12 +42,14 @@ class Entry:
 class Contents:
     """``entries`` by their absolute paths; ``packages`` by kind (apt, apk, pip, npm) and name, with their versions.
 
-    ``size`` is the bytes of all files; those of several names count once.
+    ``size`` is the bytes of all files; those of several names count once. ``distribution`` is what the system calls
+    itself, such as ``debian``, empty where it does not.
     """
 
     entries: Mapping[str, Entry]
     packages: Mapping[str, Mapping[str, str]]
     size: int
+    distribution: str = ""
 
 
 def read(archive: IO[bytes], most: int = MOST_FILES) -> Contents:
@@ -58,7 +60,7 @@ def read(archive: IO[bytes], most: int = MOST_FILES) -> Contents:
     """
     entries: dict[str, Entry] = {}
     packages: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    size = 0
+    size, distribution = 0, ""
     whole = _Ended(archive)
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", whole), mode="r|", bufsize=_CHUNK) as tar:
@@ -76,7 +78,10 @@ def read(archive: IO[bytes], most: int = MOST_FILES) -> Contents:
                 entry, head = _entry(tar, item, entries, source.most if source else 0)
                 entries[path] = entry
                 size += 0 if item.islnk() or entry.type != "file" else entry.size
-                if source:
+                if source is _OS_RELEASE:
+                    found = _ID.search(head.decode(errors="replace"))
+                    distribution = found[1] if found else distribution
+                elif source:
                     for name, version in source.packages(head.decode(errors="replace").replace("\r\n", "\n")):
                         packages[source.kind][_cut(name)].add(_cut(version))
         whole.check()
@@ -89,7 +94,7 @@ def read(archive: IO[bytes], most: int = MOST_FILES) -> Contents:
         kind: {name: ", ".join(sorted(found)) for name, found in sorted(names.items())}
         for kind, names in sorted(packages.items())
     }
-    return Contents(entries, told, size)
+    return Contents(entries, told, size, distribution)
 
 
 class _Ended:
@@ -151,6 +156,8 @@ class _Source:
 
 
 def _source(path: str) -> _Source | None:
+    if path in ("/etc/os-release", "/usr/lib/os-release"):
+        return _OS_RELEASE
     # Most paths are none of them.
     if not path.endswith(("/METADATA", "/PKG-INFO", "/package.json", "/installed")) and "/dpkg/status" not in path:
         return None
@@ -214,6 +221,8 @@ _PATHS = re.compile(
     r"|(?P<npm>.*/node_modules/(@[^/]+/)?[^/]+/package\.json)",
     re.DOTALL,
 )
+_ID = re.compile(r"^ID=[\"']?([a-z0-9._-]{1,60})", re.MULTILINE)
+_OS_RELEASE = _Source("", 64 << 10, lambda text: iter(()))
 _SOURCES = {
     "dpkg": _Source("apt", 32 << 20, _dpkg),
     "apk": _Source("apk", 32 << 20, _apk),

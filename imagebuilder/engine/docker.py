@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,14 @@ from imagebuilder.engine.api import Api, NotFound, TimedOut
 from imagebuilder.engine.endpoint import EMBEDDED, Endpoint, configured, default
 from imagebuilder.engine.protocol import (
     BuildRequest,
+    Cancel,
     EngineInfo,
     HistoryEntry,
     ImageInfo,
     ImageManifest,
     OnEvent,
     Output,
+    SavedImage,
 )
 from imagebuilder.home import id_of
 from imagebuilder.locks import lock
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 _PIECE = 1 << 20
 # Bytes of an image whose manifest is asked for: all its layers are read on the way.
 _MOST_SAVED = 4 << 30
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
 _PULL_TIMEOUT = 1800.0
 _PULL_HELP = "can the registry be reached from here, and does `imagebuilder registry add` or `docker login` know it?"
 _LOGIN_HELP = "`imagebuilder registry test NAME IMAGE` says what is wrong; `imagebuilder registry list` has the names"
@@ -93,13 +99,13 @@ class DockerEngine:
             tuple(config.get("OnBuild") or ()),
         )
 
-    def manifest(self, image: ImageInfo) -> ImageManifest | None:
+    def saved(self, image: ImageInfo) -> SavedImage | None:
         if image.size > _MOST_SAVED:
             return None
-        from imagebuilder.engine import manifests
+        from imagebuilder.engine import saved
 
         with self.api.stream("GET", f"/images/{quote(image.id)}/get") as archive:
-            return manifests.read(archive, image.id, image.platform)
+            return saved.read(archive, image.id, image.platform)
 
     def names(self, ref: str) -> Sequence[str] | None:
         # Its history has them, and takes a third of an inspection, which measures the image's content.
@@ -152,6 +158,23 @@ class DockerEngine:
         if done.returncode:
             said = shorten(done.stderr.decode(errors="replace"))
             raise EngineError(Diagnostic("IB645", not_pulled(ref, said), help=_PULL_HELP))
+
+    def push(
+        self, image: str, ref: str, login: str | None = None, *, size: int = 0, cancel: Cancel | None = None
+    ) -> str:
+        from imagebuilder.engine.pushing import push
+
+        return push(self.api, self._home, image, ref, login, size, cancel)
+
+    def manifest(self, image: str) -> ImageManifest | None:
+        found = self.api.image(image) or {}
+        what = found.get("Descriptor") or {}
+        if what.get("mediaType") not in _MANIFESTS:
+            return None
+        return ImageManifest(what["mediaType"], what["digest"], int(what["size"]), str(found.get("Created") or ""))
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        self.api.load(archive)
 
     def pull(self, ref: str) -> bool:
         """Whether a registry gave the image."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import tarfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
+from io import BytesIO
 
 from imagebuilder.engine.fake_containers import FakeContainers
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
+    Cancel,
     EngineInfo,
     HistoryEntry,
     ImageInfo,
@@ -16,6 +20,7 @@ from imagebuilder.engine.protocol import (
     LogEvent,
     OnEvent,
     Output,
+    SavedImage,
     StepEvent,
 )
 
@@ -23,7 +28,8 @@ from imagebuilder.engine.protocol import (
 class FakeEngine:
     """Answers every build with an image whose digest is that of the Dockerfile.
 
-    ``fail`` is raised by the next build; ``during`` is called inside of each.
+    ``fail`` is raised by the next build; ``during`` is called inside of each. ``refuses`` is what a push ends with,
+    ``loaded`` are the files of the last archive that was taken in.
     """
 
     def __init__(self) -> None:
@@ -35,6 +41,10 @@ class FakeEngine:
         self.fail: BuildFailed | None = None
         self.fetched: list[str] = []
         self.logins: list[str | None] = []
+        self.pushed: dict[str, str] = {}
+        self.refuses: Exception | None = None
+        self.manifests: dict[str, ImageManifest] = {}
+        self.loaded: dict[str, bytes] = {}
         self.containers = FakeContainers()
         self.during: Callable[[BuildRequest], None] = lambda request: None
 
@@ -63,7 +73,7 @@ class FakeEngine:
                 return ImageInfo(digest, 1000, (tag,))
         return None
 
-    def manifest(self, image: ImageInfo) -> ImageManifest | None:
+    def saved(self, image: ImageInfo) -> SavedImage | None:
         return None
 
     def names(self, ref: str) -> Sequence[str] | None:
@@ -77,6 +87,24 @@ class FakeEngine:
         self.fetched.append(ref)
         self.logins.append(login)
         self.images.setdefault(ref, "sha256:" + sha256(ref.encode()).hexdigest())
+
+    def push(
+        self, image: str, ref: str, login: str | None = None, *, size: int = 0, cancel: Cancel | None = None
+    ) -> str:
+        self.logins.append(login)
+        if self.refuses is not None:
+            raise self.refuses
+        self.pushed[ref] = self.images.get(image, image)
+        return self.pushed[ref]
+
+    def manifest(self, image: str) -> ImageManifest | None:
+        return self.manifests.get(image)
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        with tarfile.open(fileobj=BytesIO(b"".join(archive))) as tar:
+            self.loaded = {item.name: file.read() for item in tar if (file := tar.extractfile(item))}
+        for entry in json.loads(self.loaded["index.json"])["manifests"]:
+            self.images[entry["annotations"]["io.containerd.image.name"]] = entry["digest"]
 
     def tag(self, image: str, ref: str) -> None:
         found = self.image(image)

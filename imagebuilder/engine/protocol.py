@@ -7,7 +7,7 @@ stand behind it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,11 +123,20 @@ class ImageInfo(NamedTuple):
     triggers: tuple[str, ...] = ()
 
 
-class ImageManifest(NamedTuple):
+class SavedImage(NamedTuple):
     """An image's layers as its manifest describes them, and its configuration (OCI image specification, 1.0)."""
 
     layers: Sequence[Mapping[str, Any]]
     config: Mapping[str, Any]
+
+
+class ImageManifest(NamedTuple):
+    """The manifest of an image in an engine's store, as an index names it, and when the image was made (ISO 8601)."""
+
+    media_type: str
+    digest: str
+    size: int
+    created: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +272,7 @@ class Engine(Protocol):
         """The image of that name, digest or id, or None."""
         ...
 
-    def manifest(self, image: ImageInfo) -> ImageManifest | None:
+    def saved(self, image: ImageInfo) -> SavedImage | None:
         """Its manifest; None where its builder would not find those layers, or to ask would take too long."""
         ...
 
@@ -284,6 +293,32 @@ class Engine(Protocol):
         Raises:
             EngineError: it cannot be had.
         """
+        ...
+
+    def push(
+        self, image: str, ref: str, login: str | None = None, *, size: int = 0, cancel: Cancel | None = None
+    ) -> str:
+        """Push an image as it is under a name, which the engine does not keep.
+
+        Args:
+            login: as in :meth:`fetch`.
+            size: its bytes, which decide how long this may take.
+            cancel: ends it, without an error.
+
+        Returns:
+            The digest that the registry has it by, empty where the engine does not say it.
+
+        Raises:
+            EngineError: the registry would not.
+        """
+        ...
+
+    def manifest(self, image: str) -> ImageManifest | None:
+        """The manifest of an image, or None where the engine's store has none, or one for several platforms."""
+        ...
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        """Take in an archive of images, given in pieces; of what it refers to, it may leave out what is there."""
         ...
 
     def tag(self, image: str, ref: str) -> None: ...

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebuilder.diagnostics import EngineError
-from imagebuilder.engine.protocol import Engine, ImageManifest
+from imagebuilder.engine.protocol import Engine, SavedImage
 from imagebuilder.files import link_or_copy, write_text
 from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import (
@@ -55,11 +55,11 @@ class Manifests:
     def __init__(self, home: Path) -> None:
         self._folder = Shelf(home).item(ANSWERS, "")
 
-    def of(self, image: str) -> ImageManifest | None:
+    def of(self, image: str) -> SavedImage | None:
         """That of a base that was asked for before; None where there is none to be had."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             found = json.loads(self._path(image).read_bytes())
-            return ImageManifest(found["layers"], found["config"])
+            return SavedImage(found["layers"], found["config"])
         return None
 
     def ask(self, base: BaseImage, engine: Engine) -> str:
@@ -74,7 +74,7 @@ class Manifests:
         if image is None:
             return ""
         if self.of(image.id) is None and not self._path(image.id).exists():
-            found = engine.manifest(image)
+            found = engine.saved(image)
             # What cannot be kept is asked again.
             with suppress(OSError):
                 private_folder(self._folder)

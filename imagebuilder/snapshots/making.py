@@ -164,7 +164,7 @@ class Making:
                 now = self._store.get(name)
                 if now.id != found.id:
                     back = self._store.put_back(now, f"the one that was to replace it failed: {_reason(error)}")
-                    self._store.log_path(now.id).unlink(missing_ok=True)
+                    self._store.forget_files(now.id)
                     with suppress(EngineError):
                         engine.tag(back.digest, back.image)
                         engine.untag(kept_ref(name))

@@ -35,7 +35,8 @@ class Snapshot:
     ``seconds`` is that call's. ``reason`` tells why ``state`` is ``build_failed``, ``error`` or ``inactive``.
     ``entrypoint`` is what keeps its containers up; None is the image's own, or was not tried yet, which ``tried`` says.
     ``previous`` is the one that it took the place of, where that was kept: it serves until this one is active. One
-    that is ``locked`` is neither replaced nor deleted; ``expires_at`` is when it may go.
+    that is ``locked`` is neither replaced nor deleted; ``expires_at`` is when it may go. ``pushed`` is what the name in
+    a registry stands for that the call which returned this gave it, ``REPOSITORY@DIGEST``.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Snapshot:
     previous: Snapshot | None = None
     locked: bool = False
     expires_at: datetime | None = None
+    pushed: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """All fields; times in ISO 8601, UTC."""
@@ -86,6 +88,7 @@ class Snapshot:
             "previous": self.previous.digest if self.previous else None,
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "reused": self.reused,
+            "pushed": self.pushed or None,
             "seconds": round(self.seconds, 3),
             "steps": [
                 {"op": s.op, "name": s.name, "seconds": round(s.seconds, 3), "cached": s.cached} for s in self.steps

@@ -77,6 +77,15 @@ class Store:
     def log_path(self, id: str) -> Path:
         return self._logs / f"{id}.log"
 
+    def provenance_path(self, id: str) -> Path:
+        """What the builder recorded of how the image was made, where it did."""
+        return self._logs / f"{id}.provenance.json"
+
+    def forget_files(self, id: str) -> None:
+        """Remove the log and what lies beside it."""
+        self.log_path(id).unlink(missing_ok=True)
+        self.provenance_path(id).unlink(missing_ok=True)
+
     def begin(self, name: str, key: str, platform: str, image: str, resources: Resources) -> Snapshot:
         """A snapshot in the state ``pending``; it takes the place of the name's last one.
 
@@ -120,7 +129,7 @@ class Store:
             marks = ", ".join("?" * len(values))
             db.execute(f"INSERT OR REPLACE INTO snapshots ({columns}) VALUES ({marks})", list(values.values()))
             if before and kept is None:
-                self.log_path(before.id).unlink(missing_ok=True)
+                self.forget_files(before.id)
             found = self._row(db, name)
         assert found is not None
         return found
@@ -302,7 +311,7 @@ class Store:
         with self.transaction() as db:
             db.execute("DELETE FROM snapshots WHERE name = ?", (found.name,))
             db.execute("DELETE FROM aliases WHERE name = ?", (found.name,))
-        self.log_path(found.id).unlink(missing_ok=True)
+        self.forget_files(found.id)
         return found
 
     def _found(self, snapshot: Snapshot) -> Snapshot:

@@ -34,6 +34,7 @@ class _Proxy(BaseHTTPRequestHandler):
                 body += self.rfile.read(size)
                 self.rfile.readline()
             self.rfile.readline()
+        self.server.sent.append((self.command, self.path, len(body)))  # type: ignore[attr-defined]
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         headers["Content-Length"] = str(len(body))
         behind = HTTPConnection("127.0.0.1", self.server.behind, timeout=60)  # type: ignore[attr-defined]
@@ -57,12 +58,13 @@ class _Proxy(BaseHTTPRequestHandler):
 
 
 class Watched:
-    """A registry behind a proxy; ``proofs`` are the logins that came."""
+    """A registry behind a proxy; ``proofs`` are the logins that came, ``sent`` the requests and their bytes."""
 
     def __init__(self, registry: Registry, server: ThreadingHTTPServer) -> None:
         self.registry = registry
         self.host = f"127.0.0.1:{server.server_port}"
         self.proofs: list[str] = server.proofs  # type: ignore[attr-defined]
+        self.sent: list[tuple[str, str, int]] = server.sent  # type: ignore[attr-defined]
 
     @property
     def users(self) -> set[str]:
@@ -85,7 +87,7 @@ def watched(
         _serving(_Proxy) as server,
     ):
         server.behind = registry.port  # type: ignore[attr-defined]
-        server.proofs = []  # type: ignore[attr-defined]
+        server.proofs, server.sent = [], []  # type: ignore[attr-defined]
         yield Watched(registry, server)
 
 

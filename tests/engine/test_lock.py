@@ -12,6 +12,7 @@ import pytest
 from imagebuilder import Client
 from tests.conftest import Cli
 from tests.engine.registry import running
+from tests.engine.runners import runner
 
 SPEC = """\
 from imagebuilder import Image
@@ -85,6 +86,31 @@ def test_one_lock_gives_two_homes_the_same_image(cli: Cli, client: Client, spec:
         assert client.engine.api.json("GET", f"/images/{second.digest}/json")["RootFS"]["Layers"] == layers
     finally:
         other.snapshot.delete("web")
+
+
+SERVICE = """\
+from imagebuilder import Image
+image = (
+    Image.debian_slim("3.13")
+    .apt_install("curl", "nginx-light")
+    .pip_install("numpy", "pandas", "flask")
+    .run_commands("useradd --create-home web", "python -m compileall -q /usr/local/lib/python3.13/dist-packages/flask")
+    .run_commands("grep ^web:!:20089: /etc/shadow")  # the first of 2025, whenever it is built
+    .user("web")
+)
+"""
+
+
+def test_one_lock_gives_two_engines_the_same_image(cli: Cli, tmp_path: Path) -> None:
+    """The other one is cold, with a home of its own. Users that are made and bytecode have no day of the build."""
+    (tmp_path / "app.py").write_text(SERVICE)
+    cli("lock", tmp_path / "app.py")
+    built = cli("build", tmp_path / "app.py", "--locked", "--no-cache", "--json")
+    assert built.code == 0, built.err
+    with runner(tmp_path / "other") as other:
+        again = other.build(tmp_path, "--locked").json
+    assert not again["reused"] and (again["key"], again["digest"]) == (built.json["key"], built.json["digest"])
+    cli("snapshot", "delete", "app")
 
 
 def test_what_differs_when_it_is_built_again_is_named(cli: Cli, spec: Path) -> None:

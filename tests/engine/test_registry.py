@@ -303,13 +303,23 @@ def test_a_registry_that_is_full(a: Runner, tmp_path: Path, project: Path) -> No
 
 def test_a_name_in_the_registry(a: Runner, b: Runner, registry: Registry, project: Path) -> None:
     cache, name = registry.repository("cache"), registry.repository("released/app")
-    first = a.build(project, "--cache", cache, "--push", f"{name}:1.0")
-    second = b.build(project, "--cache", cache, "--push", f"{name}:1.1")
+    first = a.build(project, "--cache", cache, "--push", f"{name}:1.0", "--no-attest")
+    second = b.build(project, "--cache", cache, "--push", f"{name}:1.1", "--no-attest")
     assert second.json["reused"] and registry.tags("released/app") == ["1.0", "1.1"]
     assert "app" not in " ".join(b.images()), "naming pulls nothing"
     for version in ("1.0", "1.1"):
         b.docker("pull", "--quiet", f"{name}:{version}")
         assert first.json["digest"] in b.docker("image", "inspect", "--format", "{{.RepoDigests}}", f"{name}:{version}")
+
+
+def test_what_is_said_of_an_image_of_the_cache(a: Runner, b: Runner, registry: Registry, project: Path) -> None:
+    """It is read on the machine that pushes; only the one that built it knows how."""
+    cache, name = registry.repository("cache"), registry.repository("released/app")
+    first = a.build(project, "--cache", cache, "--push", f"{name}:1.0")
+    second = b.build(project, "--cache", cache, "--push", f"{name}:1.1")
+    assert second.json["reused"] and "without provenance" in second.err and "without provenance" not in first.err
+    assert first.json["pushed"] != second.json["pushed"] and registry.tags("released/app") == ["1.0", "1.1"]
+    assert b.docker("run", "--rm", f"{name}:1.1", "cat", "/said") == "one"
 
 
 def test_a_build_argument_that_is_a_secret_stays_here(a: Runner, registry: Registry, project: Path) -> None:

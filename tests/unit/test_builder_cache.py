@@ -175,31 +175,55 @@ def test_an_image_with_a_secret_is_not_pushed(setup: Setup) -> None:
 
 
 def test_a_name_in_the_registry(setup: Setup) -> None:
-    setup.cached(push="ghcr.io/team/app:1")
+    """The image alone is named where the cache has it; it is neither sent again nor pulled for that."""
+    setup.cached(push="ghcr.io/team/app:1", attest=False)
     assert setup.tools.manifests["ghcr.io/team/app:1"].digest == DIGEST
-    setup.cached(push="ghcr.io/team/app:2")
-    assert setup.tools.manifests["ghcr.io/team/app:2"].digest == DIGEST
-    assert len(setup.engine.requests) == 2, "what is here and there is named without a build"
     setup.forget()
-    assert setup.cached(push="ghcr.io/team/app:3").image == FOUND
+    found = setup.cached(push="ghcr.io/team/app:3", attest=False)
+    assert (found.image, found.pushed) == (FOUND, "ghcr.io/team/app:3")
     assert setup.engine.requests == [] and "ghcr.io/team/app:3" in setup.tools.manifests
     assert [e.line for e in setup.events if isinstance(e, LogEvent)][-1] == "pushed as ghcr.io/team/app:3"
+    assert setup.engine.pushed == {} and setup.engine.fetched == []
 
 
-def test_what_is_here_alone_is_pushed_before_it_is_named(setup: Setup) -> None:
-    setup.build()
+def test_what_is_said_of_an_image_of_the_cache_needs_the_image(setup: Setup) -> None:
+    setup.cached()
+    setup.forget()
     setup.cached(push="ghcr.io/team/app:1")
-    assert {TAG, "ghcr.io/team/app:1"} <= set(setup.tools.manifests)
+    assert setup.engine.fetched == [FOUND] and list(setup.engine.pushed) == ["ghcr.io/team/app:1"]
+    assert "ghcr.io/team/app:1" in setup.tools.manifests, "named before, so that no layer is sent again"
+
+
+def test_another_image_of_the_key_is_not_what_was_asked_for(setup: Setup) -> None:
+    """What is here is pushed, though the cache has an image of that key, built elsewhere."""
+    digest = setup.build().digest
+    setup.tools.manifests[TAG] = Manifest(DIGEST, 500, True)
+    found = setup.cached(push="ghcr.io/team/app:1", attest=False)
+    assert found.pushed == f"ghcr.io/team/app@{digest}" and setup.engine.pushed == {"ghcr.io/team/app:1": digest}
+    assert len(setup.engine.requests) == 1, "and nothing is built for it"
+
+
+def test_a_cache_that_fails_keeps_nobody_from_pushing(setup: Setup) -> None:
+    setup.tools.manifests[TAG] = Manifest("sha256:old", 1, True)
+    setup.refuses = BuildFailed("denied")
+    found = setup.cached(no_cache=True, push="ghcr.io/team/app:1")
+    assert setup.engine.pushed == {"ghcr.io/team/app:1": found.digest}
+    assert "ghcr.io/team/app:1" not in setup.tools.manifests
 
 
 def test_a_name_that_cannot_be_given_is_an_error(setup: Setup) -> None:
-    """It was asked for. What is under the key from before is not what was built now."""
-    setup.tools.manifests[TAG] = Manifest("sha256:old", 1, True)
-    setup.refuses = BuildFailed("denied")
+    setup.cached()
+    setup.forget()
+    cache = Registry(CACHE, lambda: setup.tools, Branches("fix"))
+    setup.tools.name = refusing  # type: ignore[method-assign]
     with pytest.raises(BuildError) as error:
-        setup.cached(no_cache=True, push="ghcr.io/team/app:1")
-    assert error.value.diagnostics[0].code == "IB644" and "ghcr.io/team/app:1" not in setup.tools.manifests
+        setup.build(cache=cache, push="ghcr.io/team/app:1", attest=False)
+    assert error.value.diagnostics[0].code == "IB644" and "denied" in error.value.diagnostics[0].message
     assert setup.store.get("app").state == "active"
+
+
+def refusing(source: str, target: str, timeout: float) -> None:
+    raise RegistryError("denied")
 
 
 # The client --------------------------------------------------------------------------------------------
@@ -226,7 +250,7 @@ def test_which_cache(
 
 @pytest.mark.parametrize(
     ("options", "code"),
-    [({"cache": "x:1"}, "IB640"), ({"push": "a/b:1"}, "IB125"), ({"cache": "a/b", "push": "A B"}, "IB113")],
+    [({"cache": "x:1"}, "IB640"), ({"push": f"a/b@{DIGEST}"}, "IB125"), ({"push": "A B"}, "IB113")],
 )
 def test_mistakes_are_told_before_anything_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str], code: str

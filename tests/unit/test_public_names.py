@@ -99,7 +99,7 @@ def test_signatures() -> None:
     build = inspect.signature(imagebuilder.Client.build)
     assert list(build.parameters) == [
         "self", "image", "name", "platform", "build_args", "secrets", "ca", "builder", "no_cache", "cache",
-        "push", "refresh", "resources", "timeout", "on_event", "lock", "locked", "reproducible",
+        "push", "attest", "refresh", "resources", "timeout", "on_event", "lock", "locked", "reproducible",
     ]  # fmt: skip
     assert [n for n, p in build.parameters.items() if p.default is p.empty] == ["self", "image", "name"]
     assert ["self", "image", "name", *BuildKeywords.__annotations__] == list(build.parameters)

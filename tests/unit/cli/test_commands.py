@@ -83,7 +83,9 @@ def test_every_command_has_help_and_json(cli: Run, leaf: tuple[str, ...]) -> Non
     options = [line.strip() for line in done.out.splitlines() if line.strip().startswith("--")]
     assert all(
         len(option.split("  ")) > 1
-        or option.endswith(("FILE", "VALUE", "SPEC", "STAGE", "MINUTES", "PACKAGE ...]", "--no-reproducible"))
+        or option.endswith(
+            ("FILE", "VALUE", "SPEC", "STAGE", "MINUTES", "PACKAGE ...]", "--no-reproducible", "--no-attest")
+        )
         for option in options
     )
 

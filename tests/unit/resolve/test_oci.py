@@ -13,7 +13,7 @@ import pytest
 from imagebuilder.backends.dockerfile import render
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.engine.fake import FakeEngine
-from imagebuilder.engine.protocol import ImageInfo, ImageManifest, StepEvent
+from imagebuilder.engine.protocol import ImageInfo, SavedImage, StepEvent
 from imagebuilder.ir.ops import BaseImage, Env, Op, Run, Workdir
 from imagebuilder.ir.packages import Layer, Packed
 from imagebuilder.ir.stage import Stage, Step
@@ -25,7 +25,7 @@ from tests.unit.resolve.test_layers import kept, layer
 
 BASE = BaseImage(ref="python:3.12-slim")
 IMAGE = "sha256:" + "b" * 64
-MANIFEST = ImageManifest(
+MANIFEST = SavedImage(
     [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "digest": "sha256:" + "c" * 64, "size": 7}],
     {
         "os": "linux",
@@ -39,13 +39,13 @@ ENV, RUN = Env(variables=(("A", "b"),)), Run(command="true")
 
 
 class Engine(FakeEngine):
-    def __init__(self, manifest: ImageManifest | None = MANIFEST) -> None:
+    def __init__(self, manifest: SavedImage | None = MANIFEST) -> None:
         super().__init__()
         self.images[BASE.ref] = IMAGE
         self.asked = 0
         self._manifest = manifest
 
-    def manifest(self, image: ImageInfo) -> ImageManifest | None:
+    def saved(self, image: ImageInfo) -> SavedImage | None:
         self.asked += 1
         return self._manifest
 
@@ -152,7 +152,7 @@ def test_that_there_is_none_is_remembered(tmp_path: Path) -> None:
 
 def test_an_engine_that_fails_is_asked_again(tmp_path: Path) -> None:
     engine = Engine()
-    engine.manifest = _fails  # type: ignore[method-assign] # of this one alone
+    engine.saved = _fails  # type: ignore[method-assign] # of this one alone
     assert oci.Manifests(tmp_path).ask(BASE, engine) == ""
     assert oci.Manifests(tmp_path).ask(BASE, Engine()) == IMAGE
 
@@ -170,7 +170,7 @@ def test_what_was_spoilt_is_none(tmp_path: Path, text: str) -> None:
     assert known.of(IMAGE) is None
 
 
-def _fails(image: ImageInfo) -> ImageManifest | None:
+def _fails(image: ImageInfo) -> SavedImage | None:
     raise EngineError(Diagnostic("IB503", "no"))
 
 

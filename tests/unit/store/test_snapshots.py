@@ -283,7 +283,7 @@ def test_json_has_every_field(store: Store) -> None:
     found = build(store).as_json()
     assert list(found) == [
         "name", "id", "state", "reason", "key", "platform", "image", "digest", "size", "resources",
-        "created_at", "updated_at", "last_used_at", "expires_at", "locked", "previous", "entrypoint", "reused", "seconds", "steps",
+        "created_at", "updated_at", "last_used_at", "expires_at", "locked", "previous", "entrypoint", "reused", "pushed", "seconds", "steps",
     ]  # fmt: skip
     assert found["steps"][1] == {"op": "copy", "name": "COPY 'é' /", "seconds": 0.0, "cached": True}
     assert found["resources"] == {"cpu": 2, "memory": 4, "disk": 8, "gpu": 0}

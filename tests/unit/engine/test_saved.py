@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from imagebuilder.engine import manifests
-from imagebuilder.engine.protocol import ImageManifest
+from imagebuilder.engine import saved as archives
+from imagebuilder.engine.protocol import SavedImage
 
 LAYER = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": "sha256:" + "1" * 64, "size": 9}
 
@@ -37,7 +37,7 @@ class Saved:
     def index(self, *digests: str) -> str:
         return self.put({"manifests": [{"digest": each} for each in digests]})
 
-    def read(self, image: str, platform: str = "linux/amd64", cut: int | None = None) -> ImageManifest | None:
+    def read(self, image: str, platform: str = "linux/amd64", cut: int | None = None) -> SavedImage | None:
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w") as tar:
             names: Mapping[str, bytes] = {d.replace("sha256:", "blobs/sha256/"): data for d, data in self.blobs.items()}
@@ -45,7 +45,7 @@ class Saved:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
-        return manifests.read(io.BytesIO(out.getvalue()[:cut]), image, platform)
+        return archives.read(io.BytesIO(out.getvalue()[:cut]), image, platform)
 
 
 def test_of_an_image_by_its_manifest() -> None:

@@ -7,7 +7,7 @@ import json
 import tarfile
 from typing import IO, Any, cast
 
-from imagebuilder.engine.protocol import ImageManifest
+from imagebuilder.engine.protocol import SavedImage
 
 # Manifests and configurations are small; a layer may be smaller.
 _MOST_BYTES = 4 << 20
@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 _BLOBS = "blobs/sha256/"
 
 
-def read(archive: IO[bytes], image: str, platform: str) -> ImageManifest | None:
+def read(archive: IO[bytes], image: str, platform: str) -> SavedImage | None:
     """The manifest of an image in an OCI archive (OCI image layout, 1.0), for a platform.
 
     None where the engine does not know images by their manifests, or the archive cannot be read.
@@ -37,7 +37,7 @@ def read(archive: IO[bytes], image: str, platform: str) -> ImageManifest | None:
         return None
 
 
-def _read(found: dict[str, Any], image: str, platform: str) -> ImageManifest | None:
+def _read(found: dict[str, Any], image: str, platform: str) -> SavedImage | None:
     top = found.get(image)
     if top is None:
         return None
@@ -50,5 +50,5 @@ def _read(found: dict[str, Any], image: str, platform: str) -> ImageManifest | N
         if config is None or f"{config.get('os')}/{config.get('architecture')}" != platform:
             continue
         if len(config["rootfs"]["diff_ids"]) == len(manifest["layers"]):
-            return ImageManifest(cast("list[dict[str, Any]]", manifest["layers"]), cast("dict[str, Any]", config))
+            return SavedImage(cast("list[dict[str, Any]]", manifest["layers"]), cast("dict[str, Any]", config))
     return None
