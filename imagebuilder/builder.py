@@ -272,10 +272,24 @@ class Build:
 
     def _packages(self) -> AbstractContextManager[Plan]:
         """The plan with its packages at hand."""
+        from imagebuilder.from_source import FromSource
         from imagebuilder.packages import at_hand
 
-        options = self._options
-        return at_hand(self._plan, self._store, self._connect, self._on_event, anew=options.no_cache, ca=options.ca)
+        options, plan = self._options, self._plan
+        wheels = FromSource(
+            self._store,
+            self._connect,
+            plan.platform,
+            self._on_event,
+            ca=options.ca,
+            builder=options.builder,
+            proxies=_proxies(options.build_args),
+            cancel=options.cancel,
+            anew=options.no_cache,
+        )
+        return at_hand(
+            plan, self._store, self._connect, self._on_event, anew=options.no_cache, ca=options.ca, wheels=wheels
+        )
 
     def _files(self, plan: Plan) -> StagedFiles:
         from imagebuilder.staged import StagedFiles

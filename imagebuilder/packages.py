@@ -13,8 +13,10 @@ from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
 from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
+from imagebuilder.resolve import sources
 from imagebuilder.resolve.layers import LayerStore
-from imagebuilder.resolve.resolver import Resolver, requests
+from imagebuilder.resolve.resolver import LeftOut, Resolver, requests, verb
+from imagebuilder.resolve.sources import Wheels
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
@@ -27,30 +29,46 @@ def laid_out(plan: Plan) -> list[str]:
 
 @contextmanager
 def at_hand(
-    plan: Plan, store: Store, engine: Callable[[], Engine], on_event: OnEvent, *, anew: bool, ca: Path | None
+    plan: Plan,
+    store: Store,
+    engine: Callable[[], Engine],
+    on_event: OnEvent,
+    *,
+    anew: bool,
+    ca: Path | None,
+    wheels: Wheels | None = None,
 ) -> Iterator[Plan]:
     """The plan with layers in the place of its requests for packages. What cannot be resolved stays, which is told.
 
     Args:
         anew: ask the indexes also where an answer is remembered.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+        wheels: builds what is there as a source alone; None is nobody, and it is left.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
-        BuildError: one cannot be fetched, or is not what it has to be.
+        BuildError: one cannot be fetched or built, or is not what it has to be.
         EngineError: the engine does not answer, or there is no uv.
     """
     if not requests(plan):
         yield plan
         return
-    resolver = Resolver(store.home, Pythons(store, engine, plan.platform).of, anew=anew, ca=ca)
+    pythons = Pythons(store, engine, plan.platform)
+    resolver = Resolver(store.home, pythons.of, anew=anew, ca=ca, wheels=wheels)
     with beside("resolving packages", on_event):
         resolved = resolver.resolved(plan)
     for told in resolver.yanked:
         on_event(WarningEvent(told))
     for left in resolver.left:
         on_event(LogEvent("", str(left)))
-    resolved = replace(resolved, stage=lay_out(resolved.stage))
+    with_wheels = sources.with_wheels(
+        resolved.stage,
+        plan.platform,
+        pythons.of,
+        wheels or Wheels(),
+        lambda step, why: on_event(LogEvent("", str(LeftOut(verb(step), step.place, why)))),
+    )
+    resolved = replace(resolved, stage=lay_out(with_wheels))
     layers = [step.op for stage in ordered(resolved.stage) for step in stage.steps if isinstance(step.op, Layer)]
     archives = LayerStore(store.home, ca)
     with archives.using():

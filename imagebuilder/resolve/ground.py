@@ -78,7 +78,10 @@ _OWN = ("/app", "/data", "/home", "/mnt", "/opt", "/run", "/srv", "/tmp", "/work
 
 
 class Ground:
-    """Follows one stage from its base on. ``why`` is why nothing can be resolved from here on; empty while it can."""
+    """Follows one stage from its base on. ``why`` is why nothing can be resolved from here on; empty while it can.
+
+    ``image`` is the base, where it is one, and ``apt`` are the packages that apt has installed on it.
+    """
 
     def __init__(self, base: Base | Stage, platform: str, python_of: PythonOf) -> None:
         """
@@ -87,6 +90,8 @@ class Ground:
         """
         self.why = ""
         self.python: Python | None = None
+        self.image: BaseImage | None = None
+        self.apt: set[str] = set()
         self._there: dict[str, str] = {}
         self._after = ""
         self._has_folder = False
@@ -94,6 +99,7 @@ class Ground:
         while isinstance(base, Stage):
             chain.append(base)
             base = base.base
+        self.image = base if isinstance(base, BaseImage) else None
         self._base = base.ref.partition("@")[0] if isinstance(base, BaseImage) else ""
         self._target: Target | None = Target("", "")
         found = python_of(base) if isinstance(base, BaseImage) else "the base has no Python"
@@ -141,6 +147,8 @@ class Ground:
 
     def note(self, step: Step) -> None:
         """Something that stands before what comes next."""
+        if isinstance(step.intent, AptInstall):
+            self.apt |= set(step.intent.packages)
         if isinstance(step.op, Install):
             self._there |= {each.name: each.version for each in step.op.distributions}
             pins = sorted(f"{each.name}=={each.version}" for each in step.op.distributions)
