@@ -70,7 +70,9 @@ DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wante
 # which the folder of the build is, a compiler's output is the same each time.
 _BUILD = """\
 set -e
-export SOURCE_DATE_EPOCH={time} PYTHONHASHSEED=0 CFLAGS=-g0 CXXFLAGS=-g0 LDFLAGS=-Wl,-s
+export SOURCE_DATE_EPOCH={time} PYTHONHASHSEED=0
+export CFLAGS="${{CFLAGS:-}} -g0" CXXFLAGS="${{CXXFLAGS:-}} -g0" LDFLAGS="${{LDFLAGS:-}} -Wl,-s"
+{env}
 cd /
 exec {run}/uv/uv build --wheel --no-cache --no-config --no-python-downloads --color never --no-progress \
 --python {python} --out-dir /wheels {options} {run}/source/{file}
@@ -139,7 +141,7 @@ class FromSource(Wheels):
 
     def _key(self, source: Source, image: str) -> str:
         made_of = (_RECIPE, uv.VERSION, source.file.sha256, source.file.name, image, self._platform)
-        more = (source.python.executable, source.apt, source.index_url, source.extra_index_urls)
+        more = (source.python.executable, source.apt, source.env, source.index_url, source.extra_index_urls)
         return sha256(json.dumps([*made_of, *more]).encode()).hexdigest()
 
     def _kept(self, key: str) -> DistributionFile | None:
@@ -187,7 +189,10 @@ class FromSource(Wheels):
         # A source's own name could be anything.
         name = "source" + (".zip" if file.name.endswith(".zip") else ".tar.gz")
         compilers = _COMPILERS.format(packages=packages, python=shlex.quote(python))
-        build = _BUILD.format(time=TIME, run=_RUN, python=shlex.quote(python), options=shlex.join(options), file=name)
+        env = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in source.env)
+        build = _BUILD.format(
+            env=env, time=TIME, run=_RUN, python=shlex.quote(python), options=shlex.join(options), file=name
+        )
         contexts: dict[str, Path | str] = {}
         for kind, script, more in (
             ("compilers", compilers, None),

@@ -25,7 +25,8 @@ _MOST = 20
 class Source:
     """A source distribution, and all that its wheel is made of besides.
 
-    ``apt`` are the packages of the system that the image installs before it. ``verb`` and ``place`` are whose it is.
+    ``apt`` are the packages of the system that the image installs before it, and ``env`` the variables that it sets.
+    ``verb`` and ``place`` are whose it is.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Source:
     extra_index_urls: tuple[str, ...]
     verb: str
     place: Place | None
+    env: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -66,7 +68,13 @@ class Wheels:
 
 
 def source_of(step: Step, each: Distribution, ground: Ground, index_url: str, extra: tuple[str, ...]) -> Source:
-    """That of a distribution which ``step`` wants, on that ground."""
+    """That of a distribution which ``step`` wants, on that ground.
+
+    Raises:
+        NotHere: not all is known that it could be made of.
+    """
+    if ground.unclear:
+        raise NotHere(f"what {each.name} is built with depends on {ground.unclear}, whose value the build alone knows")
     assert ground.image is not None and ground.python is not None
     return Source(
         each.name,
@@ -79,6 +87,7 @@ def source_of(step: Step, each: Distribution, ground: Ground, index_url: str, ex
         extra,
         (step.intent or step.op).verb,
         step.place,
+        tuple(sorted(ground.env.items())),
     )
 
 

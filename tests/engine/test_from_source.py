@@ -197,10 +197,27 @@ def test_a_build_that_fails_is_told_at_its_line(
     assert client.snapshot.list() == []
 
 
-def test_the_system_packages_before_it_are_there_when_it_is_built(
+def test_what_the_image_has_before_it_is_there_when_it_is_built(
     env: dict[str, str], built: Built, index: Index
 ) -> None:
-    body = 'saw = os.path.exists("/usr/bin/hello")'
+    body = 'saw = os.path.exists("/usr/bin/hello"), os.environ["FLAG"]'
     index.sdist("sees", "1.0", files=backend("sees", body))
-    snapshot = built(slim().apt_install("hello").pip_install("sees", index_url=index.url))
-    assert in_image(env, snapshot.image, "python", "-c", "import sees; print(sees.saw)") == "True"
+    snapshot = built(slim().apt_install("hello").env({"FLAG": "a $b 'c'"}).pip_install("sees", index_url=index.url))
+    assert in_image(env, snapshot.image, "python", "-c", "import sees; print(*sees.saw)") == "True a $b 'c'"
+
+
+def test_where_there_are_no_compilers_it_is_the_images_own_installer(
+    env: dict[str, str], built: Built, cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    base = built(slim().run_commands("rm /usr/bin/apt-get"))
+    spec = tmp_path / "app.py"
+    spec.write_text(
+        "from imagebuilder import Image\n\n"
+        f'image = Image.base("{base.image}").pip_install("docopt==0.6.2", "six==1.17.0")\n'
+    )
+    own = {**env, "IMAGEBUILDER_HOME": str(home)}
+    done = cli("build", spec, "--name", "test-from-source-bare", env=own)
+    assert done.code == 0, done.err
+    assert "pip_install (app.py:3) is left to the image's own installer" in done.err and "no apt-get" in done.err
+    assert in_image(env, "imagebuilder/test-from-source-bare", "python", "-c", "import docopt, six; print(1)") == "1"
+    assert cli("snapshot", "delete", "test-from-source-bare", env=own).code == 0

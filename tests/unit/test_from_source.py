@@ -73,7 +73,9 @@ def builds(store: Store, engine: Engine, told: list[Event] | None = None, **opti
 def test_it_is_built_in_a_stage_of_which_the_wheel_alone_comes_out(store: Store) -> None:
     engine, told = Engine(), []
     wheels = builds(store, engine, told)
-    found = wheels.built(replace(SOURCE, apt=("libpq-dev", "zlib1g-dev"), index_url="https://e.test/simple"))
+    found = wheels.built(
+        replace(SOURCE, apt=("libpq-dev", "zlib1g-dev"), index_url="https://e.test/simple", env=(("A", "it's"),))
+    )
     assert found.name == WHEEL and not found.is_source
     assert sha256(wheels.path(found).read_bytes()).hexdigest() == found.sha256
     with zipfile.ZipFile(wheels.path(found)) as archive:
@@ -86,6 +88,7 @@ def test_it_is_built_in_a_stage_of_which_the_wheel_alone_comes_out(store: Store)
         "compilers/compilers.sh", "uv/uv", "source/build.sh", "source/source.tar.gz",
     }  # fmt: skip
     assert b"'libpq-dev zlib1g-dev'" in bound["compilers/compilers.sh"] and bound["source/source.tar.gz"] == TEXT
+    assert b"export A='it'\"'\"'s'\n" in bound["source/build.sh"]
     assert b"--default-index=https://e.test/simple" in bound["source/build.sh"]
     names = [event.name for event in told if isinstance(event, StepEvent)]
     assert names == ["building docopt 0.6.2 from source"] * 2
@@ -97,10 +100,11 @@ def test_what_is_made_of_the_same_is_built_once(store: Store) -> None:
     first = builds(store, engine).built(SOURCE)
     assert builds(store, engine).built(SOURCE) == first and len(engine.requests) == 1
     builds(store, engine).built(replace(SOURCE, apt=("libpq-dev",)))
+    builds(store, engine).built(replace(SOURCE, env=(("CFLAGS", "-O1"),)))
     builds(store, engine).built(replace(SOURCE, python=python(executable="/usr/bin/python3")))
     engine.images[REF] = "sha256:" + "b" * 64
     builds(store, engine).built(SOURCE)
-    assert len(engine.requests) == 4
+    assert len(engine.requests) == 5
 
 
 def test_anew_it_is_built_once_more_and_not_twice(store: Store) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.ir.ops import AptInstall, BaseImage, Run
+from imagebuilder.ir.ops import AptInstall, Arg, BaseImage, Env, Op, Run
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.ir.words import Expansion, Var
 from imagebuilder.resolve import sources, uv
 from imagebuilder.resolve.ask import Ask, Target
 from imagebuilder.resolve.sources import NotHere, Source, Wheels
@@ -185,6 +186,24 @@ def test_wheels_take_the_place_of_sources() -> None:
     assert found.distributions[0] == distribution("six") and found.distributions[1].files[0].sha256 == "b" * 64
     (asked,) = wheels.asked
     assert (asked.title, asked.base, asked.apt) == ("docopt 1", BASE, ("libpq-dev", "zlib1g-dev"))
+
+
+def test_what_the_image_sets_before_it_is_set_when_it_is_built() -> None:
+    wheels, left = Built(), []
+    stage = install()
+    env = Step(Env(variables=(("CFLAGS", "-O1"), ("A", "it's"))), None)
+    put(Stage(BASE, (env, *stage.steps)), wheels, left)
+    assert wheels.asked[0].env == (("A", "it's"), ("CFLAGS", "-O1")) and not left
+
+
+@pytest.mark.parametrize(
+    "op", [Arg(name="FLAGS"), Env(variables=(("FLAGS", Expansion(parts=("-O", Var(name="LEVEL")))),))]
+)
+def test_a_variable_whose_value_the_build_alone_knows(op: Op) -> None:
+    wheels, left = Built(), []
+    stage = install()
+    assert put(Stage(BASE, (Step(op, None), *stage.steps)), wheels, left).python is None
+    assert not wheels.asked and "depends on FLAGS" in left[0]
 
 
 def test_where_none_can_be_built_it_is_a_command_of_just_these() -> None:
