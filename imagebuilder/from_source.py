@@ -45,18 +45,21 @@ _MOST_LINES = 25
 _RUN = "/run/imagebuilder"
 _DOCKERFILE = """\
 FROM {ref} AS compilers
-RUN {ca} --mount=type=cache,target=/var/cache/apt,sharing=locked \
---mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
---mount=type=bind,from={compilers},target={run} ["/bin/sh", "{run}/compilers.sh"]
+{installs}
 FROM compilers AS build
 RUN {ca} --mount=type=bind,from={uv},target={run}/uv --mount=type=bind,from={source},target={run}/source \
 ["/bin/sh", "{run}/source/build.sh"]
 FROM scratch
 COPY --from=build /wheels/*.whl /
 """
+# Of the compilers first, whatever else a package needs: that step is then the same for all of a base.
+_INSTALL = """\
+RUN {ca} --mount=type=cache,target=/var/cache/apt,sharing=locked \
+--mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+--mount=type=bind,from={compilers},target={run} {command}"""
 _COMPILERS = """\
 set -e
-wanted={packages}
+wanted="$*"
 for each in cc c++ make; do command -v $each >/dev/null || wanted="$wanted build-essential"; done
 headers=$({python} -IB -c 'import sysconfig; print(sysconfig.get_config_var("INCLUDEPY"))')
 [ -e "$headers/Python.h" ] || wanted="$wanted python3-dev"
@@ -78,6 +81,7 @@ exec {run}/uv/uv build --wheel --no-cache --no-config --no-python-downloads --co
 --python {python} --out-dir /wheels {options} {run}/source/{file}
 """
 _NO_HEADER = re.compile(r"fatal error: (?P<name>\S+?\.(?:h|hpp)): No such file")
+_NO_CONFIG = re.compile(r"(?P<name>\b[\w-]+[_-]config)\b.{0,20}not found")
 _NO_PROGRAM = re.compile(r"(?:Unknown compiler|can't find Rust|[Rr]ust.*not (?:found|installed)|'(?:cargo|rustc)')")
 _NO_NETWORK = re.compile(r"Failed to fetch|error sending request|dns error|Could not connect")
 
@@ -185,10 +189,9 @@ class FromSource(Wheels):
         python, file = source.python.executable, source.file
         options = [f"--default-index={source.index_url}"] if source.index_url else []
         options += [f"--index={url}" for url in source.extra_index_urls]
-        packages = shlex.quote(" ".join(source.apt))
         # A source's own name could be anything.
         name = "source" + (".zip" if file.name.endswith(".zip") else ".tar.gz")
-        compilers = _COMPILERS.format(packages=packages, python=shlex.quote(python))
+        compilers = _COMPILERS.format(python=shlex.quote(python))
         env = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in source.env)
         build = _BUILD.format(
             env=env, time=TIME, run=_RUN, python=shlex.quote(python), options=shlex.join(options), file=name
@@ -209,7 +212,10 @@ class FromSource(Wheels):
             if more:
                 link_or_copy(more[0], path / more[1])
         names = dict(zip(("compilers", "uv", "source"), contexts, strict=True))
-        text = _DOCKERFILE.format(ref=source.base.ref, ca=" ".join(ca_bundle.FLAGS), run=_RUN, **names)
+        said = {"ca": " ".join(ca_bundle.FLAGS), "run": _RUN, **names}
+        commands = [["/bin/sh", f"{_RUN}/compilers.sh", *more] for more in ([[], source.apt] if source.apt else [[]])]
+        installs = "\n".join(_INSTALL.format(command=json.dumps(each), **said) for each in commands)
+        text = _DOCKERFILE.format(ref=source.base.ref, installs=installs, **said)
         (folder / "Dockerfile").write_text(text, encoding="utf-8")
         (folder / "main").mkdir()
         return BuildRequest(
@@ -265,8 +271,8 @@ def _is_of(name: str, source: Source) -> bool:
 def _explained(source: Source, failure: BuildFailed) -> Diagnostic:
     lines = list(_lines(failure.log))[-_MOST_LINES:]
     said = "\n".join(lines) or failure.message
-    if header := _NO_HEADER.search(said):
-        help = f"apt_install before it the package that has {header['name']}: its name ends in -dev"
+    if missing := _NO_HEADER.search(said) or _NO_CONFIG.search(said):
+        help = f"apt_install before it the package that has {missing['name']}: its name ends in -dev"
     elif _NO_NETWORK.search(said):
         help = "can a build reach the index? HTTPS_PROXY and --ca are taken notice of"
     elif _NO_PROGRAM.search(said):
