@@ -279,16 +279,29 @@ class Build:
 
     def _packages(self) -> AbstractContextManager[Plan]:
         """The plan with its packages at hand."""
+        from imagebuilder.from_source import FromSource
         from imagebuilder.packages import at_hand
 
-        options = self._options
+        options, plan = self._options, self._plan
+        wheels = FromSource(
+            self._store,
+            self._connect,
+            plan.platform,
+            self._on_event,
+            ca=options.ca,
+            builder=options.builder,
+            proxies=_proxies(options.build_args),
+            cancel=options.cancel,
+            anew=options.no_cache,
+        )
         return at_hand(
-            self._plan,
+            plan,
             self._store,
             self._connect,
             self._on_event,
             anew=options.no_cache,
             ca=options.ca,
+            wheels=wheels,
             # What an engine makes of an archive is the same on every machine; what is packed here need not be.
             pack=options.builder is None and not options.reproducible and not options.refresh,
         )

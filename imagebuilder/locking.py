@@ -11,6 +11,7 @@ from imagebuilder.compiler import Plan
 from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError
 from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import Engine, OnEvent
+from imagebuilder.from_source import FromSource
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
@@ -57,7 +58,8 @@ def locked(
     old = before or LockFile(path)
     keep = LockFile(path) if upgrade is None else old
     pythons = Pythons(store, engine, plan.platform)
-    resolver = Resolver(store.home, pythons.of, anew=True, ca=ca, lock=keep, upgrade=upgrade or ())
+    wheels = FromSource(store, engine, plan.platform, on_event, ca=ca)
+    resolver = Resolver(store.home, pythons.of, anew=True, ca=ca, lock=keep, upgrade=upgrade or (), wheels=wheels)
     with beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)

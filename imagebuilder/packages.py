@@ -14,9 +14,10 @@ from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
 from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.pythons import Pythons
-from imagebuilder.resolve import oci
+from imagebuilder.resolve import oci, sources
 from imagebuilder.resolve.layers import LayerStore
-from imagebuilder.resolve.resolver import Resolver, requests
+from imagebuilder.resolve.resolver import LeftOut, Resolver, requests, verb
+from imagebuilder.resolve.sources import Wheels
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
@@ -58,6 +59,7 @@ def at_hand(
     anew: bool,
     ca: Path | None,
     pack: bool,
+    wheels: Wheels | None = None,
 ) -> Iterator[Plan]:
     """The plan with layers in the place of its requests for packages. What cannot be resolved stays, which is told.
 
@@ -65,26 +67,35 @@ def at_hand(
         anew: ask the indexes also where an answer is remembered.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         pack: layers that stand right upon an image of the engine's come as one image with it.
+        wheels: builds what is there as a source alone; None is nobody, and it is left.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
-        BuildError: one cannot be fetched, or is not what it has to be.
+        BuildError: one cannot be fetched or built, or is not what it has to be.
         EngineError: the engine does not answer, or there is no uv.
     """
     if not requests(plan):
         yield plan
         return
-    resolver = Resolver(store.home, Pythons(store, engine, plan.platform).of, anew=anew, ca=ca)
+    pythons = Pythons(store, engine, plan.platform)
+    resolver = Resolver(store.home, pythons.of, anew=anew, ca=ca, wheels=wheels)
     with beside("resolving packages", on_event):
         resolved = resolver.resolved(plan)
     for told in resolver.yanked:
         on_event(WarningEvent(told))
     for left in resolver.left:
         on_event(LogEvent("", str(left)))
-    resolved = replace(resolved, stage=lay_out(resolved.stage))
-    layers = _layers(resolved)
     archives = LayerStore(store.home, ca)
     with archives.using():
+        with_wheels = sources.with_wheels(
+            resolved.stage,
+            plan.platform,
+            pythons.of,
+            wheels or Wheels(),
+            lambda step, why: on_event(LogEvent("", str(LeftOut(verb(step), step.place, why)))),
+        )
+        resolved = replace(resolved, stage=lay_out(with_wheels))
+        layers = _layers(resolved)
         if missing := archives.missing(layers):
             megabytes = sum(file.size for file in missing) / 1e6
             with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", on_event):

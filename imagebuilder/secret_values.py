@@ -18,8 +18,6 @@ def secret_values(plan: Plan, given: Mapping[str, str | Path], ca_bundle: Path |
     Raises:
         CompileError: one has no value, or its file does not exist.
     """
-    from imagebuilder.backends.dockerfile import ca
-
     found: dict[str, SecretValue] = {}
     missing = []
     for name, value in given.items():
@@ -49,6 +47,17 @@ def secret_values(plan: Plan, given: Mapping[str, str | Path], ca_bundle: Path |
         found.setdefault(name, _value(value))
     if missing:
         raise CompileError(missing)
+    return found | ca_secrets(ca_bundle)
+
+
+def ca_secrets(ca_bundle: Path | None) -> dict[str, SecretValue]:
+    """The CA bundle as every build has it: that one, or that of ``SSL_CERT_FILE``; nothing where there is none.
+
+    Raises:
+        CompileError: it does not exist.
+    """
+    from imagebuilder.backends.dockerfile import ca
+
     bundle = ca_bundle or (Path(path) if (path := os.environ.get("SSL_CERT_FILE")) else None)
     if bundle is not None:
         if not bundle.is_file():
@@ -59,9 +68,11 @@ def secret_values(plan: Plan, given: Mapping[str, str | Path], ca_bundle: Path |
                     help="it comes from --ca or SSL_CERT_FILE",
                 )
             )
-        found[ca.SECRET] = SecretValue(file=bundle.absolute(), hidden=False)
-        found[ca.PATH_SECRET] = SecretValue(ca.PATH, hidden=False)
-    return found
+        return {
+            ca.SECRET: SecretValue(file=bundle.absolute(), hidden=False),
+            ca.PATH_SECRET: SecretValue(ca.PATH, hidden=False),
+        }
+    return {}
 
 
 def _value(given: str | Path) -> SecretValue:

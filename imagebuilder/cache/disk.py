@@ -32,7 +32,10 @@ _FOLDERS: tuple[tuple[Kind, str], ...] = (
     ("fingerprints", "stats"),
     ("staged files", _PARTS),
     ("staged files", "cuts"),
-    *(("packages", f"{shelf.FOLDER}/{kind}") for kind in (shelf.WHEELS, shelf.LAYERS, shelf.ANSWERS, shelf.UV)),
+    *(
+        ("packages", f"{shelf.FOLDER}/{kind}")
+        for kind in (shelf.WHEELS, shelf.BUILT, shelf.LAYERS, shelf.ANSWERS, shelf.UV)
+    ),
 )
 _LOCK = "lock"
 

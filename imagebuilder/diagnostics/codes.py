@@ -116,6 +116,7 @@ CODES: dict[str, str] = {
     "IB674": "a lock that does not answer its spec",
     "IB675": "not a lock",
     "IB676": "a snapshot of something else",
+    "IB677": "a package that cannot be built from its source",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

@@ -121,7 +121,7 @@ class Buildx:
             raise BuildFailed(f"it had not ended after {request.limit:g} s")
         if code != 0:
             raise progress.failure()
-        return _digest(metadata)
+        return "" if request.export is not None else _digest(metadata)
 
     def require(self, builder: str) -> None:
         """
@@ -205,7 +205,7 @@ def _arguments(request: BuildRequest, metadata: Path | None) -> list[str]:
         ]
         if request.epoch is not None:
             arguments.append(f"--build-arg=SOURCE_DATE_EPOCH={request.epoch}")
-        elif not request.push:
+        elif not request.push and request.export is None:
             arguments.append(f"--tag={request.tag}")
         arguments += [f"--cache-from=type=registry,ref={ref}" for ref in request.cache_from]
         if request.cache_to:
@@ -243,6 +243,8 @@ def archive_of(request: BuildRequest) -> Path:
 
 
 def _output(request: BuildRequest) -> str:
+    if request.export is not None:
+        return f"--output=type=local,{_field(f'dest={request.export}')}"
     # An archive's manifests are OCI's; with those, the image in a registry is the same.
     times = "" if request.epoch is None else ",rewrite-timestamp=true,oci-mediatypes=true"
     if request.push:

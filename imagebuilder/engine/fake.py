@@ -63,6 +63,8 @@ class FakeEngine:
             on_event(StepEvent("a", "[2/2] RUN true", "failed", 0.1, "", 2))
             raise failure
         on_event(StepEvent("a", "[2/2] RUN true", "done", 0.1, "", 2))
+        if request.export is not None:
+            return ""
         digest = "sha256:" + sha256(text.encode()).hexdigest()
         self.images[request.tag] = digest
         return digest

@@ -84,6 +84,8 @@ class BuildRequest:
 
     ``docker_config`` is a folder that stands in for Docker's own configuration, with the logins that are needed.
 
+    With ``export`` the files of what is built go into that folder, and no image is made.
+
     With an ``epoch``, seconds since 1970, nothing in the image is younger, so that the same steps give the same digest.
     """
 
@@ -102,6 +104,7 @@ class BuildRequest:
     limit: float | None = None
     docker_config: Path | None = None
     epoch: int | None = None
+    export: Path | None = None
     cancel: Cancel | None = field(default=None, compare=False)
     lock: int | None = field(default=None, compare=False)
 
@@ -260,7 +263,7 @@ class Engine(Protocol):
     def info(self) -> EngineInfo: ...
 
     def build(self, request: BuildRequest, on_event: OnEvent) -> str:
-        """Build, and return the image's digest.
+        """Build, and return the image's digest; an empty one where none is made.
 
         Raises:
             BuildFailed: a step failed, or a base is for another platform; no step has run then.

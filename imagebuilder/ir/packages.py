@@ -23,7 +23,10 @@ def _name_in(url: str) -> str:
 
 
 class DistributionFile(Model):
-    """A wheel. ``url`` is where it was found, ``size`` its bytes; what it is, its SHA-256 alone says."""
+    """A wheel or a source distribution. ``url`` is where it was found, ``size`` its bytes.
+
+    What it is, its SHA-256 alone says.
+    """
 
     url: Annotated[str, AfterValidator(_names_a_file)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -32,6 +35,10 @@ class DistributionFile(Model):
     @property
     def name(self) -> str:
         return _name_in(self.url)
+
+    @property
+    def is_source(self) -> bool:
+        return not self.name.endswith(".whl")
 
 
 class Distribution(Model):
@@ -84,7 +91,7 @@ class Install(Op):
 
 
 class Layer(Op):
-    """The files of these distributions, as they lie once they are installed."""
+    """The files of these distributions, all of them wheels, as they lie once they are installed."""
 
     verb: ClassVar[str] = "layer"
     core: ClassVar[bool] = True

@@ -10,7 +10,7 @@ from imagebuilder.ir.packages import Python
 
 # Those of the GNU C library that uv has a platform for.
 _GLIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)
-_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def target_of(python: Python, platform: str) -> Target | None:
     """That of a base's Python; None where uv has no name for it."""
     major, _, minor = python.glibc.partition(".")
     glibc = next((each for each in _GLIBC if major == "2" and minor.isdigit() and each <= int(minor)), None)
-    machine = _MACHINES.get(platform)
+    machine = MACHINES.get(platform)
     return None if glibc is None or machine is None else Target(python.version, f"{machine}-manylinux_2_{glibc}")
 
 

@@ -78,7 +78,11 @@ _OWN = ("/app", "/data", "/home", "/mnt", "/opt", "/run", "/srv", "/tmp", "/work
 
 
 class Ground:
-    """Follows one stage from its base on. ``why`` is why nothing can be resolved from here on; empty while it can."""
+    """Follows one stage from its base on. ``why`` is why nothing can be resolved from here on; empty while it can.
+
+    ``image`` is the base, where it is one, ``apt`` are the packages that apt has installed on it, ``env`` the variables
+    that were set, and ``unclear`` is one whose value is not known here.
+    """
 
     def __init__(self, base: Base | Stage, platform: str, python_of: PythonOf) -> None:
         """
@@ -87,6 +91,10 @@ class Ground:
         """
         self.why = ""
         self.python: Python | None = None
+        self.image: BaseImage | None = None
+        self.apt: set[str] = set()
+        self.env: dict[str, str] = {}
+        self.unclear = ""
         self._there: dict[str, str] = {}
         self._after = ""
         self._has_folder = False
@@ -94,6 +102,7 @@ class Ground:
         while isinstance(base, Stage):
             chain.append(base)
             base = base.base
+        self.image = base if isinstance(base, BaseImage) else None
         self._base = base.ref.partition("@")[0] if isinstance(base, BaseImage) else ""
         self._target: Target | None = Target("", "")
         found = python_of(base) if isinstance(base, BaseImage) else "the base has no Python"
@@ -141,6 +150,9 @@ class Ground:
 
     def note(self, step: Step) -> None:
         """Something that stands before what comes next."""
+        if isinstance(step.intent, AptInstall):
+            self.apt |= set(step.intent.packages)
+        self._environment(step.op)
         if isinstance(step.op, Install):
             self._there |= {each.name: each.version for each in step.op.distributions}
             pins = sorted(f"{each.name}=={each.version}" for each in step.op.distributions)
@@ -149,6 +161,16 @@ class Ground:
             self._has_folder = True
         elif not self.why:
             self.why = _changes(step, self.python.data if self.python else "")
+
+    def _environment(self, op: Op) -> None:
+        if isinstance(op, Arg):
+            self.unclear = op.name
+        elif isinstance(op, Env):
+            for name, value in op.variables:
+                if isinstance(value, str):
+                    self.env[name] = value
+                else:
+                    self.unclear = name
 
 
 def is_request(step: Step) -> bool:

@@ -20,9 +20,10 @@ from imagebuilder.diagnostics import CompileError, Diagnostic, Span
 from imagebuilder.files import read_text
 from imagebuilder.ir.checks import image_reference
 from imagebuilder.ir.ops import BaseImage
-from imagebuilder.ir.packages import Distribution, DistributionFile, Install, Python
+from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.resolve.ask import Ask, Left
+from imagebuilder.resolve.ground import Ground
 from imagebuilder.resolve.pin import pinned
 
 VERSION = 1
@@ -57,7 +58,7 @@ class LockFile:
         known = {(each.base, each.platform, each.request): each for each in self.installs}
         open: list[str] = []
 
-        def answer(step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
+        def answer(step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
             if isinstance(ask, Left):
                 return None
             at = ask.base, platform, ask.request
@@ -202,11 +203,11 @@ def _distribution(found: Mapping[str, Any]) -> Distribution:
 
 def _named(distribution: Distribution) -> None:
     """That its files are of it, which a merge of two locks by hand may have undone."""
-    from packaging.utils import canonicalize_name, parse_wheel_filename
+    from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
     from packaging.version import Version
 
     for file in distribution.files:
-        name, version, *_ = parse_wheel_filename(file.name)
+        name, version, *_ = (parse_sdist_filename if file.is_source else parse_wheel_filename)(file.name)
         if (name, version) != (canonicalize_name(distribution.name), Version(distribution.version)):
             raise ValueError(f"{file.name} is not {distribution.name} {distribution.version}")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from imagebuilder.ir.packages import Install, Python
+from imagebuilder.ir.packages import Install
 from imagebuilder.ir.stage import Stage, Step, rewrite
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 
-Answering = Callable[[Step, Ask | Left, Python | None], Install | None]
+Answering = Callable[[Step, Ask | Left, Ground], Install | None]
 
 
 def is_open(step: Step) -> bool:
@@ -36,7 +36,7 @@ def pinned(target: Stage, platform: str, python_of: PythonOf, answer: Answering)
         steps = []
         for step in stage.steps:
             ask = ground.ask(step)
-            found = None if ask is None else answer(step, ask, ground.python)
+            found = None if ask is None else answer(step, ask, ground)
             if isinstance(step.op, Install) and is_open(step) and not ground.why:
                 found = step.op.model_copy(update={"python": ground.python})
             if found is not None:

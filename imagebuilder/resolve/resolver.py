@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Note, Place
 from imagebuilder.diagnostics.places import span_json
-from imagebuilder.ir.packages import Install, Python
+from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left
-from imagebuilder.resolve.ground import PythonOf, is_request
+from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 from imagebuilder.resolve.lock import Locked, LockFile
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
 from imagebuilder.resolve.shelf import UV, Shelf
+from imagebuilder.resolve.sources import NotHere, Wheels, answered, metadata, source_of
 
 if TYPE_CHECKING:
     from imagebuilder.compiler import Plan
@@ -63,6 +64,7 @@ class Resolver:
         ca: Path | None = None,
         lock: LockFile | None = None,
         upgrade: Collection[str] = (),
+        wheels: Wheels | None = None,
     ) -> None:
         """
         Args:
@@ -71,6 +73,7 @@ class Resolver:
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
             lock: the answers are for one, in which the versions of this one stay where they fit.
             upgrade: the packages whose versions need not stay.
+            wheels: builds those that say what they require when they are built; None is nobody.
         """
         self._home = home
         self._python_of = python_of
@@ -79,6 +82,7 @@ class Resolver:
         self._ca = ca
         self._lock = lock
         self._upgrade = frozenset(map(uv.normalized, upgrade))
+        self._wheels = wheels or Wheels()
         self._platform = ""
         self.locked: list[Locked] = []
         self.left: list[LeftOut] = []
@@ -96,28 +100,44 @@ class Resolver:
         _check_files(plan)
         return replace(plan, stage=stage)
 
-    def _answer(self, step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
+    def _answer(self, step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
         if isinstance(ask, Left):
             self._leave(step, ask.reason)
             return None
         found = None if self._anew or self._lock is not None else self._memory.recall(ask.digest)
         if found is None:
             try:
-                cache = Shelf(self._home).new(UV, "")
-                answer = uv.resolve(ask, cache, self._ca, anew=self._anew, prefer=self._preferred(ask))
+                answer = self._asked(step, ask, ground)
             except uv.Unresolved as error:
                 self._unresolved(step, ask, error)
+                return None
+            except NotHere as error:
+                self._leave(step, str(error), ask)
                 return None
             found = answer.distributions
             if self._lock is None:
                 self._memory.keep(ask.digest, found)
             self.yanked += [_yanked(what, why, step.place) for what, why in answer.yanked.items()]
         if self._lock is None:
-            return Install(distributions=self._memory.ordered(found), python=python) if found else None
+            return _install(ask, self._memory.ordered(found), ground) if found else None
         order = {name: number for number, name in enumerate(self._lock.order(ask.base, self._platform))}
-        placed = sorted(found, key=lambda each: (order.get(each.name, len(order)), -each.size, each.name))
-        self.locked.append(Locked(ask.base, self._platform, ask.request, tuple(ask.words), tuple(placed)))
-        return Install(distributions=tuple(placed), python=python)
+        placed = tuple(sorted(found, key=lambda each: (order.get(each.name, len(order)), -each.size, each.name)))
+        self.locked.append(Locked(ask.base, self._platform, ask.request, tuple(ask.words), placed))
+        return _install(ask, placed, ground)
+
+    def _asked(self, step: Step, ask: Ask, ground: Ground) -> uv.Answer:
+        cache = Shelf(self._home).new(UV, "")
+        anew = iter([self._anew])
+
+        def resolve(known: tuple[uv.Metadata, ...]) -> uv.Answer:
+            again, prefer = next(anew, False), self._preferred(ask)
+            return uv.resolve(ask, cache, self._ca, anew=again, prefer=prefer, metadata=known)
+
+        def build(each: Distribution) -> uv.Metadata:
+            source = source_of(step, each, ground, ask.index_url, ask.extra_index_urls)
+            return metadata(self._wheels.path(self._wheels.built(source)), each.name, each.version)
+
+        return answered(resolve, build)
 
     def _preferred(self, ask: Ask) -> dict[str, str]:
         if self._lock is None:
@@ -126,7 +146,7 @@ class Resolver:
         return {name: version for name, version in known.items() if name not in self._upgrade}
 
     def _leave(self, step: Step, reason: str, ask: Ask | None = None) -> None:
-        self.left.append(LeftOut(_verb(step), step.place, reason))
+        self.left.append(LeftOut(verb(step), step.place, reason))
         if ask is not None and self._lock is not None:
             said = Locked(ask.base, self._platform, ask.request, tuple(ask.words), (), reason)
             self.locked.append(said)
@@ -136,7 +156,7 @@ class Resolver:
             self._leave(step, error.said, ask)
             return
         if error.kind == uv.NO_INDEX and self._lock is not None:
-            message = f"{_verb(step)}: no index answers"
+            message = f"{verb(step)}: no index answers"
             help = "can this machine reach it? HTTPS_PROXY and SSL_CERT_FILE are taken notice of"
             raise BuildError(Diagnostic("IB671", message, step.place, (Note(f"uv says:\n{error.said}"),), help))
         if error.kind == uv.NO_INDEX:
@@ -148,13 +168,22 @@ class Resolver:
         raise CompileError(explained(step, ask, error))
 
 
+def _install(ask: Ask, distributions: tuple[Distribution, ...], ground: Ground) -> Install:
+    return Install(
+        distributions=distributions,
+        python=ground.python,
+        index_url=ask.index_url,
+        extra_index_urls=ask.extra_index_urls,
+    )
+
+
 def left_out(plan: Plan) -> list[LeftOut]:
     """The requests of which the plan alone tells that they stay with the image's own installer; asks nobody."""
     found: list[LeftOut] = []
 
-    def answer(step: Step, ask: Ask | Left, python: Python | None) -> Install | None:
+    def answer(step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
         if isinstance(ask, Left):
-            found.append(LeftOut(_verb(step), step.place, ask.reason))
+            found.append(LeftOut(verb(step), step.place, ask.reason))
             return None
         return Install(distributions=())
 
@@ -189,15 +218,15 @@ def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:
     """Why a request has no answer, in uv's own words, at its line."""
     if error.kind == uv.OTHER_BYTES:
         help = "it was uploaded anew, or the hash is another release's"
-        return Diagnostic("IB672", f"{_verb(step)}: {error.said}", step.place, _lines(ask, error.about), help)
+        return Diagnostic("IB672", f"{verb(step)}: {error.said}", step.place, _lines(ask, error.about), help)
     notes = (Note(f"uv says:\n{error.said}"), *_lines(ask, error.said))
     if error.kind == uv.NO_SET and (unknown := _UNKNOWN.search(error.said)):
         help = "is its name right? one of another index needs index_url or extra_index_urls"
-        return Diagnostic("IB670", f"{_verb(step)}: no index has {unknown['name']}", step.place, notes, help)
+        return Diagnostic("IB670", f"{verb(step)}: no index has {unknown['name']}", step.place, notes, help)
     if error.kind == uv.NO_SET:
         help = "loosen what is asked of one of them"
-        return Diagnostic("IB670", f"{_verb(step)}: these packages cannot be had together", step.place, notes, help)
-    message = f"{_verb(step)}: its packages cannot be resolved"
+        return Diagnostic("IB670", f"{verb(step)}: these packages cannot be had together", step.place, notes, help)
+    message = f"{verb(step)}: its packages cannot be resolved"
     return Diagnostic("IB670", message, step.place, notes, "what uv names has to be mended")
 
 
@@ -224,5 +253,6 @@ def _yanked(what: str, why: str, place: Place | None) -> Diagnostic:
     return Diagnostic("IB673", message, place, help="take another version", severity="warning")
 
 
-def _verb(step: Step) -> str:
+def verb(step: Step) -> str:
+    """What its author wrote."""
     return (step.intent or step.op).verb

@@ -14,7 +14,7 @@ from imagebuilder.locks import alone, shared
 
 FOLDER = "packages"
 LOCK = "lock"
-WHEELS, LAYERS, ANSWERS, UV = "wheels", "layers", "answers", "uv"
+WHEELS, BUILT, LAYERS, ANSWERS, UV = "wheels", "built", "layers", "answers", "uv"
 NEW = ".new-"
 """What the name begins with of something that is being written."""
 
@@ -64,7 +64,7 @@ class Shelf:
                     left -= size
 
     def _items(self) -> Iterator[Path]:
-        for kind in (WHEELS, LAYERS):
+        for kind in (WHEELS, BUILT, LAYERS):
             if (self._folder / kind).is_dir():
                 yield from (self._folder / kind).iterdir()
 

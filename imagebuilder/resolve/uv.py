@@ -1,18 +1,19 @@
-"""Requirements resolved by uv, which runs here, reads indexes and runs nothing that it finds there.
+"""Requirements resolved by uv, which runs here, reads indexes and runs nothing that it finds there (no_python.py).
 
 What it answers is a pylock.toml (PEP 751) of the target's files alone.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,10 @@ from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.ir.packages import Distribution, DistributionFile
 from imagebuilder.resolve.ask import Ask, Target
+from imagebuilder.resolve.no_python import no_python
 
 if TYPE_CHECKING:
+    from packaging.tags import Tag
     from packaging.version import Version
 
 VERSION = "0.13.9"
@@ -38,6 +41,7 @@ default = true
 cache-control = { api = "max-age=600" }
 """
 _NO_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)` because building")
+_TO_BUILD = re.compile(r"Failed to (?:download and )?build `(?P<name>[^`=]+)==(?P<version>[^`]+)`")
 _YANKED = re.compile(r"^warning: `(?P<what>[^`]+)` is yanked(?: \(reason: \"?(?P<why>.*?)\"?\))?", re.MULTILINE)
 _HASH = re.compile(r"--hash=(?P<algorithm>\w+):(?P<digest>\S+)")
 NAME = re.compile(r"^\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -51,16 +55,33 @@ class Answer:
     yanked: Mapping[str, str]
 
 
-class Unresolved(Exception):
-    """No answer. ``kind`` is why; ``said`` is what uv says about it, ``about`` the package where it is one's."""
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a release says that it requires, in the words of its metadata."""
 
-    def __init__(self, kind: str, said: str, about: str = "") -> None:
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    python: str = ""
+    extras: tuple[str, ...] = ()
+
+
+class Unresolved(Exception):
+    """No answer. ``kind`` is why; ``said`` is what uv says about it.
+
+    ``about`` is the package where it is one's, and ``version`` the release where it is one's.
+    """
+
+    def __init__(self, kind: str, said: str, about: str = "", version: str = "") -> None:
         super().__init__(said)
         self.kind = kind
         self.said = said
         self.about = about
+        self.version = version
 
 
+TO_BUILD = "to build"
+"""What a release requires is known once it is built."""
 NO_SET, NO_WHEEL, NO_INDEX = "no set", "no wheel", "no index"
 OTHERS, OTHER_BYTES, WRONG = "others", "other bytes", "wrong"
 
@@ -81,7 +102,13 @@ def program() -> Path:
 
 
 def resolve(
-    ask: Ask, cache: Path, ca: Path | None, *, anew: bool = False, prefer: Mapping[str, str] | None = None
+    ask: Ask,
+    cache: Path,
+    ca: Path | None,
+    *,
+    anew: bool = False,
+    prefer: Mapping[str, str] | None = None,
+    metadata: Iterable[Metadata] = (),
 ) -> Answer:
     """
     Args:
@@ -89,6 +116,7 @@ def resolve(
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         anew: ask the indexes also where their answer is some minutes old.
         prefer: versions that are taken where they fit, by name.
+        metadata: that of releases of which it need not be asked for.
 
     Raises:
         Unresolved: there is no such set, or the index does not answer.
@@ -103,7 +131,8 @@ def resolve(
             out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{said}', encoding="utf-8")
         words = [
             program(),
-            *_words(ask, Path(folder)),
+            *_words(ask, Path(folder), metadata),
+            f"--python={no_python(cache)}",
             "--cache-dir",
             cache,
             "-o",
@@ -132,12 +161,13 @@ def resolve(
     return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
 
 
-def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
-    yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-build")
+def _words(ask: Ask, folder: Path, metadata: Iterable[Metadata]) -> Iterator[str | Path]:
+    # Nothing has to be fetched for a build that does not come to be.
+    yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-build-isolation")
     yield from ("--color=never", "--no-progress", "--no-python-downloads", "--no-sources")
-    yield from (f"--python={sys.executable}", f"--python-version={ask.target.python}")
-    yield f"--python-platform={ask.target.platform}"
-    (folder / "uv.toml").write_text("" if ask.index_url else _PYPI, encoding="utf-8")
+    yield from (f"--python-version={ask.target.python}", f"--python-platform={ask.target.platform}")
+    settings = ["" if ask.index_url else _PYPI, *map(_settings, metadata)]
+    (folder / "uv.toml").write_text("".join(settings), encoding="utf-8")
     yield "--config-file=uv.toml"
     if ask.index_url:
         yield f"--default-index={ask.index_url}"
@@ -155,6 +185,18 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     if ask.packages or not ask.roots:
         (folder / "asked.in").write_text("\n".join(ask.packages) + "\n", encoding="utf-8")
         yield "asked.in"
+
+
+def _settings(known: Metadata) -> str:
+    said = {
+        "name": known.name,
+        "version": known.version,
+        "requires-dist": known.requires,
+        "provides-extra": known.extras,
+        **({"requires-python": known.python} if known.python else {}),
+    }
+    # What JSON has of texts and lists of them, TOML has as well.
+    return "[[dependency-metadata]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in said.items())
 
 
 def _preferred(name: str, version: str) -> str:
@@ -186,36 +228,55 @@ def _environment(ca: Path | None) -> dict[str, str | None]:
 
 
 def _distribution(package: Mapping[str, Any], hashes: Mapping[str, set[str]], target: Target) -> Distribution:
-    name, version, wheels = package["name"], package["version"], package.get("wheels", ())
-    if not wheels:
+    name, version, source = package["name"], package["version"], package.get("sdist")
+    wheels = [_file(each) for each in package.get("wheels", ())]
+    # What uv takes for a wheel that fits is one, even if packaging does not know its tags.
+    wheels = [each for each in wheels if fits(each, target)] or ([] if source else wheels)
+    sources = [each for each in ([_file(source)] if source else []) if each.name.endswith((".tar.gz", ".zip"))]
+    if not wheels and not sources:
         raise Unresolved(NO_WHEEL, f"{name} has no wheel that fits", name)
     wanted = hashes.get(name)
-    files = [
-        DistributionFile(url=wheel["url"], sha256=wheel["hashes"]["sha256"], size=wheel.get("size", 0))
-        for wheel in wheels
-        if not wanted or wheel["hashes"]["sha256"] in wanted
-    ]
-    if not files:
+    wheels, sources = ([e for e in files if not wanted or e.sha256 in wanted] for files in (wheels, sources))
+    if not wheels and not sources:
         said = f"no file of {name} {version} has a hash that is demanded of it"
         raise Unresolved(OTHER_BYTES, said, name)
-    return Distribution(name=name, version=version, files=(best(files, target),))
+    return Distribution(name=name, version=version, files=(best(wheels, target) if wheels else sources[0],))
+
+
+def _file(said: Mapping[str, Any]) -> DistributionFile:
+    return DistributionFile(url=said["url"], sha256=said["hashes"]["sha256"], size=said.get("size", 0))
 
 
 def best(files: Sequence[DistributionFile], target: Target) -> DistributionFile:
     """The one that an installer takes: of the most particular tags, and of the highest build (PEP 425)."""
-    from packaging.tags import compatible_tags, cpython_tags
     from packaging.utils import parse_wheel_filename
 
-    version = tuple(map(int, target.python.split(".")[:2]))
-    platforms = list(_platforms(target.platform))
-    tags = [*cpython_tags(version, platforms=platforms), *compatible_tags(version, platforms=platforms)]
-    rank = {tag: number for number, tag in enumerate(tags)}
+    rank = _rank(target)
 
     def key(file: DistributionFile) -> tuple[int, Any, str]:
         _, _, build, its = parse_wheel_filename(file.name)
-        return -min((rank[tag] for tag in its if tag in rank), default=len(tags)), build, file.name
+        return -min((rank[tag] for tag in its if tag in rank), default=len(rank)), build, file.name
 
     return max(files, key=key)
+
+
+def fits(wheel: DistributionFile, target: Target) -> bool:
+    """Whether a wheel can be installed there."""
+    from packaging.utils import parse_wheel_filename
+
+    _, _, _, its = parse_wheel_filename(wheel.name)
+    return not its.isdisjoint(_rank(target))
+
+
+@lru_cache
+def _rank(target: Target) -> dict[Tag, int]:
+    from packaging.tags import compatible_tags, cpython_tags
+
+    version = tuple(map(int, target.python.split(".")[:2]))
+    platforms = list(_platforms(target.platform))
+    own = f"cp{''.join(map(str, version))}"
+    tags = [*cpython_tags(version, platforms=platforms), *compatible_tags(version, own, platforms)]
+    return {tag: number for number, tag in reversed(list(enumerate(tags)))}
 
 
 def _platforms(platform: str) -> Iterator[str]:
@@ -251,6 +312,9 @@ def normalized(name: str) -> str:
 def _unresolved(said: str, code: int) -> Unresolved:
     if missing := _NO_WHEEL.search(said):
         return Unresolved(NO_WHEEL, f"{missing['name']} has no wheel that fits", missing["name"])
+    if build := _TO_BUILD.search(said):
+        told = f"what {build['name']} {build['version']} requires is known once it is built"
+        return Unresolved(TO_BUILD, told, build["name"], build["version"])
     told = _plain(said) or f"uv ended with exit code {code}"
     if "Failed to fetch" in said or "error sending request" in said:
         return Unresolved(NO_INDEX, told)

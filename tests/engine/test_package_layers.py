@@ -33,7 +33,7 @@ from tests.conftest import Cli
 from tests.engine.test_build import docker, in_image
 from tests.engine.test_cut import layers
 
-# 200 of PyPI's most used, all of them as wheels: an sdist keeps its whole request with pip, see resolver.py.
+# 200 of PyPI's most used, all of them as wheels; what is there as a source alone is in test_from_source.py.
 POPULAR = [line for line in Path(__file__).with_name("popular.txt").read_text().splitlines() if line]
 
 # Of each distribution those modules of its RECORD that lie in no package, but perhaps in a namespace.
@@ -219,13 +219,6 @@ def test_after_a_command_it_is_left_to_pip(env: dict[str, str], built: Built, ho
     assert in_image(env, snapshot.image, "python", "-c", "import six; print(six.__version__)") == "1.17.0"
     assert in_image(env, snapshot.image, "sh", "-c", "cat /usr/local/lib/python3*/*/six-*.dist-info/INSTALLER") == "pip"
     assert not (home / "packages" / "layers").exists()
-
-
-def test_an_sdist_keeps_its_request_with_pip(env: dict[str, str], built: Built) -> None:
-    """As yet: all of the request, not just the one that has no wheel."""
-    snapshot = built(slim().pip_install("docopt==0.6.2", "six==1.17.0"))
-    assert in_image(env, snapshot.image, "python", "-c", "import docopt, six; print(docopt.__version__)") == "0.6.2"
-    assert in_image(env, snapshot.image, "sh", "-c", "cat /usr/local/lib/python3*/*/six-*.dist-info/INSTALLER") == "pip"
 
 
 def test_a_console_script_runs(env: dict[str, str], built: Built) -> None:

@@ -1,10 +1,11 @@
-"""A package index of a few wheels in a folder."""
+"""A package index of a few distributions in a folder."""
 
 from __future__ import annotations
 
 import io
 import tarfile
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 
@@ -27,13 +28,24 @@ class Index:
             archive.writestr(f"{info}/RECORD", "")
         self._add(name, f"{name}-{version}-py3-none-any.whl", out.getvalue())
 
-    def sdist(self, name: str, version: str) -> None:
+    def sdist(
+        self,
+        name: str,
+        version: str,
+        *requires: str,
+        files: dict[str, str] | None = None,
+        static: bool = False,
+    ) -> None:
+        """One whose metadata counts as it is, where that is ``static`` (PEP 643)."""
+        needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
+        about = f"Metadata-Version: {'2.2' if static else '2.1'}\nName: {name}\nVersion: {version}\n{needs}"
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as archive:
-            content = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
-            entry = tarfile.TarInfo(f"{name}-{version}/PKG-INFO")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
+            for path, text in {"PKG-INFO": about, **(files or {})}.items():
+                content = text.encode()
+                entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
         self._add(name, f"{name}-{version}.tar.gz", out.getvalue())
 
     def _add(self, name: str, file: str, content: bytes) -> None:
@@ -41,4 +53,6 @@ class Index:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(content)
         names = sorted(path.name for path in folder.iterdir() if path.suffix != ".html")
-        (folder / "index.html").write_text("".join(f'<a href="{each}">{each}</a>\n' for each in names))
+        links = {each: sha256((folder / each).read_bytes()).hexdigest() for each in names}
+        text = "".join(f'<a href="{each}#sha256={digest}">{each}</a>\n' for each, digest in links.items())
+        (folder / "index.html").write_text(text)

@@ -16,6 +16,7 @@ from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left
+from imagebuilder.resolve.ground import Ground
 from imagebuilder.resolve.pin import pinned
 from imagebuilder.resolve.resolver import LeftOut, Resolver, requests
 from tests.unit.resolve.making import distribution, python
@@ -241,9 +242,9 @@ def test_stages_that_share_a_request_get_one_answer() -> None:
     target = Stage(shared, shared.steps)
     met: list[Ask | Left] = []
 
-    def answer(step: Step, ask: Ask | Left, by: Python | None) -> Install | None:
+    def answer(step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
         met.append(ask)
-        return None if isinstance(ask, Left) else Install(distributions=(distribution("x"),), python=by)
+        return None if isinstance(ask, Left) else Install(distributions=(distribution("x"),), python=ground.python)
 
     found = pinned(target, PLATFORM, lambda base: THERE, answer)
     assert len(ordered(found)) == 2 and len(met) == 2

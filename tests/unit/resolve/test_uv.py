@@ -17,6 +17,7 @@ from imagebuilder.diagnostics import EngineError
 from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Target
+from imagebuilder.resolve.no_python import no_python
 
 TARGET = Target("3.12.4", "x86_64-manylinux_2_36")
 HEAD = 'lock-version = "1.0"\ncreated-by = "uv"\nrequires-python = ">=3.12.4"\n'
@@ -121,9 +122,11 @@ def unresolved(tmp_path: Path, ask: Ask = Ask(TARGET, ("idna",))) -> uv.Unresolv
 def test_a_request_in_uvs_words(fake: Uv, tmp_path: Path) -> None:
     resolve(tmp_path, Ask(TARGET, ("idna>=3", "attrs")))
     assert fake.words[1:4] == ["pip", "compile", "--format=pylock.toml"]
-    assert {"--config-file=uv.toml", "--no-build", "--no-python-downloads", "--no-sources"} <= set(fake.words)
+    assert {"--config-file=uv.toml", "--no-python-downloads", "--no-sources"} <= set(fake.words)
     assert {"--python-version=3.12.4", "--python-platform=x86_64-manylinux_2_36"} <= set(fake.words)
-    assert "--index-strategy=unsafe-best-match" in fake.words and f"--python={sys.executable}" in fake.words
+    assert (
+        "--index-strategy=unsafe-best-match" in fake.words and f"--python={no_python(tmp_path / 'cache')}" in fake.words
+    )
     assert fake.words[fake.words.index("--cache-dir") + 1] == str(tmp_path / "cache")
     assert fake.files.pop("asked.in") == "idna>=3\nattrs\n"
     assert set(fake.files) == {"uv.toml"} and "https://pypi.org/simple" in fake.files["uv.toml"]
