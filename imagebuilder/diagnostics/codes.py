@@ -115,6 +115,8 @@ CODES: dict[str, str] = {
     "IB674": "a lock that does not answer its spec",
     "IB675": "not a lock",
     "IB676": "a snapshot of something else",
+    "IB677": "the lock of another spec",
+    "IB678": "a Debian package of a lock that is not to be had any more",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field
 
 from imagebuilder.ir.checks import Many
-from imagebuilder.ir.ops import Model, Op
+from imagebuilder.ir.ops import Model, Op, Run
 
 
 def _names_a_file(url: str) -> str:
@@ -99,6 +99,12 @@ class Layer(Op):
         files = sorted(file.sha256 for each in self.distributions for file in each.files)
         places = self.python.model_dump_json(exclude={"there", "glibc"})
         return "sha256:" + sha256("\0".join((str(self.version), places, *files)).encode()).hexdigest()
+
+
+class AptRun(Run):
+    """The command that installs just these Debian packages, each as ``name=version``: a ``run`` to all that follows."""
+
+    pins: Annotated[tuple[str, ...], Many]
 
 
 RESOLVED: tuple[type[Op], ...] = (Install, Layer)
