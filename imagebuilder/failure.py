@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imagebuilder.diagnostics import CompileError, Diagnostic, Note
+from imagebuilder.diagnostics import CompileError, Diagnostic, Note, Place
 from imagebuilder.engine.imagetools import refused
 from imagebuilder.engine.protocol import BuildFailed, WrongBase
 from imagebuilder.ir.ops import Run
+from imagebuilder.ir.packages import AptRun
 
 if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Dockerfile
 
+_NOT_THERE = re.compile(
+    r"E: (Version '(?P<version>[^']+)' for '(?P<name>[^']+)' was not found|Unable to locate package (?P<other>\S+))"
+)
 # How BuildKit says that a COPY source is missing, with the name of a cache record.
 _CHECKSUM = re.compile(r"^failed to compute cache key: failed to calculate checksum of ref \S+: (?=\")")
 
@@ -26,6 +31,8 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
     verb = getattr((step.intent or step.op) if step else None, "verb", "")
     if op is not None and failure.exit_code is not None and isinstance(op, Run):
         command = op.command if isinstance(op.command, str) else " ".join(op.command)
+        if isinstance(op, AptRun) and (gone := _not_there(failure.log)):
+            return _superseded(gone, place, failure.log)
         notes = [Note(f"the command was:\n{command}")]
         if failure.log:
             notes.append(Note("the last lines of its log:\n" + "\n".join(failure.log)))
@@ -53,6 +60,23 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
             hint += " a private one wants a login: `imagebuilder registry add`, and `imagebuilder registry test` of one"
     notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []
     return Diagnostic("IB602", f"the builder failed: {message}", place, tuple(notes), hint)
+
+
+def _not_there(log: Sequence[str]) -> list[str]:
+    """The packages of a lock, as ``name=version``, that apt does not find."""
+    found = (_NOT_THERE.match(line) for line in log)
+    return [f"{match['name']}={match['version']}" if match["version"] else match["other"] for match in found if match]
+
+
+def _superseded(gone: Sequence[str], place: Place | None, log: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "IB678",
+        f"apt_install: the lock says {', '.join(gone)}, which no archive of the image has any more",
+        place,
+        (Note("apt says:\n" + "\n".join(line for line in log if line.startswith("E: "))),),
+        "`imagebuilder lock` of the target takes what is there now; an archive of snapshots, as a source of apt that"
+        " the spec adds before it, keeps what was",
+    )
 
 
 def _about_base(text: str) -> str:

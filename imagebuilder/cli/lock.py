@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagebuilder.cli.output import print_json, print_table, progress_option, tell
-from imagebuilder.cli.target import load, lock_path, target_options
+from imagebuilder.cli.target import check_target, load, lock_path, spec, target_options
+from imagebuilder.diagnostics import CompileError, Diagnostic
 
 if TYPE_CHECKING:
     from imagebuilder.locking import Change
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 _LOCK = """\
 Resolve what a target asks the network for, and write it into NAME.lock beside the spec:
-Python packages with their versions and hashes, and the digests of bases. A build of the
-target installs just that from then on, on every machine, and its key covers it. Versions
-that are locked stay where they still fit the spec."""
+Python packages with their versions and hashes, Debian packages with their versions, and
+the digests of bases and of images that files are copied from. A build of the target
+installs just that from then on, on every machine, and its key covers it. Versions that
+are locked stay where they still fit the spec."""
 _OUTDATED = "What `lock --upgrade` of a target would change; nothing is written."
 
 
@@ -28,7 +30,7 @@ def register(commands: Any) -> None:
         description=_LOCK,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    target_options(lock)
+    target_options(lock, nargs="?")
     lock.add_argument(
         "--upgrade", nargs="*", metavar="PACKAGE", help="take the newest versions that fit, of all or of these packages"
     )
@@ -47,19 +49,44 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _lock(arguments: argparse.Namespace) -> int:
-    given = arguments.upgrade
+    given = _packages(arguments)
     upgrade = () if given is None else (given or None)
     told = []
     for name, lock, changed in _made(arguments, upgrade):
+        if unknown := sorted(set(given or ()) - {each.name for each in changed} - lock.names):
+            tell(f"not upgraded: {lock.path.name} has no {', '.join(unknown)}")
         lock.path.write_text(lock.text(), encoding="utf-8", newline="\n")
         told.append({"name": name, "lock": str(lock.path), "changes": [_json(change) for change in changed]})
         if not arguments.json:
             _show(changed)
-            count = sum(len(each.distributions) for each in lock.installs)
-            print(f"wrote {lock.path}: {count} packages, {len(lock.bases)} base{'' if len(lock.bases) == 1 else 's'}")
+            print(f"wrote {lock.path}: {_counted(lock)}")
     if arguments.json:
         print_json(told if len(told) > 1 else told[0])
     return 0
+
+
+def _packages(arguments: argparse.Namespace) -> list[str] | None:
+    """What is to be upgraded. The option takes all words after it; the target is the first or last of them, then."""
+    from imagebuilder.frontends.target import parted
+
+    given: list[str] | None = arguments.upgrade
+    if arguments.target is None:
+        at = next((at for at in (-1, 0) if given and Path(parted(given[at])[0]).exists()), None)
+        if given is None or at is None:
+            said = f", and none of these is a file: {' '.join(given)}" if given else ""
+            help = "imagebuilder lock TARGET --upgrade [PACKAGE …]"
+            raise CompileError(Diagnostic("IB401", f"no target is named{said}", help=help))
+        arguments.target = given.pop(at)
+    return given
+
+
+def _counted(lock: LockFile) -> str:
+    counts = {
+        "Python package": sum(len(each.distributions) for each in lock.installs),
+        "Debian package": len({each for answer in lock.apts for each in answer.all}),
+        "image": len(lock.bases),
+    }
+    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count) or "empty"
 
 
 def _outdated(arguments: argparse.Namespace) -> int:
@@ -89,6 +116,8 @@ def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFi
         for target, plan in zip(targets, plans(targets, arguments, locks=False), strict=True):
             path = lock_path(arguments, target)
             before = read(path) if path.exists() else None
+            if before is not None:
+                check_target(arguments, before)
             lock, left = locked(
                 plan,
                 path,
@@ -98,6 +127,8 @@ def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFi
                 progress.on_event,
                 upgrade=upgrade,
                 ca=arguments.ca,
+                target=spec(arguments).name,
+                build_args=target.build_args,
             )
             for each in left:
                 tell(f"not locked: {each}")
@@ -107,8 +138,14 @@ def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFi
 
 def _show(changed: list[Change]) -> None:
     if changed:
-        print_table(("PACKAGE", "WAS", "IS"), [(each.name, each.before or "-", each.now or "-") for each in changed])
+        rows = [(each.name, each.manager, each.before or "-", each.now or "-") for each in changed]
+        print_table(("PACKAGE", "OF", "WAS", "IS"), rows)
 
 
 def _json(change: Change) -> dict[str, str | None]:
-    return {"name": change.name, "before": change.before or None, "now": change.now or None}
+    return {
+        "name": change.name,
+        "manager": change.manager,
+        "before": change.before or None,
+        "now": change.now or None,
+    }

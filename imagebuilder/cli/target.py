@@ -17,9 +17,10 @@ def target_options(
     parser: argparse.ArgumentParser,
     metavar: str = "TARGET",
     platform: str = "such as linux/arm64 (default: this machine's)",
+    nargs: str | None = None,
 ) -> None:
     parser.add_argument(
-        "target", metavar=metavar, help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json"
+        "target", nargs=nargs, metavar=metavar, help="file.snap[:name], file.py[:attribute], a Dockerfile, or file.json"
     )
     parser.add_argument("--platform", help=platform)
     reading_options(parser)
@@ -89,10 +90,28 @@ def load_one(arguments: argparse.Namespace, *, any_platform: bool = False) -> Ta
 
 def lock_path(arguments: argparse.Namespace, target: Target) -> Path:
     """Where the lock of a target is, or is to be: beside its spec, named after its snapshot."""
+    # Neither character is one of a name's own, so no two names have one file.
+    return spec(arguments).parent / f"{target.name.replace(':', '@').replace('/', '+')}.lock"
+
+
+def check_target(arguments: argparse.Namespace, lock: LockFile) -> None:
+    """
+    Raises:
+        CompileError: the lock is that of another spec, which is still there.
+    """
+    path = spec(arguments)
+    if lock.target and lock.target != path.name and (path.parent / lock.target).exists():
+        message = f"{lock.path.name} is the lock of {lock.target}, not of {path.name}"
+        help = "give one of the two another snapshot name, or another folder"
+        raise CompileError(Diagnostic("IB679", message, help=help))
+
+
+def spec(arguments: argparse.Namespace) -> Path:
+    """The file that is named, or that is meant by its folder."""
     from imagebuilder.frontends.target import parted
 
-    file, _ = parted(arguments.target)
-    return Path(file).absolute().parent / f"{target.name.replace(':', '-').replace('/', '-')}.lock"
+    path = Path(parted(arguments.target)[0]).absolute()
+    return path / "Dockerfile" if path.is_dir() else path
 
 
 def read_lock(arguments: argparse.Namespace, target: Target) -> LockFile | None:
@@ -105,7 +124,9 @@ def read_lock(arguments: argparse.Namespace, target: Target) -> LockFile | None:
         return None
     from imagebuilder.resolve.lock import read
 
-    return read(path)
+    lock = read(path)
+    check_target(arguments, lock)
+    return lock
 
 
 def pairs(given: list[str], code: str, what: str, usage: str) -> dict[str, str]:

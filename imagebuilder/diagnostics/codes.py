@@ -117,6 +117,8 @@ CODES: dict[str, str] = {
     "IB675": "not a lock",
     "IB676": "a snapshot of something else",
     "IB677": "a package that cannot be built from its source",
+    "IB678": "a Debian package of a lock that is not to be had any more",
+    "IB679": "the lock of another spec",
     # The command line and the store.
     "IB700": "wrong usage",
     "IB701": "not a snapshot name",

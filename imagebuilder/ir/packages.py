@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field
 
 from imagebuilder.ir.checks import Many
-from imagebuilder.ir.ops import BaseImage, Model, Op
+from imagebuilder.ir.ops import BaseImage, Model, Op, Run
 
 
 def _names_a_file(url: str) -> str:
@@ -124,6 +124,12 @@ class Packed(BaseImage):
         return (
             "sha256:" + sha256("\0".join((self.image, *(layer.digest for layer in self.layers))).encode()).hexdigest()
         )
+
+
+class AptRun(Run):
+    """The command that installs just these Debian packages, each as ``name=version``: a ``run`` to all that follows."""
+
+    pins: Annotated[tuple[str, ...], Many]
 
 
 RESOLVED: tuple[type[Op], ...] = (Install, Layer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
 from imagebuilder.ir.packages import Python
@@ -75,6 +75,10 @@ def _digest(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A request that stays with the image's own installer, and why, as the end of "… since …"."""
+    """A request that stays with the image's own installer, and why, as the end of "… since …".
+
+    ``base`` is the base's reference.
+    """
 
     reason: str
+    base: str = field(default="", compare=False)

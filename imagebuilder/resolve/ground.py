@@ -127,13 +127,13 @@ class Ground:
             return None
         assert isinstance(op, _PipLike)
         if why := self.why or _special(op):
-            return Left(why)
+            return Left(why, self._base)
         if self._has_folder and isinstance(op, UvPipInstall):
-            return Left("uv reads the settings of the folder that it runs in")
+            return Left("uv reads the settings of the folder that it runs in", self._base)
         assert self._target is not None
         files, roots = _files(op, Path(step.root))
         if why := next((why for _, text in files if (why := _elsewhere(text))), ""):
-            return Left(why)
+            return Left(why, self._base)
         return Ask(
             self._target,
             packages=() if isinstance(op, PipInstallFromRequirements) else tuple(sorted(op.packages)),
@@ -231,9 +231,11 @@ def _changes(step: Step, data: str) -> str:
             return "it is not root that installs"
         case Copy(dest=dest) | Add(dest=dest) | WriteFiles(dest=dest):
             return (
-                "" if isinstance(dest, str) and _is_own(dest, data) else f"files are put into {_shown(dest)} before it"
+                ""
+                if isinstance(dest, str) and is_own(dest, data)
+                else f"files are put into {shown_folder(dest)} before it"
             )
-        case Volume(paths=paths) if not all(isinstance(path, str) and _is_own(path, data) for path in paths):
+        case Volume(paths=paths) if not all(isinstance(path, str) and is_own(path, data) for path in paths):
             return "a volume is declared before it"
     return ""
 
@@ -254,13 +256,13 @@ def _variable(name: str) -> str:
     return f"{name} is set before it" if asked and name not in HARMLESS else ""
 
 
-def _is_own(path: str, data: str) -> bool:
+def is_own(path: str, data: str) -> bool:
     found = posixpath.normpath(path)
     among = f"{data}/".startswith(f"{found}/") or found.startswith(f"{data}/")
     return not among and any(found == folder or found.startswith(folder + "/") for folder in _OWN)
 
 
-def _shown(dest: object) -> str:
+def shown_folder(dest: object) -> str:
     return dest if isinstance(dest, str) else "a folder that a variable names"
 
 

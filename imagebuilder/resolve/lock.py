@@ -1,4 +1,4 @@
-"""The lock file of a snapshot: what each request for packages was resolved to, and what its bases were.
+"""The lock file of a snapshot: what each request for packages was resolved to, and what its images were.
 
 TOML, each thing on a line of its own in a fixed order, so that a change shows
 as the lines that it moved. The order of ``layers`` alone is that in which
@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Span
 from imagebuilder.files import read_text
 from imagebuilder.ir.checks import image_reference
-from imagebuilder.ir.ops import BaseImage
+from imagebuilder.ir.ops import BaseImage, Copy, ImageSource, Run
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
+from imagebuilder.resolve import apt
+from imagebuilder.resolve.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground
 from imagebuilder.resolve.pin import pinned
 
 VERSION = 1
+_SHOWN = 3
 _HEADER = "# Written by `imagebuilder lock`: what is installed when this snapshot is built. Keep it beside its spec."
 
 
@@ -45,60 +49,114 @@ class Locked:
     left: str = ""
 
 
+class Open(NamedTuple):
+    """Something that a lock has no answer to: in words, and as the answer that leaves it to the image's installer.
+
+    ``answer`` is None for the digest of an image. ``step`` is the one that asks.
+    """
+
+    said: str
+    answer: Locked | LockedApt | None = None
+    step: Step | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LockFile:
-    """``bases`` are the digests of bases, by reference and platform."""
+    """``bases`` are the digests of images, by reference and platform; ``target`` is the spec that it is for."""
 
     path: Path
     bases: Mapping[tuple[str, str], str] = field(default_factory=dict)
     installs: tuple[Locked, ...] = ()
+    apts: tuple[LockedApt, ...] = ()
+    target: str = ""
 
     def pinned(self, target: Stage, platform: str) -> tuple[Stage, list[str]]:
-        """The graph with the bases and packages of this lock, and what it has no answer to, in words."""
+        """The graph with the images and packages of this lock, and what it has no answer to, in words."""
+        stage, open = self._packages(target, platform)
+        said = [each.said for each in open]
+        said += [f"it does not say which {ref} is meant" for ref in self._unknown(stage, platform)]
+        return self.based(stage, platform), said
+
+    def open(self, target: Stage, platform: str) -> list[Open]:
+        """The requests that this lock has no answer to."""
+        return self._packages(target, platform)[1]
+
+    def _packages(self, target: Stage, platform: str) -> tuple[Stage, list[Open]]:
         known = {(each.base, each.platform, each.request): each for each in self.installs}
-        open: list[str] = []
+        known_apt = {(each.base, each.platform, each.request): each for each in self.apts}
+        open: list[Open] = []
 
         def answer(step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
-            if isinstance(ask, Left):
-                return None
-            at = ask.base, platform, ask.request
-            if at not in known:
-                open.append(self._difference(ask, platform))
-                return None
-            if known[at].left:
+            found = known.get((ask.base, platform, _request(step, ask)))
+            if found is None:
+                words = _asked(step) if isinstance(ask, Left) else tuple(ask.words)
+                left = Locked(ask.base, platform, _request(step, ask), words, (), _reason(ask))
+                open.append(Open(self._difference(step, ask, left, self.installs), left, step))
+            if found is None or found.left or isinstance(ask, Left):
                 return None
             return Install(
-                distributions=known[at].distributions,
+                distributions=found.distributions,
                 index_url=ask.index_url,
                 extra_index_urls=ask.extra_index_urls,
             )
 
+        def answer_apt(step: Step, ask: AptAsk | Left, ground: AptGround) -> LockedApt | None:
+            found = known_apt.get((ask.base, platform, _request(step, ask)))
+            if found is None:
+                left = LockedApt(ask.base, platform, _request(step, ask), _asked(step), left=_reason(ask))
+                open.append(Open(self._difference(step, ask, left, self.apts), left, step))
+            return None if found is None or isinstance(ask, Left) else found
+
         stage = pinned(target, platform, lambda base: None, answer)
-        open += [f"it does not say which {ref} is meant" for ref in self._unknown(stage, platform)]
-        return self._based(stage, platform), open
+        return apt.pinned(stage, answer_apt), open
 
     def _unknown(self, target: Stage, platform: str) -> list[str]:
-        refs = {stage.base.ref for stage in ordered(target) if isinstance(stage.base, BaseImage)}
-        return sorted(ref for ref in refs if "@" not in ref and (ref, platform) not in self.bases)
+        return sorted(ref for ref in image_refs(target) if (ref, platform) not in self.bases)
 
-    def _based(self, target: Stage, platform: str) -> Stage:
+    def based(self, target: Stage, platform: str) -> Stage:
+        """The graph with the digests of images that this lock has."""
+
+        def at_digest(ref: str) -> str:
+            digest = self.bases.get((ref, platform))
+            return f"{ref}@{digest}" if digest else ref
+
         def change(stage: Stage) -> Stage:
-            base = stage.base
-            digest = self.bases.get((base.ref, platform)) if isinstance(base, BaseImage) else None
-            if digest is None:
-                return stage
-            assert isinstance(base, BaseImage)
-            steps = tuple(replace(step, part_of=step.planned) for step in stage.steps)
-            return replace(stage, base=base.model_copy(update={"ref": f"{base.ref}@{digest}"}), steps=steps)
+            base, steps = stage.base, tuple(map(change_step, stage.steps))
+            if isinstance(base, BaseImage) and (ref := at_digest(base.ref)) != base.ref:
+                steps = tuple(replace(step, part_of=step.planned) for step in steps)
+                return replace(stage, base=base.model_copy(update={"ref": ref}), steps=steps)
+            same = all(new is old for new, old in zip(steps, stage.steps, strict=True))
+            return stage if same else replace(stage, steps=steps)
+
+        def change_step(step: Step) -> Step:
+            op = step.op
+            if isinstance(op, Copy) and isinstance(op.origin, ImageSource):
+                op = op.model_copy(update={"origin": ImageSource(ref=at_digest(op.origin.ref))})
+            elif isinstance(op, Run) and any(isinstance(mount.origin, ImageSource) for mount in op.mounts):
+                mounts = (
+                    mount.model_copy(update={"origin": ImageSource(ref=at_digest(mount.origin.ref))})
+                    if isinstance(mount.origin, ImageSource)
+                    else mount
+                    for mount in op.mounts
+                )
+                op = op.model_copy(update={"mounts": tuple(mounts)})
+            return step if op == step.op else replace(step, op=op, part_of=step.planned)
 
         return rewrite(target, change)
 
-    def _difference(self, ask: Ask, platform: str) -> str:
+    def _difference(
+        self, step: Step, ask: Ask | AptAsk | Left, left: Locked | LockedApt, known: Sequence[Locked | LockedApt]
+    ) -> str:
         """How a request differs from the one in this lock that is most like it."""
-        now = set(ask.words)
-        rest = [each for each in self.installs if (each.base, each.platform) == (ask.base, platform)]
+        verb = (step.intent or step.op).verb
+        if isinstance(ask, Left):
+            what = " ".join(left.asked[:_SHOWN]) + (" …" if len(left.asked) > _SHOWN else "")
+            return f"it does not say that {verb} of {what} is left to the image's own installer, since {ask.reason}"
+        now, platform = set(left.asked), left.platform
+        rest = [each for each in known if (each.base, each.platform) == (ask.base, platform)]
         if not rest:
-            return f"it has nothing for {ask.base} on {platform}"
+            what = "no Debian packages" if isinstance(ask, AptAsk) else "nothing"
+            return f"it has {what} for {ask.base} on {platform}"
         before = set(max(rest, key=lambda each: len(now & set(each.asked))).asked)
         said = [f"{word} is new" for word in sorted(now - before)] + [
             f"{word} is gone" for word in sorted(before - now)
@@ -122,14 +180,32 @@ class LockFile:
             for distribution in each.distributions
         ]
 
+    @property
+    def names(self) -> set[str]:
+        """The packages in it."""
+        return {each.name for install in self.installs for each in install.distributions} | {
+            each.name for answer in self.apts for each in answer.all
+        }
+
     def text(self) -> str:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
         yield from (_HEADER, f"version = {VERSION}")
+        if self.target:
+            yield f"target = {_text(self.target)}"
         for (ref, platform), digest in sorted(self.bases.items()):
             yield from ("", "[[base]]", f"ref = {_text(ref)}", f"platform = {_text(platform)}")
             yield f"digest = {_text(digest)}"
+        for found in sorted(self.apts, key=lambda each: (each.base, each.platform, each.asked, each.request)):
+            yield from ("", "[[apt]]", f"base = {_text(found.base)}", f"platform = {_text(found.platform)}")
+            yield f"request = {_text(found.request)}"
+            yield from _list("asked", sorted(found.asked))
+            if found.left:
+                yield f"left = {_text(found.left)}"
+            for name, packages in (("packages", found.packages), ("dependencies", found.dependencies)):
+                if packages:
+                    yield from _list(name, map(str, sorted(packages)))
         for each in sorted(self.installs, key=lambda each: (each.base, each.platform, each.asked, each.request)):
             yield from ("", "[[install]]", f"base = {_text(each.base)}", f"platform = {_text(each.platform)}")
             yield f"request = {_text(each.request)}"
@@ -144,6 +220,38 @@ class LockFile:
                     yield f"url = {_text(file.url)}"
                     yield f"sha256 = {_text(file.sha256)}"
                     yield f"size = {file.size}"
+
+
+def image_refs(target: Stage) -> dict[str, None]:
+    """The images without a digest that a graph starts or copies from."""
+    found: dict[str, None] = {}
+    for stage in ordered(target):
+        if isinstance(stage.base, BaseImage):
+            found[stage.base.ref] = None
+        for step in stage.steps:
+            mounts = step.op.mounts if isinstance(step.op, Run) else ()
+            origins = getattr(step.op, "origin", None), *(mount.origin for mount in mounts)
+            found |= {origin.ref: None for origin in origins if isinstance(origin, ImageSource)}
+    return {ref: None for ref in found if "@" not in ref}
+
+
+def _request(step: Step, ask: Ask | AptAsk | Left) -> str:
+    """What an answer is found by. What is left stays so as long as it is asked, and for the same reason."""
+    if not isinstance(ask, Left):
+        return ask.request
+    op = step.intent or step.op
+    return "sha256:" + sha256("\0".join((op.verb, op.model_dump_json(), ask.reason)).encode()).hexdigest()
+
+
+def _reason(ask: Ask | AptAsk | Left) -> str:
+    return ask.reason if isinstance(ask, Left) else ""
+
+
+def _asked(step: Step) -> tuple[str, ...]:
+    """The words of a request that nothing was read for."""
+    op = step.intent or step.op
+    found = [*getattr(op, "packages", ()), *getattr(op, "requirements", ())]
+    return tuple(found or [getattr(op, "path", "")])
 
 
 def read(path: Path) -> LockFile:
@@ -170,7 +278,8 @@ def read(path: Path) -> LockFile:
         installs = tuple(_locked(each) for each in found.get("install", ()))
         for distribution in (distribution for each in installs for distribution in each.distributions):
             _named(distribution)
-        return LockFile(path, bases, installs)
+        apts = tuple(_locked_apt(each) for each in found.get("apt", ()))
+        return LockFile(path, bases, installs, apts, _str(found.get("target", "")))
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
         raise _broken(path, f"something in it is missing or of the wrong kind: {error}") from None
 
@@ -186,6 +295,18 @@ def _locked(found: Mapping[str, Any]) -> Locked:
         _str(found["request"]),
         tuple(_str(word) for word in found["asked"]),
         tuple(each[name] for name in names),
+        _str(found.get("left", "")),
+    )
+
+
+def _locked_apt(found: Mapping[str, Any]) -> LockedApt:
+    return LockedApt(
+        _str(found["base"]),
+        _str(found["platform"]),
+        _str(found["request"]),
+        tuple(_str(word) for word in found["asked"]),
+        tuple(apt.package(_str(each)) for each in found.get("packages", ())),
+        tuple(apt.package(_str(each)) for each in found.get("dependencies", ())),
         _str(found.get("left", "")),
     )
 

@@ -136,3 +136,76 @@ def test_a_reproducible_image_is_the_same_in_a_registry(cli: Cli, spec: Path, tm
         url = f"http://127.0.0.1:{registry.port}/v2/team/web/manifests/{key}"
         with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": types})) as answer:
             assert answer.headers["Docker-Content-Digest"] == built.json["digest"]
+
+
+# Debian packages ----------------------------------------------------------------------------------------
+
+WITH_APT = """\
+from imagebuilder import Image
+image = (
+    Image.debian_slim("3.13")
+    .apt_install("less", "tzdata")
+    .copy_from("python:3.11-slim-bookworm", "/etc/debian_version", "/opt/bookworm")
+    .apt_install("git", "libz-dev")
+    .pip_install("six")
+)
+"""
+MARKED = "apt-mark showauto | sort; echo; apt-mark showmanual | sort; echo; dpkg-query -W"
+
+
+def test_what_apt_is_asked_is_what_apt_installs(cli: Cli, client: Client, spec: Path) -> None:
+    """Two statements, the second asked as if the first had been carried out, and each package marked as apt marks it."""
+    spec.write_text(WITH_APT)
+    cli("build", spec, "--name", "plain")
+    made = cli("lock", spec, "--json")
+    assert made.code == 0 and "not locked" not in made.err, made.err
+    lock = tomllib.loads(spec.with_name("web.lock").read_text())
+    asked = {tuple(each["asked"]): each for each in lock["apt"]}
+    (git,) = (each for each in asked["git", "libz-dev"]["packages"] if each.startswith("git="))
+    assert git.endswith(" [amd64]") and any(
+        each.startswith("zlib1g-dev=") for each in asked["git", "libz-dev"]["packages"]
+    )
+    assert any(each.startswith("libcurl") for each in asked["git", "libz-dev"]["dependencies"])
+    assert {each["ref"] for each in lock["base"]} == {"python:3.13-slim-trixie", "python:3.11-slim-bookworm"}
+    built = cli("build", spec, "--locked")
+    assert built.code == 0, built.err
+    plain, exact = (client.run(name, ["sh", "-c", MARKED]).stdout for name in ("plain", "web"))
+    assert exact == plain and git.partition("=")[0] in exact
+    assert cli("verify", spec).code == 0
+    # The same lock again: nothing moves, and no image stays of those that were asked.
+    text = spec.with_name("web.lock").read_text()
+    assert cli("lock", spec, "--json").json["changes"] == []
+    assert spec.with_name("web.lock").read_text() == text
+    assert not [tag for tag in client.engine.api.json("GET", "/images/json") if "imagebuilder-lock" in str(tag)]
+
+
+def test_a_version_that_is_gone_is_told_and_what_is_there_is_locked(cli: Cli, spec: Path) -> None:
+    spec.write_text(WITH_APT.replace('.apt_install("git", "libz-dev")', ""))
+    cli("lock", spec)
+    lock = spec.with_name("web.lock")
+    good = lock.read_text()
+    lock.write_text(good.replace('"less=', '"less=0.'))
+    gone = cli("build", spec, "--locked")
+    assert gone.code == 1 and "IB678" in gone.err and "less=0." in gone.err and "web.py:4" in gone.err
+    assert "web.lock" not in cli("outdated", spec).err
+    (change,) = cli("outdated", spec, "--json").json["changes"]
+    assert (change["manager"], change["name"]) == ("apt", "less") and change["before"].startswith("0.")
+    cli("lock", spec)
+    assert lock.read_text() == good
+
+
+def test_what_apt_cannot_install_is_told_at_its_line(cli: Cli, spec: Path) -> None:
+    spec.write_text('from imagebuilder import Image\nimage = Image.debian_slim("3.13").apt_install("less", "lesss")\n')
+    done = cli("lock", spec)
+    assert done.code == 2 and "Unable to locate package lesss" in done.err and "web.py:2" in done.err
+    assert not spec.with_name("web.lock").exists()
+
+
+def test_what_is_left_is_written_down(cli: Cli, spec: Path) -> None:
+    spec.write_text(SPEC.replace(".apt_install", '.run_commands("true").apt_install'))
+    cli("lock", spec)
+    lock = tomllib.loads(spec.with_name("web.lock").read_text())
+    assert {each["left"] for each in lock["apt"] + lock["install"]} == {"commands run before it"}
+    assert cli("hash", spec, "--locked").code == 0
+    spec.write_text(SPEC)
+    assert cli("hash", spec, "--locked").code == 2

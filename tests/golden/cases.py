@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagebuilder import Image, Secret, expand
+from imagebuilder.resolve.lock import LockFile
+from tests.golden.locks import locked
 
 FILES = Path(__file__).parent / "files"
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -23,11 +25,15 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 @dataclass(frozen=True)
 class Case:
-    """``secrets`` are values for the build, which no key and no Dockerfile may show."""
+    """``secrets`` are values for the build, which no key and no Dockerfile may show.
+
+    ``lock`` is what is expected with one; without it the case is another's, and need not be built.
+    """
 
     make: Callable[[], Image]
     builds: bool = True
     secrets: Mapping[str, str] = field(default_factory=dict)
+    lock: LockFile | None = None
 
 
 CASES: dict[str, Case] = {}
@@ -84,6 +90,14 @@ def apt_one() -> Image:
 @case()
 def apt_many() -> Image:
     return slim().apt_install(["less", "file"], "tree", "hello", recommends=True)
+
+
+@case(builds=False)
+def apt_locked() -> Image:
+    return slim().apt_install("less", "tree").copy_from("busybox:1", "/bin/sh", "/opt/sh").apt_install("file")
+
+
+CASES["apt_locked"] = replace(CASES["apt_locked"], lock=locked(apt_locked()))
 
 
 @case()

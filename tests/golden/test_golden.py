@@ -22,7 +22,8 @@ PLATFORM = "linux/amd64"
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str, update: bool) -> None:
-    plan = compile(CASES[name].make(), platform=PLATFORM)
+    plan = compile(CASES[name].make(), platform=PLATFORM, lock=CASES[name].lock)
+    assert not plan.open
     found = {
         f"{name}.json": json.dumps(dump(plan), indent=1, ensure_ascii=False) + "\n",
         f"{name}.Dockerfile": plan.dockerfile().text,

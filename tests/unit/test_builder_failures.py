@@ -13,6 +13,7 @@ from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import BuildError, CompileError
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest
 from imagebuilder.locks import lock
+from tests.golden.locks import PLATFORM, locked
 from tests.unit.building import Bench
 
 
@@ -62,6 +63,22 @@ def test_a_failed_command_is_explained_at_its_call(bench: Bench) -> None:
         "the last lines of its log:\nfirst\nlast words",
     ]
     assert "imagebuilder snapshot logs app" in found.help
+
+
+def test_what_a_lock_says_and_no_archive_has_any_more(bench: Bench) -> None:
+    """A release of Debian keeps the newest version alone, so this is what becomes of an old lock."""
+    image = Image.base("debian").apt_install("curl")
+    plan = compile(image, platform=PLATFORM, lock=locked(image))
+    dockerfile = plan.dockerfile(ca=True)
+    (last,) = (i.last for i in dockerfile.instructions if i.text.startswith("RUN"))
+    log = ["+ apt-get install", "E: Version '1.0-1' for 'curl' was not found", "E: Unable to locate package libcase1"]
+    bench.engine.fail = BuildFailed("exit code: 100", line=last, exit_code=100, log=log)
+    with pytest.raises(BuildError) as caught:
+        bench.build(plan)
+    (found,) = caught.value.diagnostics
+    assert found.code == "IB678" and "curl=1.0-1, libcase1" in found.message
+    assert found.place is not None and found.place.resolve().file == __file__
+    assert "`imagebuilder lock`" in found.help and "snapshots" in found.help
 
 
 def test_a_failure_is_kept_and_the_next_build_works(bench: Bench) -> None:

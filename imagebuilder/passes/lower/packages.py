@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from imagebuilder.ir.ops import (
     AptInstall,
@@ -24,6 +24,7 @@ from imagebuilder.ir.ops import (
     UvPipInstall,
     UvSync,
 )
+from imagebuilder.ir.packages import AptRun
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Expansion, Var
 from imagebuilder.passes.lower.scope import Scope
@@ -40,23 +41,37 @@ _TIMES = (
     "/var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old",
 )
 
+APT_CACHES = (cache("/var/cache/apt"), cache("/var/lib/apt/lists"))
+
 _Pip = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
 
 
 def apt_install(op: AptInstall, scope: Scope) -> Iterator[Op]:
+    yield Run(command=_apt(op.packages, recommends=op.recommends), mounts=APT_CACHES)
+
+
+def apt_locked(packages: Sequence[str], dependencies: Sequence[str]) -> AptRun:
+    """Just these, each as ``name=version``; ``dependencies`` are those that nobody asked for by their names."""
+    pins = tuple(sorted({*packages, *dependencies}))
+    automatic = [each.partition("=")[0] for each in dependencies]
+    # Apt takes what it is told by name for something that a person wants to keep.
+    marked = [f"apt-mark auto {words(automatic)} > /dev/null"] if automatic else []
+    # What is recommended is among them, and what is not among them must not come.
+    return AptRun(command=_apt(pins, *marked, recommends=False), mounts=APT_CACHES, pins=pins)
+
+
+def _apt(packages: Sequence[str], *more: str, recommends: bool) -> str:
     install = "DEBIAN_FRONTEND=noninteractive apt-get install -y"
-    if not op.recommends:
+    if not recommends:
         install += " --no-install-recommends"
-    yield Run(
-        command=script(
-            # Debian's images delete what apt fetched; the cache mount is there to keep it.
-            "rm -f /etc/apt/apt.conf.d/docker-clean",
-            "apt-get update",
-            f"{install} -o APT::Keep-Downloaded-Packages=true {words(op.packages)}",
-            # They say when this was done, and nothing else that anybody needs.
-            f"rm -f {' '.join(_TIMES)}",
-        ),
-        mounts=(cache("/var/cache/apt"), cache("/var/lib/apt/lists")),
+    return script(
+        # Debian's images delete what apt fetched; the cache mount is there to keep it.
+        "rm -f /etc/apt/apt.conf.d/docker-clean",
+        "apt-get update",
+        f"{install} -o APT::Keep-Downloaded-Packages=true {words(packages)}",
+        *more,
+        # They say when this was done, and nothing else that anybody needs.
+        f"rm -f {' '.join(_TIMES)}",
     )
 
 

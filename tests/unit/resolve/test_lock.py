@@ -13,6 +13,7 @@ from imagebuilder import Image
 from imagebuilder.compiler import check_lock, compile
 from imagebuilder.diagnostics import CompileError
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
+from imagebuilder.resolve.apt import DebianPackage, LockedApt
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.lock import Locked, LockFile, read
 from imagebuilder.resolve.pin import pinned
@@ -39,6 +40,13 @@ def lock_of(image: Image, *answers: tuple[Distribution, ...], path: Path = Path(
 
     pinned(compile(image, platform=PLATFORM).stage, PLATFORM, lambda base: None, answer)
     return LockFile(path, {(BASE, PLATFORM): DIGEST}, tuple(installs))
+
+
+def answering(image: Image, lock: LockFile) -> LockFile:
+    """The lock with what leaves the requests of an image that it does not answer."""
+    opens = [each.answer for each in lock.open(compile(image, platform=PLATFORM).stage, PLATFORM)]
+    installs = [replace(each, left=each.left or "no answer") for each in opens if isinstance(each, Locked)]
+    return replace(lock, installs=(*lock.installs, *installs))
 
 
 def key(image: Image, lock: LockFile | None) -> str:
@@ -113,10 +121,52 @@ def test_what_was_installed_before_is_part_of_a_request() -> None:
     assert compile(both, platform=PLATFORM, lock=other).open
 
 
-def test_a_request_that_no_layers_can_answer_is_no_fault_of_the_lock() -> None:
-    image = Image.debian_slim("3.13").run_commands("true").pip_install("six")
+LEFT = Image.debian_slim("3.13").run_commands("true").pip_install("six")
+
+
+def test_a_request_that_no_layers_can_answer_is_one_that_the_lock_has_to_leave(tmp_path: Path) -> None:
+    """Who builds with ``--locked`` learns that something is not locked, and who leaves it has written that down."""
+    lock = LockFile(tmp_path / "app.lock", {(BASE, PLATFORM): DIGEST})
+    plan = compile(LEFT, platform=PLATFORM, lock=lock)
+    (said,) = plan.open
+    assert said == (
+        "it does not say that pip_install of six is left to the image's own installer, since commands run before it"
+    )
+    with pytest.raises(CompileError, match="is left to the image's own installer"):
+        check_lock(plan, lock, locked=True)
+    knowing = answering(LEFT, lock)
+    assert not compile(LEFT, platform=PLATFORM, lock=knowing).open
+    knowing.path.write_text(knowing.text())
+    assert read(knowing.path) == knowing
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.debian_slim("3.13").run_commands("true").pip_install("six", "rich"),
+        Image.debian_slim("3.13").env(PIP_INDEX_URL="https://i.example").pip_install("six"),
+        Image.debian_slim("3.13").pip_install("six"),
+    ],
+)
+def test_what_was_left_is_left_for_its_reason_alone(image: Image) -> None:
+    lock = answering(LEFT, LockFile(Path("app.lock"), {(BASE, PLATFORM): DIGEST}))
+    assert compile(image, platform=PLATFORM, lock=lock).open
+
+
+def test_an_image_that_files_are_copied_from_is_its_digest() -> None:
+    image = Image.debian_slim("3.13").copy_from("busybox:1", "/bin/sh", "/sh")
     lock = LockFile(Path("app.lock"), {(BASE, PLATFORM): DIGEST})
-    assert not compile(image, platform=PLATFORM, lock=lock).open
+    assert compile(image, platform=PLATFORM, lock=lock).open == ("it does not say which busybox:1 is meant",)
+    plan = compile(image, platform=PLATFORM, lock=replace(lock, bases={**lock.bases, ("busybox:1", PLATFORM): DIGEST}))
+    assert not plan.open and f"COPY --from=busybox:1@{DIGEST} /bin/sh /sh" in plan.dockerfile().text
+    assert plan.key != compile(image, platform=PLATFORM, lock=lock).key
+
+
+def test_so_is_one_that_a_command_looks_into() -> None:
+    image = Image.debian_slim("3.13").dockerfile_commands("RUN --mount=type=bind,from=busybox:1,target=/b true")
+    bases = {(BASE, PLATFORM): DIGEST, ("busybox:1", PLATFORM): DIGEST}
+    plan = compile(image, platform=PLATFORM, lock=LockFile(Path("app.lock"), bases))
+    assert not plan.open and f"from=busybox:1@{DIGEST}" in plan.dockerfile().text
 
 
 def test_what_a_lock_left_is_left_and_answered(tmp_path: Path) -> None:
@@ -161,7 +211,20 @@ def test_a_package_moves_its_own_lines_alone() -> None:
 
 
 GOOD = LockFile(
-    Path("a.lock"), {(BASE, PLATFORM): DIGEST}, (Locked(BASE, PLATFORM, DIGEST, ("six",), (distribution("six"),)),)
+    Path("a.lock"),
+    {(BASE, PLATFORM): DIGEST},
+    (Locked(BASE, PLATFORM, DIGEST, ("six",), (distribution("six"),)),),
+    (
+        LockedApt(
+            BASE,
+            PLATFORM,
+            DIGEST,
+            ("curl",),
+            (DebianPackage("curl", "8.1-2", "amd64"),),
+            (DebianPackage("libcurl4", "8.1-2", "amd64"),),
+        ),
+    ),
+    "app.py",
 )
 
 
@@ -187,6 +250,11 @@ def test_read(tmp_path: Path) -> None:
         ('version = "1.0"', 'version = "1.1"'),
         ("six-1.0-py3", "rich-1.0-py3"),
         ('platform = "linux/amd64"\nrequest', "request"),
+        ("curl=8.1-2 [amd64]", "curl"),
+        ("curl=8.1-2 [amd64]", "curl=8.1-2 --purge"),
+        ("libcurl4=8.1-2 [amd64]", "; reboot"),
+        ('asked = [\n    "curl",\n]', ""),
+        ('target = "app.py"', "target = 1"),
         ("[[install.package]]", "[install.package]"),
     ],
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagebuilder.cache.refresh import asker
@@ -12,10 +12,10 @@ from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError
 from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import Engine, OnEvent
 from imagebuilder.from_source import FromSource
-from imagebuilder.ir.ops import BaseImage
-from imagebuilder.ir.stage import ordered
+from imagebuilder.locking.apt import AptAsker
 from imagebuilder.pythons import Pythons
-from imagebuilder.resolve.lock import LockFile
+from imagebuilder.resolve.apt import LockedApt
+from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
 from imagebuilder.resolve.resolver import LeftOut, Resolver
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
@@ -23,8 +23,9 @@ from imagebuilder.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A package whose version moved; empty where there is none."""
+    """A package whose version moved; empty where there is none. ``manager`` is ``pip`` or ``apt``."""
 
+    manager: str
     name: str
     before: str
     now: str
@@ -40,6 +41,8 @@ def locked(
     *,
     upgrade: Collection[str] | None = None,
     ca: Path | None = None,
+    target: str = "",
+    build_args: Mapping[str, str] | None = None,
 ) -> tuple[LockFile, list[LeftOut]]:
     """A lock that answers the plan, and the requests that no lock can answer.
 
@@ -49,10 +52,12 @@ def locked(
         before: versions in it stay where they still fit, and what it says for other platforms.
         upgrade: packages that take their newest versions all the same; None is all.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+        build_args: those of the build, of which the proxies are taken.
+        target: the spec's file, which the lock names.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
-        BuildError: an index or a registry does not answer.
+        BuildError: an index, an archive of Debian's or a registry does not answer.
         EngineError: the engine does not answer.
     """
     old = before or LockFile(path)
@@ -63,23 +68,42 @@ def locked(
     with beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)
+    apt = AptAsker(plan, keep.apts, upgrade or (), store, engine, on_event, ca, build_args or {})
+    apt.ask(LockFile(path, bases).based(plan.stage, plan.platform))
+    answers = LockFile(path, bases, tuple(resolver.locked), tuple(apt.locked))
+    left = [*resolver.left, *apt.left]
+    opens = [_reasoned(each, left) for each in answers.open(plan.stage, plan.platform)]
     others = {at: digest for at, digest in old.bases.items() if at[1] != plan.platform}
     installs = [each for each in old.installs if each.platform != plan.platform]
-    return LockFile(path, {**others, **bases}, (*installs, *resolver.locked)), resolver.left
+    installs += [*answers.installs, *(each for each in opens if isinstance(each, Locked))]
+    apts = [each for each in old.apts if each.platform != plan.platform]
+    apts += [*answers.apts, *(each for each in opens if isinstance(each, LockedApt))]
+    return LockFile(path, {**others, **bases}, tuple(installs), tuple(apts), target), left
+
+
+def _reasoned(open: Open, left: Sequence[LeftOut]) -> Locked | LockedApt:
+    """The answer that leaves a request, with the reason that was found for it when it was asked."""
+    assert open.answer is not None and open.step is not None
+    verb = (open.step.intent or open.step.op).verb
+    why = next((each.reason for each in left if each.place is open.step.place and each.verb == verb), "")
+    return replace(open.answer, left=why or open.answer.left or "it could not be resolved")
 
 
 def changes(before: LockFile | None, now: LockFile) -> list[Change]:
     """The packages of two locks that differ, by name."""
     old, new = _versions(before), _versions(now)
     names = sorted(old.keys() | new.keys())
-    return [Change(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)]
+    return [Change(*name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)]
 
 
-def _versions(lock: LockFile | None) -> dict[str, str]:
-    found: dict[str, dict[str, None]] = {}
+def _versions(lock: LockFile | None) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for install in lock.installs if lock is not None else ():
         for each in install.distributions:
-            found.setdefault(each.name, {})[each.version] = None
+            found.setdefault(("pip", each.name), {})[each.version] = None
+    for answer in lock.apts if lock is not None else ():
+        for package in answer.all:
+            found.setdefault(("apt", package.name), {})[package.version] = None
     return {name: ", ".join(versions) for name, versions in found.items()}
 
 
@@ -87,11 +111,9 @@ def _bases(
     plan: Plan, known: Mapping[tuple[str, str], str], store: Store, engine: Callable[[], Engine]
 ) -> dict[tuple[str, str], str]:
     found = {}
-    for stage in ordered(plan.stage):
-        base = stage.base
-        if isinstance(base, BaseImage) and "@" not in base.ref:
-            at = base.ref, plan.platform
-            found[at] = known.get(at) or _digest(base.ref, store, engine)
+    for ref in image_refs(plan.stage):
+        at = ref, plan.platform
+        found[at] = known.get(at) or _digest(ref, store, engine)
     return found
 
 

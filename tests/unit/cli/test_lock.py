@@ -1,0 +1,98 @@
+"""``lock`` and ``outdated``: which file is written, for which target, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imagebuilder.engine.fake import FakeEngine
+from tests.unit.cli.conftest import Machine, Run
+
+SPEC = """\
+from imagebuilder import Image
+image = Image.base("debian:13")
+"""
+SNAP = """\
+snap 1
+snapshot "team/app:1" from base "debian:13" {
+}
+snapshot "team-app:1" from base "debian:13" {
+    env A=B
+}
+"""
+DIGEST = "sha256:" + "d" * 64
+
+
+@pytest.fixture
+def spec(machine: Machine, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    assert isinstance(machine.engine, FakeEngine)
+    machine.engine.images["debian:13"] = DIGEST
+    monkeypatch.setattr("imagebuilder.locking.asker", lambda home: lambda ref: None)
+    (project / "app.py").write_text(SPEC)
+    return project / "app.py"
+
+
+def test_what_is_written_names_its_target(cli: Run, spec: Path) -> None:
+    done = cli("lock", "app.py")
+    assert done.code == 0 and done.out.endswith("app.lock: 1 image\n")
+    assert 'target = "app.py"' in spec.with_suffix(".lock").read_text()
+    assert cli("build", "app.py", "--locked").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--upgrade", "app.py"),
+        ("app.py", "--upgrade"),
+        ("--upgrade", "app.py", "curl"),
+        ("--upgrade", "curl", "app.py"),
+        ("app.py", "--upgrade", "curl"),
+        ("--upgrade", "app.py", "--json"),
+    ],
+)
+def test_the_target_may_stand_before_and_after_what_is_upgraded(cli: Run, spec: Path, words: tuple[str, ...]) -> None:
+    done = cli("lock", *words)
+    assert done.code == 0 and spec.with_suffix(".lock").exists(), done.err
+    assert ("not upgraded: app.lock has no curl" in done.err) == ("curl" in words)
+
+
+@pytest.mark.parametrize("words", [(), ("--upgrade",), ("--upgrade", "curl", "nowhere.py")])
+def test_a_missing_target_is_told(cli: Run, spec: Path, words: tuple[str, ...]) -> None:
+    done = cli("lock", *words)
+    assert done.code == 2 and "no target is named" in done.err and "lock TARGET --upgrade" in done.err
+    assert ("nowhere.py" in done.err) == ("nowhere.py" in words)
+
+
+def test_two_names_are_never_one_file(cli: Run, spec: Path) -> None:
+    spec.with_name("all.snap").write_text(SNAP)
+    assert cli("lock", "all.snap").code == 0
+    assert {path.name for path in spec.parent.glob("*.lock")} == {"team+app@1.lock", "team-app@1.lock"}
+    keys = json.loads(cli("hash", "all.snap", "--json", "--locked").out)
+    assert len({each["key"] for each in keys}) == 2
+
+
+@pytest.mark.parametrize("command", ["lock", "outdated", "build", "hash"])
+def test_the_lock_of_another_target_is_refused(cli: Run, spec: Path, command: str) -> None:
+    spec.with_name("app.snap").write_text('snap 1\nsnapshot "app" from base "debian:13" {\n}\n')
+    assert cli("lock", "app.snap").code == 0
+    text = spec.with_suffix(".lock").read_text()
+    done = cli(command, "app.py")
+    assert done.code == 2 and "IB679" in done.err and "app.lock is the lock of app.snap, not of app.py" in done.err
+    assert spec.with_suffix(".lock").read_text() == text
+
+
+def test_that_of_a_target_that_has_another_name_now_is_taken(cli: Run, spec: Path) -> None:
+    spec.with_name("app.snap").write_text('snap 1\nsnapshot "app" from base "debian:13" {\n}\n')
+    assert cli("lock", "app.snap").code == 0
+    spec.with_name("app.snap").unlink()
+    assert cli("hash", "app.py", "--locked").code == 0
+
+
+def test_the_lock_of_a_folder_names_its_dockerfile(cli: Run, spec: Path) -> None:
+    (spec.parent / "web").mkdir()
+    (spec.parent / "web" / "Dockerfile").write_text("FROM debian:13\n")
+    assert cli("lock", "web").code == 0
+    assert 'target = "Dockerfile"' in (spec.parent / "web" / "web.lock").read_text()
+    assert cli("hash", "web/Dockerfile", "--locked").code == 0
