@@ -15,6 +15,7 @@ from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.lock import LockFile
+from imagebuilder.resolve.logins import Values
 from imagebuilder.resolve.resolver import LeftOut, Resolver
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
@@ -39,6 +40,7 @@ def locked(
     *,
     upgrade: Collection[str] | None = None,
     ca: Path | None = None,
+    secrets: Values | None = None,
 ) -> tuple[LockFile, list[LeftOut]]:
     """A lock that answers the plan, and the requests that no lock can answer.
 
@@ -48,6 +50,7 @@ def locked(
         before: versions in it stay where they still fit, and what it says for other platforms.
         upgrade: packages that take their newest versions all the same; None is all.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+        secrets: values of build secrets that were given; the others are in the environment.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -57,7 +60,7 @@ def locked(
     old = before or LockFile(path)
     keep = LockFile(path) if upgrade is None else old
     pythons = Pythons(store, engine, plan.platform)
-    resolver = Resolver(store.home, pythons.of, anew=True, ca=ca, lock=keep, upgrade=upgrade or ())
+    resolver = Resolver(store.home, pythons.of, anew=True, ca=ca, lock=keep, upgrade=upgrade or (), secrets=secrets)
     with beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)

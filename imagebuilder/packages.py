@@ -15,7 +15,8 @@ from imagebuilder.ir.stage import ordered
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve import oci
 from imagebuilder.resolve.layers import LayerStore
-from imagebuilder.resolve.resolver import Resolver, requests
+from imagebuilder.resolve.logins import Values
+from imagebuilder.resolve.resolver import Resolver, logins_of, requests
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
@@ -36,6 +37,7 @@ def at_hand(
     anew: bool,
     ca: Path | None,
     pack: bool,
+    secrets: Values | None = None,
 ) -> Iterator[Plan]:
     """The plan with layers in the place of its requests for packages. What cannot be resolved stays, which is told.
 
@@ -43,6 +45,7 @@ def at_hand(
         anew: ask the indexes also where an answer is remembered.
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         pack: layers that stand right upon an image of the engine's come as one image with it.
+        secrets: values of build secrets that were given; the others are in the environment.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -52,7 +55,7 @@ def at_hand(
     if not requests(plan):
         yield plan
         return
-    resolver = Resolver(store.home, Pythons(store, engine, plan.platform).of, anew=anew, ca=ca)
+    resolver = Resolver(store.home, Pythons(store, engine, plan.platform).of, anew=anew, ca=ca, secrets=secrets)
     with beside("resolving packages", on_event):
         resolved = resolver.resolved(plan)
     for told in resolver.yanked:
@@ -61,7 +64,7 @@ def at_hand(
         on_event(LogEvent("", str(left)))
     resolved = replace(resolved, stage=lay_out(resolved.stage))
     layers = [step.op for stage in ordered(resolved.stage) for step in stage.steps if isinstance(step.op, Layer)]
-    archives = LayerStore(store.home, ca)
+    archives = LayerStore(store.home, ca, logins_of(plan, secrets or {}))
     with archives.using():
         if missing := archives.missing(layers):
             megabytes = sum(file.size for file in missing) / 1e6

@@ -70,6 +70,7 @@ class LockFile:
                 distributions=known[at].distributions,
                 index_url=ask.index_url,
                 extra_index_urls=ask.extra_index_urls,
+                secrets=getattr(step.intent, "secrets", ()) if ask.secrets else (),
             )
 
         stage = pinned(target, platform, lambda base: None, answer)

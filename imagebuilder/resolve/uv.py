@@ -15,11 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.ir.packages import Distribution, DistributionFile
 from imagebuilder.resolve.ask import Ask, Target
+from imagebuilder.resolve.logins import Logins
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -81,7 +83,13 @@ def program() -> Path:
 
 
 def resolve(
-    ask: Ask, cache: Path, ca: Path | None, *, anew: bool = False, prefer: Mapping[str, str] | None = None
+    ask: Ask,
+    cache: Path,
+    ca: Path | None,
+    *,
+    anew: bool = False,
+    prefer: Mapping[str, str] | None = None,
+    logins: Logins | None = None,
 ) -> Answer:
     """
     Args:
@@ -89,11 +97,13 @@ def resolve(
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         anew: ask the indexes also where their answer is some minutes old.
         prefer: versions that are taken where they fit, by name.
+        logins: those of indexes, besides the user's own.
 
     Raises:
         Unresolved: there is no such set, or the index does not answer.
         EngineError: there is no uv.
     """
+    logins = logins or Logins()
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
         # As with pip: what is there already stays where it fits, and makes nothing else older than it would be.
         there = {name: known for name, version in _there(ask) if (known := _version(version)) is not None}
@@ -103,7 +113,7 @@ def resolve(
             out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{said}', encoding="utf-8")
         words = [
             program(),
-            *_words(ask, Path(folder)),
+            *_words(ask, Path(folder), logins),
             "--cache-dir",
             cache,
             "-o",
@@ -111,10 +121,12 @@ def resolve(
             *(["--refresh"] if anew else []),
         ]
         try:
-            done = command.run(words, env=_environment(ca), timeout=_TIMEOUT, cwd=folder)
+            done = command.run(
+                words, env=_environment(ca) | _logins(logins, ask, Path(folder)), timeout=_TIMEOUT, cwd=folder
+            )
         except subprocess.TimeoutExpired:
             raise Unresolved(NO_INDEX, f"uv did not end within {_TIMEOUT:.0f} s") from None
-        said = done.stderr.decode(errors="replace").strip()
+        said = logins.hidden(done.stderr.decode(errors="replace").strip())
         if done.returncode:
             raise _unresolved(said, done.returncode)
         answer = out.read_bytes()
@@ -132,7 +144,7 @@ def resolve(
     return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
 
 
-def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
+def _words(ask: Ask, folder: Path, logins: Logins) -> Iterator[str | Path]:
     yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-build")
     yield from ("--color=never", "--no-progress", "--no-python-downloads", "--no-sources")
     yield from (f"--python={sys.executable}", f"--python-version={ask.target.python}")
@@ -140,9 +152,9 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     (folder / "uv.toml").write_text("" if ask.index_url else _PYPI, encoding="utf-8")
     yield "--config-file=uv.toml"
     if ask.index_url:
-        yield f"--default-index={ask.index_url}"
+        yield f"--default-index={_named(ask.index_url, ask, logins)}"
     for url in ask.extra_index_urls:
-        yield f"--index={url}"
+        yield f"--index={_named(url, ask, logins)}"
     if ask.best:
         yield "--index-strategy=unsafe-best-match"
     if ask.pre:
@@ -155,6 +167,29 @@ def _words(ask: Ask, folder: Path) -> Iterator[str | Path]:
     if ask.packages or not ask.roots:
         (folder / "asked.in").write_text("\n".join(ask.packages) + "\n", encoding="utf-8")
         yield "asked.in"
+
+
+def _named(url: str, ask: Ask, logins: Logins) -> str:
+    """An index; with a name, under which uv looks for its login, since arguments are seen by everybody."""
+    return f"i{_number(url, ask)}={url}" if url in logins.of else url
+
+
+def _number(url: str, ask: Ask) -> int:
+    return (ask.index_url, *ask.extra_index_urls).index(url)
+
+
+def _logins(logins: Logins, ask: Ask, folder: Path) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for url, (user, password) in logins.of.items():
+        if url in (ask.index_url, *ask.extra_index_urls):
+            name = f"UV_INDEX_I{_number(url, ask)}"
+            found |= {f"{name}_USERNAME": user, f"{name}_PASSWORD": password}
+    if logins.netrc:
+        path = folder / "netrc"
+        path.touch(0o600)
+        path.write_text(logins.netrc, encoding="utf-8")
+        found["NETRC"] = str(path)
+    return found
 
 
 def _preferred(name: str, version: str) -> str:
@@ -189,6 +224,8 @@ def _distribution(package: Mapping[str, Any], hashes: Mapping[str, set[str]], ta
     name, version, wheels = package["name"], package["version"], package.get("wheels", ())
     if not wheels:
         raise Unresolved(NO_WHEEL, f"{name} has no wheel that fits", name)
+    if any("@" in urlsplit(wheel["url"]).netloc for wheel in wheels):
+        raise Unresolved(NO_WHEEL, f"its index has {name} behind a login of the file's own", name)
     wanted = hashes.get(name)
     files = [
         DistributionFile(url=wheel["url"], sha256=wheel["hashes"]["sha256"], size=wheel.get("size", 0))
