@@ -304,6 +304,7 @@ class Build:
             wheels=wheels,
             # What an engine makes of an archive is the same on every machine; what is packed here need not be.
             pack=options.builder is None and not options.reproducible and not options.refresh,
+            secrets=options.secrets,
         )
 
     def _files(self, plan: Plan) -> StagedFiles:

@@ -23,6 +23,7 @@ from imagebuilder.home import home
 from imagebuilder.ir import checks
 from imagebuilder.ir.keys import StageKeys, keys
 from imagebuilder.ir.ops import BaseImage, ImageSource, LocalSource, Run
+from imagebuilder.ir.packages import Install
 from imagebuilder.ir.stage import Stage, ordered
 from imagebuilder.passes import PASSES, Options
 
@@ -80,6 +81,9 @@ class Plan:
                     for mount in step.op.mounts:
                         if mount.type == "secret" and isinstance(mount.id, str) and mount.id and mount.required:
                             found.setdefault(mount.id, step.place)
+                elif isinstance(step.op, Install):
+                    for secret in step.op.secrets:
+                        found.setdefault(secret.name, step.place)
         return found
 
     @property

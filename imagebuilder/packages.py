@@ -16,7 +16,8 @@ from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve import oci, sources
 from imagebuilder.resolve.layers import LayerStore
-from imagebuilder.resolve.resolver import LeftOut, Resolver, requests, verb
+from imagebuilder.resolve.logins import Values
+from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of, requests, verb
 from imagebuilder.resolve.sources import Wheels
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
@@ -60,6 +61,7 @@ def at_hand(
     ca: Path | None,
     pack: bool,
     wheels: Wheels | None = None,
+    secrets: Values | None = None,
 ) -> Iterator[Plan]:
     """The plan with layers in the place of its requests for packages. What cannot be resolved stays, which is told.
 
@@ -68,6 +70,7 @@ def at_hand(
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         pack: layers that stand right upon an image of the engine's come as one image with it.
         wheels: builds what is there as a source alone; None is nobody, and it is left.
+        secrets: values of build secrets that were given; the others are in the environment.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -78,14 +81,14 @@ def at_hand(
         yield plan
         return
     pythons = Pythons(store, engine, plan.platform)
-    resolver = Resolver(store.home, pythons.of, anew=anew, ca=ca, wheels=wheels)
+    resolver = Resolver(store.home, pythons.of, anew=anew, ca=ca, wheels=wheels, secrets=secrets)
     with beside("resolving packages", on_event):
         resolved = resolver.resolved(plan)
     for told in resolver.yanked:
         on_event(WarningEvent(told))
     for left in resolver.left:
         on_event(LogEvent("", str(left)))
-    archives = LayerStore(store.home, ca)
+    archives = LayerStore(store.home, ca, logins_of(plan, secrets or {}))
     with archives.using():
         with_wheels = sources.with_wheels(
             resolved.stage,

@@ -44,6 +44,8 @@ def register(commands: Any) -> None:
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca", type=Path, metavar="FILE", help="a CA bundle (default: SSL_CERT_FILE)")
+    parser.add_argument("--secret", action="append", default=[], metavar="SPEC",
+                        help="a build secret: NAME, or id=NAME[,env=VARIABLE|,src=FILE]")  # fmt: skip
     progress_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -103,7 +105,7 @@ def _outdated(arguments: argparse.Namespace) -> int:
 
 
 def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFile, list[Change]]]:
-    from imagebuilder.cli.build import plans
+    from imagebuilder.cli.build import plans, secrets_of
     from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
     from imagebuilder.locking import changes, locked
@@ -129,6 +131,7 @@ def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFi
                 ca=arguments.ca,
                 target=spec(arguments).name,
                 build_args=target.build_args,
+                secrets=secrets_of(arguments.secret),
             )
             for each in left:
                 tell(f"not locked: {each}")

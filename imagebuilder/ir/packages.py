@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field
 
 from imagebuilder.ir.checks import Many
-from imagebuilder.ir.ops import BaseImage, Model, Op, Run
+from imagebuilder.ir.ops import BaseImage, Model, Op, Run, Secret
 
 
 def _names_a_file(url: str) -> str:
@@ -79,7 +79,8 @@ class Install(Op):
     """Just these distributions, into the base's own Python, which is None where it was not asked.
 
     The order is that of layers, the lowest first; it means nothing for what is installed. ``index_url`` and
-    ``extra_index_urls`` are where an installer finds them, which their hashes make no part of the meaning either.
+    ``extra_index_urls`` are where an installer finds them, or ``secrets`` say where that is; their hashes make these no
+    part of the meaning either.
     """
 
     verb: ClassVar[str] = "install"
@@ -88,6 +89,7 @@ class Install(Op):
     python: Python | None = None
     index_url: str = ""
     extra_index_urls: tuple[str, ...] = ()
+    secrets: tuple[Secret, ...] = ()
 
 
 class Layer(Op):

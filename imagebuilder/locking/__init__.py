@@ -16,6 +16,7 @@ from imagebuilder.locking.apt import AptAsker
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.apt import LockedApt
 from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
+from imagebuilder.resolve.logins import Values
 from imagebuilder.resolve.resolver import LeftOut, Resolver
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
@@ -43,6 +44,7 @@ def locked(
     ca: Path | None = None,
     target: str = "",
     build_args: Mapping[str, str] | None = None,
+    secrets: Values | None = None,
 ) -> tuple[LockFile, list[LeftOut]]:
     """A lock that answers the plan, and the requests that no lock can answer.
 
@@ -54,6 +56,7 @@ def locked(
         ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
         build_args: those of the build, of which the proxies are taken.
         target: the spec's file, which the lock names.
+        secrets: values of build secrets that were given; the others are in the environment.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -64,7 +67,16 @@ def locked(
     keep = LockFile(path) if upgrade is None else old
     pythons = Pythons(store, engine, plan.platform)
     wheels = FromSource(store, engine, plan.platform, on_event, ca=ca)
-    resolver = Resolver(store.home, pythons.of, anew=True, ca=ca, lock=keep, upgrade=upgrade or (), wheels=wheels)
+    resolver = Resolver(
+        store.home,
+        pythons.of,
+        anew=True,
+        ca=ca,
+        lock=keep,
+        upgrade=upgrade or (),
+        wheels=wheels,
+        secrets=secrets,
+    )
     with beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)

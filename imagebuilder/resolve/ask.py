@@ -37,7 +37,7 @@ class Ask:
     first that are asked for: ``roots`` of them; the others are named in these. ``best`` takes the best release of
     all indexes, as pip does; else the first index that has the package decides, as with uv. ``there`` are the
     distributions (``name==version``) that are in the image already. ``base`` is the base's reference, and ``after``
-    a digest of what was installed before it in the image.
+    a digest of what was installed before it in the image. ``secrets`` are those by name that say something of indexes.
     """
 
     target: Target
@@ -51,16 +51,22 @@ class Ask:
     there: tuple[str, ...] = ()
     base: str = ""
     after: str = ""
+    secrets: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """``sha256:…`` of all that the answer depends on."""
-        return _digest({name: value for name, value in asdict(self).items() if name not in ("base", "after")})
+        return _digest(self._fields("base", "after"))
 
     @property
     def request(self) -> str:
         """``sha256:…`` of what is asked for, and of what was before it; not of where that is installed."""
-        return _digest({name: value for name, value in asdict(self).items() if name not in ("base", "target", "there")})
+        return _digest(self._fields("base", "target", "there"))
+
+    def _fields(self, *without: str) -> dict[str, object]:
+        # What came later is left out where it says nothing, so that what was locked before stays an answer.
+        unsaid = () if self.secrets else ("secrets",)
+        return {name: value for name, value in asdict(self).items() if name not in (*without, *unsaid)}
 
     @property
     def words(self) -> list[str]:

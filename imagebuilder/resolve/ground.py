@@ -37,6 +37,7 @@ from imagebuilder.ir.ops import (
 )
 from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.resolve import logins
 from imagebuilder.resolve.ask import Ask, Left, Target, target_of
 
 PythonOf = Callable[[BaseImage], "Python | str | None"]
@@ -146,6 +147,7 @@ class Ground:
             there=tuple(f"{name}=={version}" for name, version in sorted(self._there.items())),
             base=self._base,
             after=self._after,
+            secrets=logins.names(op.secrets),
         )
 
     def note(self, step: Step) -> None:
@@ -180,8 +182,9 @@ def is_request(step: Step) -> bool:
 
 def _special(op: _PipLike) -> str:
     """What an installer is told that this cannot be; empty for nothing."""
-    if op.secrets:
-        return "it takes secrets"
+    with_index = bool(op.index_url or op.extra_index_urls)
+    if why := logins.special(op.secrets, uv=isinstance(op, UvPipInstall), with_index=with_index):
+        return why
     if op.find_links:
         return "it looks for packages behind find_links"
     if any(not _is_web(url) for url in (op.index_url or _WEB, *op.extra_index_urls)):

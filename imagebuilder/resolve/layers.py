@@ -19,6 +19,7 @@ from typing import IO, NamedTuple, cast
 from imagebuilder.diagnostics import BuildError, Diagnostic
 from imagebuilder.ir.packages import DistributionFile, Layer
 from imagebuilder.resolve import archive
+from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
 from imagebuilder.resolve.wheels import WheelStore
 
@@ -40,13 +41,14 @@ class Blob(NamedTuple):
 class LayerStore:
     """Those of one home."""
 
-    def __init__(self, home: Path, ca: Path | None = None) -> None:
+    def __init__(self, home: Path, ca: Path | None = None, logins: Logins | None = None) -> None:
         """
         Args:
             ca: for what has to be fetched; None is that of ``SSL_CERT_FILE``, or the system's.
+            logins: those of indexes, besides the user's own.
         """
         self._shelf = Shelf(home)
-        self._wheels = WheelStore(home, ca)
+        self._wheels = WheelStore(home, ca, logins)
 
     def using(self) -> AbstractContextManager[None]:
         """No archive goes for as long as the block lasts."""

@@ -98,6 +98,7 @@ class LockFile:
                 distributions=found.distributions,
                 index_url=ask.index_url,
                 extra_index_urls=ask.extra_index_urls,
+                secrets=getattr(step.intent, "secrets", ()) if ask.secrets else (),
             )
 
         def answer_apt(step: Step, ask: AptAsk | Left, ground: AptGround) -> LockedApt | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 from imagebuilder.resolve.lock import Locked, LockFile
+from imagebuilder.resolve.logins import WAYS, Logins, Unusable, Values, opened, said
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
 from imagebuilder.resolve.shelf import UV, Shelf
@@ -65,6 +67,7 @@ class Resolver:
         lock: LockFile | None = None,
         upgrade: Collection[str] = (),
         wheels: Wheels | None = None,
+        secrets: Values | None = None,
     ) -> None:
         """
         Args:
@@ -74,6 +77,7 @@ class Resolver:
             lock: the answers are for one, in which the versions of this one stay where they fit.
             upgrade: the packages whose versions need not stay.
             wheels: builds those that say what they require when they are built; None is nobody.
+            secrets: values of build secrets that were given; the others are in the environment.
         """
         self._home = home
         self._python_of = python_of
@@ -83,6 +87,7 @@ class Resolver:
         self._lock = lock
         self._upgrade = frozenset(map(uv.normalized, upgrade))
         self._wheels = wheels or Wheels()
+        self._secrets = secrets or {}
         self._platform = ""
         self.locked: list[Locked] = []
         self.left: list[LeftOut] = []
@@ -104,10 +109,14 @@ class Resolver:
         if isinstance(ask, Left):
             self._leave(step, ask.reason)
             return None
-        found = None if self._anew or self._lock is not None else self._memory.recall(ask.digest)
+        wanted, logins, why = self._opened(step, ask)
+        if why:
+            self._leave(step, why)
+            return None
+        found = None if self._anew or self._lock is not None else self._memory.recall(wanted.digest)
         if found is None:
             try:
-                answer = self._asked(step, ask, ground)
+                answer = self._asked(step, ask, wanted, logins, ground)
             except uv.Unresolved as error:
                 self._unresolved(step, ask, error)
                 return None
@@ -116,7 +125,7 @@ class Resolver:
                 return None
             found = answer.distributions
             if self._lock is None:
-                self._memory.keep(ask.digest, found)
+                self._memory.keep(wanted.digest, found)
             self.yanked += [_yanked(what, why, step.place) for what, why in answer.yanked.items()]
         if self._lock is None:
             return _install(ask, self._memory.ordered(found), ground) if found else None
@@ -125,19 +134,26 @@ class Resolver:
         self.locked.append(Locked(ask.base, self._platform, ask.request, tuple(ask.words), placed))
         return _install(ask, placed, ground)
 
-    def _asked(self, step: Step, ask: Ask, ground: Ground) -> uv.Answer:
+    def _asked(self, step: Step, ask: Ask, wanted: Ask, logins: Logins, ground: Ground) -> uv.Answer:
         cache = Shelf(self._home).new(UV, "")
         anew = iter([self._anew])
 
         def resolve(known: tuple[uv.Metadata, ...]) -> uv.Answer:
             again, prefer = next(anew, False), self._preferred(ask)
-            return uv.resolve(ask, cache, self._ca, anew=again, prefer=prefer, metadata=known)
+            return uv.resolve(wanted, cache, self._ca, anew=again, prefer=prefer, metadata=known, logins=logins)
 
         def build(each: Distribution) -> uv.Metadata:
             source = source_of(step, each, ground, ask.index_url, ask.extra_index_urls)
             return metadata(self._wheels.path(self._wheels.built(source)), each.name, each.version)
 
         return answered(resolve, build)
+
+    def _opened(self, step: Step, ask: Ask) -> tuple[Ask, Logins, str]:
+        try:
+            wanted, logins = opened(ask, getattr(step.intent, "secrets", ()), self._secrets)
+        except Unusable as error:
+            return ask, Logins(), str(error)
+        return wanted, logins, ""
 
     def _preferred(self, ask: Ask) -> dict[str, str]:
         if self._lock is None:
@@ -175,6 +191,17 @@ def _install(ask: Ask, distributions: tuple[Distribution, ...], ground: Ground) 
         index_url=ask.index_url,
         extra_index_urls=ask.extra_index_urls,
     )
+
+
+def logins_of(plan: Plan, values: Values) -> Logins:
+    """Those that the plan's requests have for indexes; of secrets without a value, nothing."""
+    found = Logins()
+    for step in (step for stage in ordered(plan.stage) for step in stage.steps):
+        if is_request(step) or isinstance(step.op, Install):
+            for secret in getattr(step.intent, "secrets", ()):
+                with suppress(Unusable):
+                    found |= said(secret, values)[1]
+    return found
 
 
 def left_out(plan: Plan) -> list[LeftOut]:
@@ -220,8 +247,15 @@ def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:
         help = "it was uploaded anew, or the hash is another release's"
         return Diagnostic("IB672", f"{verb(step)}: {error.said}", step.place, _lines(ask, error.about), help)
     notes = (Note(f"uv says:\n{error.said}"), *_lines(ask, error.said))
+    if "401 Unauthorized" in error.said or "403 Forbidden" in error.said:
+        help = f"give one that may read it: {WAYS}"
+        message = f"{verb(step)}: an index refuses the login, or wants one"
+        return Diagnostic("IB670", message, step.place, notes, help)
     if error.kind == uv.NO_SET and (unknown := _UNKNOWN.search(error.said)):
         help = "is its name right? one of another index needs index_url or extra_index_urls"
+        if ask.index_url or ask.extra_index_urls or ask.secrets:
+            # uv does not always tell an index that refuses to answer from one that has nothing.
+            help = f"is its name right? an index that wants a login takes it by {WAYS}"
         return Diagnostic("IB670", f"{verb(step)}: no index has {unknown['name']}", step.place, notes, help)
     if error.kind == uv.NO_SET:
         help = "loosen what is asked of one of them"

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.ir.packages import Distribution, DistributionFile
 from imagebuilder.resolve.ask import Ask, Target
+from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.no_python import no_python
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ def resolve(
     anew: bool = False,
     prefer: Mapping[str, str] | None = None,
     metadata: Iterable[Metadata] = (),
+    logins: Logins | None = None,
 ) -> Answer:
     """
     Args:
@@ -117,11 +120,13 @@ def resolve(
         anew: ask the indexes also where their answer is some minutes old.
         prefer: versions that are taken where they fit, by name.
         metadata: that of releases of which it need not be asked for.
+        logins: those of indexes, besides the user's own.
 
     Raises:
         Unresolved: there is no such set, or the index does not answer.
         EngineError: there is no uv.
     """
+    logins = logins or Logins()
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
         # As with pip: what is there already stays where it fits, and makes nothing else older than it would be.
         there = {name: known for name, version in _there(ask) if (known := _version(version)) is not None}
@@ -131,7 +136,7 @@ def resolve(
             out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{said}', encoding="utf-8")
         words = [
             program(),
-            *_words(ask, Path(folder), metadata),
+            *_words(ask, Path(folder), logins, metadata),
             f"--python={no_python(cache)}",
             "--cache-dir",
             cache,
@@ -140,10 +145,12 @@ def resolve(
             *(["--refresh"] if anew else []),
         ]
         try:
-            done = command.run(words, env=_environment(ca), timeout=_TIMEOUT, cwd=folder)
+            done = command.run(
+                words, env=_environment(ca) | _logins(logins, ask, Path(folder)), timeout=_TIMEOUT, cwd=folder
+            )
         except subprocess.TimeoutExpired:
             raise Unresolved(NO_INDEX, f"uv did not end within {_TIMEOUT:.0f} s") from None
-        said = done.stderr.decode(errors="replace").strip()
+        said = logins.hidden(done.stderr.decode(errors="replace").strip())
         if done.returncode:
             raise _unresolved(said, done.returncode)
         answer = out.read_bytes()
@@ -161,7 +168,7 @@ def resolve(
     return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
 
 
-def _words(ask: Ask, folder: Path, metadata: Iterable[Metadata]) -> Iterator[str | Path]:
+def _words(ask: Ask, folder: Path, logins: Logins, metadata: Iterable[Metadata]) -> Iterator[str | Path]:
     # Nothing has to be fetched for a build that does not come to be.
     yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-build-isolation")
     yield from ("--color=never", "--no-progress", "--no-python-downloads", "--no-sources")
@@ -170,9 +177,9 @@ def _words(ask: Ask, folder: Path, metadata: Iterable[Metadata]) -> Iterator[str
     (folder / "uv.toml").write_text("".join(settings), encoding="utf-8")
     yield "--config-file=uv.toml"
     if ask.index_url:
-        yield f"--default-index={ask.index_url}"
+        yield f"--default-index={_named(ask.index_url, ask, logins)}"
     for url in ask.extra_index_urls:
-        yield f"--index={url}"
+        yield f"--index={_named(url, ask, logins)}"
     if ask.best:
         yield "--index-strategy=unsafe-best-match"
     if ask.pre:
@@ -197,6 +204,29 @@ def _settings(known: Metadata) -> str:
     }
     # What JSON has of texts and lists of them, TOML has as well.
     return "[[dependency-metadata]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in said.items())
+
+
+def _named(url: str, ask: Ask, logins: Logins) -> str:
+    """An index; with a name, under which uv looks for its login, since arguments are seen by everybody."""
+    return f"i{_number(url, ask)}={url}" if url in logins.of else url
+
+
+def _number(url: str, ask: Ask) -> int:
+    return (ask.index_url, *ask.extra_index_urls).index(url)
+
+
+def _logins(logins: Logins, ask: Ask, folder: Path) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for url, (user, password) in logins.of.items():
+        if url in (ask.index_url, *ask.extra_index_urls):
+            name = f"UV_INDEX_I{_number(url, ask)}"
+            found |= {f"{name}_USERNAME": user, f"{name}_PASSWORD": password}
+    if logins.netrc:
+        path = folder / "netrc"
+        path.touch(0o600)
+        path.write_text(logins.netrc, encoding="utf-8")
+        found["NETRC"] = str(path)
+    return found
 
 
 def _preferred(name: str, version: str) -> str:
@@ -235,6 +265,8 @@ def _distribution(package: Mapping[str, Any], hashes: Mapping[str, set[str]], ta
     sources = [each for each in ([_file(source)] if source else []) if each.name.endswith((".tar.gz", ".zip"))]
     if not wheels and not sources:
         raise Unresolved(NO_WHEEL, f"{name} has no wheel that fits", name)
+    if any("@" in urlsplit(file.url).netloc for file in (*wheels, *sources)):
+        raise Unresolved(NO_WHEEL, f"its index has {name} behind a login of the file's own", name)
     wanted = hashes.get(name)
     wheels, sources = ([e for e in files if not wanted or e.sha256 in wanted] for files in (wheels, sources))
     if not wheels and not sources:

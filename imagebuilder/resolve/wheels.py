@@ -23,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.resolve.logins import WAYS, Logins
 from imagebuilder.resolve.shelf import NEW, WHEELS, Shelf
 
 if TYPE_CHECKING:
@@ -39,13 +40,15 @@ _BACKOFF = 0.5
 class WheelStore:
     """Those of one home."""
 
-    def __init__(self, home: Path, ca: Path | None = None) -> None:
+    def __init__(self, home: Path, ca: Path | None = None, logins: Logins | None = None) -> None:
         """
         Args:
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
+            logins: those of indexes, besides the user's own.
         """
         self._shelf = Shelf(home)
         self._ca = ca
+        self._logins = logins or Logins()
 
     def path(self, file: DistributionFile) -> Path:
         return self._shelf.item(WHEELS, file.sha256) / file.name
@@ -74,7 +77,10 @@ class WheelStore:
         if not files:
             return
         stop = threading.Event()
-        with ThreadPoolExecutor(min(_CONNECTIONS, len(files))) as pool, _Connections(self._ca) as connections:
+        with (
+            ThreadPoolExecutor(min(_CONNECTIONS, len(files))) as pool,
+            _Connections(self._ca, self._logins) as connections,
+        ):
             waiting = [pool.submit(self._fetch, file, connections, on_bytes, stop) for file in files]
             try:
                 for each in as_completed(waiting):
@@ -129,7 +135,8 @@ def _copy(
                     on_bytes(-have)
                     digest, have = hashlib.sha256(), 0
                 elif response.status != (206 if have else 200):
-                    raise _not_fetched(file, f"the index answers {response.status} {response.reason or ''}".rstrip())
+                    why = f"the index answers {response.status} {response.reason or ''}".rstrip()
+                    raise _not_fetched(file, why, response.status)
                 for piece in response.stream(_CHUNK, decode_content=False):
                     if stop.is_set():
                         raise _not_fetched(file, "given up")
@@ -152,7 +159,8 @@ def _copy(
 class _Connections:
     """To whatever a URL names, kept open."""
 
-    def __init__(self, ca: Path | None) -> None:
+    def __init__(self, ca: Path | None, logins: Logins) -> None:
+        self._logins = logins
         self._open: dict[str, urllib3.PoolManager] = {}
         try:
             self._context = ssl.create_default_context(cafile=None if ca is None else str(ca))
@@ -176,7 +184,7 @@ class _Connections:
 
         if not url.startswith(("https://", "http://")):
             raise urllib3.exceptions.URLSchemeUnknown(urlsplit(url).scheme)
-        headers = _login(url) | ({"Range": f"bytes={start}-"} if start else {})
+        headers = _login(url, self._logins) | ({"Range": f"bytes={start}-"} if start else {})
         return self._pool(url).request("GET", url, headers=headers, preload_content=False, retries=_retries())
 
     def _pool(self, url: str) -> urllib3.PoolManager:
@@ -211,9 +219,11 @@ def _retries() -> urllib3.Retry:
     return urllib3.Retry(None, redirect=_REDIRECTS, status_forcelist=(429, 500, 502, 503, 504), **options)
 
 
-def _login(url: str) -> dict[str, str]:
+def _login(url: str, logins: Logins) -> dict[str, str]:
     import netrc
 
+    if (login := logins.at(url)) is not None:
+        return {"Authorization": _basic(":".join(login))}
     # As pip and uv have it: a private index's login is the user's own, and in no spec.
     with suppress(OSError, ValueError, netrc.NetrcParseError):
         if found := netrc.netrc(os.environ.get("NETRC") or None).authenticators(urlsplit(url).hostname or ""):
@@ -239,8 +249,10 @@ def _why(error: Exception) -> str:
     return str(reason).rpartition(": ")[2] or type(reason).__name__
 
 
-def _not_fetched(file: DistributionFile, why: str) -> BuildError:
+def _not_fetched(file: DistributionFile, why: str, status: int = 0) -> BuildError:
     help = "can this machine reach the index? HTTPS_PROXY and SSL_CERT_FILE are taken notice of"
+    if status in (401, 403):
+        help = f"give a login that may read it: {WAYS}"
     return BuildError(
         Diagnostic("IB671", f"cannot fetch {file.name} from {urlsplit(file.url).hostname}: {why}", help=help)
     )

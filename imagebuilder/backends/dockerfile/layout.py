@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from imagebuilder.ir.ops import Op, Run
+from imagebuilder.ir.ops import Mount, Op, Run, Secret
 from imagebuilder.ir.packages import Distribution, Install, Layer
 from imagebuilder.ir.stage import Stage, Step, rewrite
 
@@ -21,6 +21,12 @@ LARGE = 1_000_000
 
 MOST = 30
 """Layers that one install becomes: beyond, the smallest go with the small ones."""
+
+_AS_PIP_HAS = {
+    "UV_INDEX_URL": "PIP_INDEX_URL",
+    "UV_DEFAULT_INDEX": "PIP_INDEX_URL",
+    "UV_EXTRA_INDEX_URL": "PIP_EXTRA_INDEX_URL",
+}
 
 
 def lay_out(target: Stage) -> Stage:
@@ -65,5 +71,12 @@ def _command(install: Install) -> Run:
     options = [f"--index-url={install.index_url}"] if install.index_url else []
     options += [f"--extra-index-url={url}" for url in install.extra_index_urls]
     words = shlex.join(["--no-deps", "--no-compile", "--require-hashes", *options])
-    script = (f"python -m pip install {words} -r /dev/stdin <<'EOF_P'", *pins, "EOF_P")
-    return Run(command="\n".join(("set -e", *script)))
+    renamed = (f'export {name}="${each.name}"' for each in install.secrets if (name := _AS_PIP_HAS.get(each.name)))
+    script = (*renamed, f"python -m pip install {words} -r /dev/stdin <<'EOF_P'", *pins, "EOF_P")
+    mounts = tuple(_mounted(each) for each in install.secrets)
+    return Run(command="\n".join(("set -e", *script)), mounts=mounts)
+
+
+def _mounted(secret: Secret) -> Mount:
+    where = {"target": secret.target} if secret.target else {"env": secret.name}
+    return Mount.model_validate({"type": "secret", "id": secret.name, "required": True, **where})

@@ -20,6 +20,7 @@ OTHER = {
     "pre": True,
     "best": False,
     "there": ("pip==24.0",),
+    "secrets": ("PIP_INDEX_URL",),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from imagebuilder import Image
 from imagebuilder.compiler import compile
 from imagebuilder.ir import ops
-from imagebuilder.ir.ops import CORE, BaseImage, Scratch
+from imagebuilder.ir.ops import CORE, BaseImage, Scratch, Secret
 from imagebuilder.ir.packages import Install, Layer, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.resolve.ask import Ask, Left
@@ -153,7 +153,8 @@ def test_what_is_asked() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"secrets": ["TOKEN"]}, "takes secrets"),
+        ({"secrets": ["PIP_FIND_LINKS"]}, "takes the secret PIP_FIND_LINKS"),
+        ({"secrets": [Secret(name="CONF", target="/etc/pip.conf")]}, "CONF is a file"),
         ({"find_links": ["https://x"]}, "find_links"),
         ({"extra_options": "--no-deps"}, "--no-deps"),
         ({"extra_options": "-q --no-binary=:all:"}, "--no-binary=:all:"),
