@@ -8,14 +8,13 @@ the next one would trip over.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from imagebuilder.cache.history import History
 from imagebuilder.compiler import Plan
@@ -34,14 +33,13 @@ from imagebuilder.engine.protocol import (
     Event,
     LogEvent,
     SecretValue,
-    StepEvent,
-    WarningEvent,
 )
 from imagebuilder.ir import checks
 from imagebuilder.locks import lock, unless_held
 from imagebuilder.reproducible import EPOCH, UNDATED, dated
 from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Follower, Resources, Snapshot, Store
+from imagebuilder.telling import Telling
 
 if TYPE_CHECKING:
     # Imported late: an image that is there already is answered without its Dockerfile, and mostly without a registry.
@@ -49,7 +47,6 @@ if TYPE_CHECKING:
     from imagebuilder.cache.recorder import Recorder
     from imagebuilder.cache.refresh import Fresh
     from imagebuilder.cache.registry import Found, Registry
-    from imagebuilder.ir.stage import Step
     from imagebuilder.staged import StagedFiles
     from imagebuilder.steps import Steps
 
@@ -95,13 +92,11 @@ class Build:
         self._options = options
         self._store = store
         self._connect = engine
-        self._on_event = on_event
+        self._told = Telling(on_event)
         self._name = name
         self._ref = image_ref(name)
-        self._log: IO[str] | None = None
         self._kept: Snapshot | None = None
         self._history = History(store.home)
-        self._recorded: Recorder | None = None
 
     @property
     def _engine(self) -> Engine:
@@ -144,7 +139,10 @@ class Build:
             self._sweep()
             snapshot = self._begin()
             try:
-                with self._logging(snapshot), self._recording(snapshot, fresh):
+                # Who asked for a build, or learned that a base has moved, knows why.
+                explained = not self._options.no_cache and not (fresh and fresh.stale)
+                recording = self._told.recording(self._recorder(snapshot), explained=explained)
+                with self._told.logging(store.log_path(snapshot.id)), recording:
                     store.building(snapshot)
                     self._write_packages(resolved)
                     return self._build(snapshot, dockerfile, files, secrets, held, fresh, started)
@@ -180,14 +178,14 @@ class Build:
     def _find(self) -> Found | None:
         """The image of this key in the registry."""
         cache = self._options.cache
-        return None if cache is None else cache.find(self._plan.key, self._warn)
+        return None if cache is None else cache.find(self._plan.key, self._told.warn)
 
     def _take(self, found: Found, started: float) -> Snapshot:
         """An image of the registry under this name, by its digest; it is pulled when it is run."""
         before = self._store.named(self._name)
         snapshot = self._begin(found.ref)
-        with self._logging(snapshot):
-            self._write(f"# found in the cache, nothing was built: {found.ref}")
+        with self._told.logging(self._store.log_path(snapshot.id)):
+            self._told.write(f"# found in the cache, nothing was built: {found.ref}")
         self._record_reuse(snapshot)
         kept = self._store.active(snapshot, digest=found.digest, size=found.size, seconds=0.0, steps=())
         if before is not None and before.image == self._ref:
@@ -209,8 +207,8 @@ class Build:
         recorded = provenance.kept(self._store.provenance_path(other.id))
         snapshot = self._begin()
         provenance.keep(recorded, self._store.provenance_path(snapshot.id))
-        with self._logging(snapshot):
-            self._write(text.rstrip("\n"))
+        with self._told.logging(self._store.log_path(snapshot.id)):
+            self._told.write(text.rstrip("\n"))
         self._record_reuse(snapshot)
         kept = self._store.active(
             snapshot, digest=other.digest, size=other.size, seconds=other.seconds, steps=other.steps
@@ -239,9 +237,9 @@ class Build:
 
         fresh = refreshed(self._plan, self._history, asker(self._store.home), local)
         if fresh.warning:
-            self._warn(fresh.warning)
+            self._told.warn(fresh.warning)
         for line in fresh.said:
-            self._on_event(LogEvent("", line))
+            self._told.on_event(LogEvent("", line))
         return fresh
 
     def _record_reuse(self, snapshot: Snapshot) -> None:
@@ -253,29 +251,13 @@ class Build:
 
         return Recorder(self._plan, snapshot, self._history)
 
-    @contextmanager
-    def _recording(self, snapshot: Snapshot, fresh: Fresh | None) -> Iterator[None]:
-        """Put on record what is built, and how far it came."""
-        self._recorded = self._recorder(snapshot)
-        # Who asked for a build, or learned that a base has moved, knows why.
-        with self._recorded.recording(explained=not self._options.no_cache and not (fresh and fresh.stale)):
-            yield
-        # A build may be over sooner than why it ran is found out.
-        self._tell_why()
-
-    def _tell_why(self) -> None:
-        if self._recorded is not None and (lines := self._recorded.why):
-            self._recorded.why = []
-            for line in lines:
-                self._tell(line)
-
     def _write_packages(self, resolved: Plan) -> None:
         """What requests were resolved to, into the log: without a lock, nothing else says it."""
         if resolved is not self._plan:
             from imagebuilder.packages import laid_out
 
             for each in laid_out(resolved):
-                self._write(f"# {each}")
+                self._told.write(f"# {each}")
 
     def _packages(self) -> AbstractContextManager[Plan]:
         """The plan with its packages at hand."""
@@ -287,7 +269,7 @@ class Build:
             self._store,
             self._connect,
             plan.platform,
-            self._on_event,
+            self._told.on_event,
             ca=options.ca,
             builder=options.builder,
             proxies=_proxies(options.build_args),
@@ -298,7 +280,7 @@ class Build:
             plan,
             self._store,
             self._connect,
-            self._on_event,
+            self._told.on_event,
             anew=options.no_cache,
             ca=options.ca,
             wheels=wheels,
@@ -339,7 +321,7 @@ class Build:
                 secrets=secrets,
                 no_cache=self._options.no_cache,
                 builder=self._options.builder,
-                cache_from=cache.layers(self._name, self._warn) if cache is not None else (),
+                cache_from=cache.layers(self._name, self._told.warn) if cache is not None else (),
                 cancel=self._options.cancel,
                 docker_config=logins,
                 epoch=EPOCH if self._options.reproducible else None,
@@ -347,7 +329,7 @@ class Build:
             )
             steps = Steps(dockerfile)
             try:
-                digest = self._engine.build(request, lambda event: self._event(steps, event))
+                digest = self._engine.build(request, lambda event: self._told.event(steps, event))
             except BuildFailed as failure:
                 raise BuildError(explain_failure(failure, dockerfile, self._name)) from failure
             self._kept = self._finish(snapshot, digest, steps, started)
@@ -370,7 +352,7 @@ class Build:
             return False
         from imagebuilder.cache.publish import publish
 
-        return publish(self._options.cache, self._plan, built, request, self._engine, self._warn, self._tell)
+        return publish(self._options.cache, self._plan, built, request, self._engine, self._told.warn, self._told.tell)
 
     def _pushed(self, built: Snapshot, *, shared: bool) -> Snapshot:
         """The snapshot, its image pushed where that was asked for; ``shared`` says that the cache has that image."""
@@ -386,8 +368,8 @@ class Build:
             engine=self._connect,
             store=self._store,
             cancel=options.cancel,
-            warn=self._warn,
-            tell=self._tell,
+            warn=self._told.warn,
+            tell=self._told.tell,
         )
         return replace(built, pushed=pushed)
 
@@ -400,45 +382,12 @@ class Build:
                 if free:
                     shutil.rmtree(staging / name, ignore_errors=True)
 
-    def _event(self, steps: Steps, event: Event) -> None:
-        self._tell_why()
-        if isinstance(event, WarningEvent):
-            self._write(event.diagnostic.render())
-        elif isinstance(event, StepEvent):
-            for told, step in steps.told(event):
-                self._ended(steps, told, step)
-                self._on_event(told)
-            return
-        else:
-            event = steps.of(event)
-            self._write(event.line)
-        self._on_event(event)
-
-    def _ended(self, steps: Steps, event: StepEvent, step: Step | None) -> None:
-        if step is not None and event.state in ("done", "cached") and self._recorded is not None:
-            self._recorded.ended(step)
-        if steps.is_new(event):
-            end = "" if event.state == "started" else f" after {event.seconds:.1f} s"
-            self._write(f"# {event.name}: {event.state}{end}")
-
-    @contextmanager
-    def _logging(self, snapshot: Snapshot) -> Iterator[None]:
-        path = self._store.log_path(snapshot.id)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8", errors="replace", buffering=1) as self._log:
-            yield
-        self._log = None
-
-    def _write(self, line: str) -> None:
-        if self._log is not None:
-            self._log.write(line + "\n")
-
     def _still(self) -> None:
         if self._options.cancel is not None and self._options.cancel.is_set:
             raise Interrupted(Diagnostic("IB601", "interrupted before it began"))
 
     def _waiting(self) -> None:
-        self._on_event(LogEvent("", "another process builds this; waiting for it"))
+        self._told.on_event(LogEvent("", "another process builds this; waiting for it"))
 
     def _following(self, follower: Follower) -> Callable[[], None]:
         """What is done while waiting: show what the one that builds prints."""
@@ -446,17 +395,9 @@ class Build:
         def follow() -> None:
             self._still()
             for line in follower.lines():
-                self._on_event(LogEvent("", line))
+                self._told.on_event(LogEvent("", line))
 
         return follow
-
-    def _warn(self, told: Diagnostic) -> None:
-        self._write(told.render())
-        self._on_event(WarningEvent(told))
-
-    def _tell(self, line: str) -> None:
-        self._write(f"# {line}")
-        self._on_event(LogEvent("", line))
 
 
 def _reason(error: BaseException) -> str:
