@@ -145,7 +145,7 @@ class Build:
                 with self._told.logging(store.log_path(snapshot.id)), recording:
                     store.building(snapshot)
                     self._write_packages(resolved)
-                    return self._build(snapshot, dockerfile, files, secrets, held, fresh, started)
+                    return self._build(snapshot, resolved, dockerfile, files, secrets, held, fresh, started)
             except BaseException as error:
                 # What ended while it was pushed is built all the same.
                 if self._kept is None:
@@ -297,6 +297,7 @@ class Build:
     def _build(
         self,
         snapshot: Snapshot,
+        resolved: Plan,
         dockerfile: Dockerfile,
         files: StagedFiles,
         secrets: Mapping[str, SecretValue],
@@ -335,7 +336,8 @@ class Build:
             self._kept = self._finish(snapshot, digest, steps, started)
             if fresh is not None:
                 self._history.started_from(self._plan.key, fresh.digests)
-            provenance.keep(provenance_of(request), self._store.provenance_path(snapshot.id))
+            recorded = provenance.completed(provenance_of(request), resolved)
+            provenance.keep(recorded, self._store.provenance_path(snapshot.id))
             shared = self._publish(request, self._kept)
         return self._pushed(self._kept, shared=shared)
 
