@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 
 from imagebuilder.backends.dockerfile import lay_out
 from imagebuilder.compiler import Plan
@@ -22,10 +24,27 @@ from imagebuilder.resolve.sources import Wheels
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
+_EVERY = 1.0
+
 
 def laid_out(plan: Plan) -> list[str]:
     """The packages that are in layers, as ``name==version``."""
     return sorted({f"{each.name}=={each.version}" for layer in _layers(plan) for each in layer.distributions})
+
+
+def _told(count: int, megabytes: float, say: Callable[[str], None]) -> Callable[[int], None]:
+    """Says once a second how many of the bytes have come; called from several threads."""
+    lock, come, said = Lock(), 0, time.monotonic()
+
+    def on_bytes(more: int) -> None:
+        nonlocal come, said
+        with lock:
+            come += more
+            if (now := time.monotonic()) - said >= _EVERY:
+                said = now
+                say(f"fetching {count} packages ({come / 1e6:.1f} of {megabytes:.1f} MB)")
+
+    return on_bytes
 
 
 def _layers(plan: Plan) -> list[Layer]:
@@ -101,8 +120,8 @@ def at_hand(
         layers = _layers(resolved)
         if missing := archives.missing(layers):
             megabytes = sum(file.size for file in missing) / 1e6
-            with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", on_event):
-                archives.fetch(missing)
+            with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", on_event) as say:
+                archives.fetch(missing, _told(len(missing), megabytes, say))
         archives.write(layers)
         resolved = replace(resolved, stage=_joined(resolved.stage, archives, on_event))
         archives.write(_layers(resolved))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def beside(what: str, on_event: OnEvent) -> Iterator[None]:
-    """Something that takes long and that no builder tells of, as a step of its own."""
+def beside(what: str, on_event: OnEvent) -> Iterator[Callable[[str], None]]:
+    """Something that takes long and that no builder tells of, as a step of its own.
+
+    What the block is given says anew what is being done.
+    """
     began = time.monotonic()
     step = StepEvent(what, what, "started", position=BESIDE)
     on_event(step)
     try:
-        yield
+        yield lambda now: on_event(replace(step, name=now))
     except BaseException:
         on_event(replace(step, state="failed", seconds=time.monotonic() - began))
         raise

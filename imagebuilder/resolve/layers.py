@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from hashlib import sha256
@@ -69,12 +69,15 @@ class LayerStore:
         wanted = [layer for layer in layers if not self._is_whole(layer)]
         return self._wheels.missing(file for layer in wanted for each in layer.distributions for file in each.files)
 
-    def fetch(self, files: Sequence[DistributionFile]) -> None:
+    def fetch(self, files: Sequence[DistributionFile], on_bytes: Callable[[int], None]) -> None:
         """
+        Args:
+            on_bytes: called with how many more bytes have come, from several threads.
+
         Raises:
             BuildError: one cannot be had.
         """
-        self._wheels.fetch(files)
+        self._wheels.fetch(files, on_bytes)
 
     def write(self, layers: Iterable[Layer]) -> None:
         """Have the archives of all of these, whose wheels are here.
