@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,11 @@ from pydantic import ValidationError
 
 from imagebuilder.diagnostics import BuildError, EngineError
 from imagebuilder.engine.protocol import Engine
-from imagebuilder.files import write_text
-from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import Python
 from imagebuilder.registries import Registries
 from imagebuilder.resolve.ground import HARMLESS
-from imagebuilder.resolve.shelf import ANSWERS, Shelf
+from imagebuilder.resolve.shelf import Answers
 from imagebuilder.resolve.uv import normalized
 from imagebuilder.store import Store
 
@@ -44,7 +41,7 @@ class Pythons:
         """
         self._store = store
         self._connect = engine
-        self._folder = Shelf(store.home).item(ANSWERS, "")
+        self._answers = Answers(store.home)
         self._platform = platform
         self._known: dict[tuple[str, str], Python | str] = {}
 
@@ -82,14 +79,11 @@ class Pythons:
         probe = _PROBE.read_text(encoding="utf-8")
         # What another release asked for may be less.
         asked = sha256(probe.encode()).hexdigest()[:12]
-        path = self._folder / f"python-{image.id.rpartition(':')[2]}-{asked}.json"
-        if (kept := _read(path)) is not None:
+        name = f"python-{image.id.rpartition(':')[2]}-{asked}"
+        if (kept := _read(self._answers.get(name))) is not None:
             return kept
         found = self._asked(engine, image.id, probe)
-        # What cannot be kept is asked again.
-        with suppress(OSError):
-            private_folder(self._folder)
-            write_text(path, found.model_dump_json(), force=True)
+        self._answers.keep(name, found.model_dump_json())
         return found
 
     def _asked(self, engine: Engine, image: str, probe: str) -> Python:
@@ -137,8 +131,8 @@ def _plain(path: str) -> bool:
     return whole and path.isprintable() and len(path) < 100
 
 
-def _read(path: Path) -> Python | None:
+def _read(kept: bytes | None) -> Python | None:
     try:
-        return Python.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return Python.model_validate_json(kept or b"")
+    except ValidationError:
         return None

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from imagebuilder.files import write_text
-from imagebuilder.home import private_folder
 from imagebuilder.ir.packages import Distribution
 from imagebuilder.locks import lock
-from imagebuilder.resolve.shelf import ANSWERS, Shelf
+from imagebuilder.resolve.shelf import Answers
 
+_ORDER = "order"
 _ANSWER = TypeAdapter(tuple[Distribution, ...])
 
 
@@ -28,17 +27,17 @@ class Memory:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._folder = Shelf(home).item(ANSWERS, "")
+        self._answers = Answers(home)
 
     def recall(self, digest: str) -> tuple[Distribution, ...] | None:
         """The answer to the ask of that digest; None where it is not known."""
         try:
-            return _ANSWER.validate_json(self._path(digest).read_bytes())
-        except (OSError, ValidationError):
+            return _ANSWER.validate_json(self._answers.get(_name(digest)) or b"")
+        except ValidationError:
             return None
 
     def keep(self, digest: str, answer: Sequence[Distribution]) -> None:
-        self._write(self._path(digest), _ANSWER.dump_json(tuple(answer), indent=1).decode())
+        self._answers.keep(_name(digest), _ANSWER.dump_json(tuple(answer), indent=1).decode())
 
     def ordered(self, answer: Iterable[Distribution]) -> tuple[Distribution, ...]:
         """Those met before in the order of that, then the new ones, the largest first.
@@ -50,21 +49,16 @@ class Memory:
             by_size = sorted(answer, key=lambda each: (-each.size, each.name))
             if new := [each.name for each in by_size if each.name not in known]:
                 known |= {name: len(known) + n for n, name in enumerate(new)}
-                self._write(self._folder / "order.json", json.dumps(list(known)))
+                self._answers.keep(_ORDER, json.dumps(list(known)))
         return tuple(sorted(by_size, key=lambda each: known[each.name]))
 
     def _order(self) -> dict[str, int]:
-        with suppress(OSError, ValueError):
-            found = json.loads((self._folder / "order.json").read_bytes())
+        with suppress(ValueError):
+            found = json.loads(self._answers.get(_ORDER) or b"")
             if isinstance(found, list) and all(isinstance(name, str) for name in found):
                 return {name: number for number, name in enumerate(dict.fromkeys(found))}
         return {}
 
-    def _path(self, digest: str) -> Path:
-        return self._folder / f"{digest.removeprefix('sha256:')}.json"
 
-    def _write(self, path: Path, text: str) -> None:
-        # What cannot be kept is asked again.
-        with suppress(OSError):
-            private_folder(self._folder)
-            write_text(path, text, force=True)
+def _name(digest: str) -> str:
+    return digest.removeprefix("sha256:")

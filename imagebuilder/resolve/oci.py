@@ -16,7 +16,7 @@ from typing import Any
 
 from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.protocol import Engine, SavedImage
-from imagebuilder.files import link_or_copy, write_text
+from imagebuilder.files import link_or_copy
 from imagebuilder.home import private_folder
 from imagebuilder.ir.ops import (
     Arg,
@@ -35,7 +35,7 @@ from imagebuilder.ir.ops import (
 from imagebuilder.ir.packages import Layer, Packed
 from imagebuilder.ir.stage import Stage, rewrite
 from imagebuilder.resolve.layers import LayerStore
-from imagebuilder.resolve.shelf import ANSWERS, Shelf
+from imagebuilder.resolve.shelf import Answers
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -53,12 +53,12 @@ class Manifests:
     """Those of bases, remembered in one home by what the engine knows each by."""
 
     def __init__(self, home: Path) -> None:
-        self._folder = Shelf(home).item(ANSWERS, "")
+        self._answers = Answers(home)
 
     def of(self, image: str) -> SavedImage | None:
         """That of a base that was asked for before; None where there is none to be had."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            found = json.loads(self._path(image).read_bytes())
+        with suppress(ValueError, KeyError, TypeError):
+            found = json.loads(self._answers.get(_name(image)) or b"")
             return SavedImage(found["layers"], found["config"])
         return None
 
@@ -73,16 +73,14 @@ class Manifests:
         image = engine.image(base.ref)
         if image is None:
             return ""
-        if self.of(image.id) is None and not self._path(image.id).exists():
+        if self._answers.get(_name(image.id)) is None:
             found = engine.saved(image)
-            # What cannot be kept is asked again.
-            with suppress(OSError):
-                private_folder(self._folder)
-                write_text(self._path(image.id), json.dumps(found and found._asdict()), force=True)
+            self._answers.keep(_name(image.id), json.dumps(found and found._asdict()))
         return image.id if self.of(image.id) is not None else ""
 
-    def _path(self, image: str) -> Path:
-        return self._folder / f"manifest-{image.rpartition(':')[2]}.json"
+
+def _name(image: str) -> str:
+    return f"manifest-{image.rpartition(':')[2]}"
 
 
 def packed(target: Stage, image_of: Callable[[BaseImage], str]) -> Stage:

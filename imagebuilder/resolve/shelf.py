@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from imagebuilder.files import write_text
 from imagebuilder.home import private_folder
 from imagebuilder.locks import alone, shared
 
@@ -67,6 +68,26 @@ class Shelf:
         for kind in (WHEELS, BUILT, LAYERS):
             if (self._folder / kind).is_dir():
                 yield from (self._folder / kind).iterdir()
+
+
+class Answers:
+    """What was asked once in a home, each under a name of its own. What cannot be kept is asked again."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = Shelf(home).item(ANSWERS, "")
+
+    def get(self, name: str) -> bytes | None:
+        with suppress(OSError):
+            return self._path(name).read_bytes()
+        return None
+
+    def keep(self, name: str, text: str) -> None:
+        with suppress(OSError):
+            private_folder(self._folder)
+            write_text(self._path(name), text, force=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
 
 
 def _size(folder: Path) -> int:
