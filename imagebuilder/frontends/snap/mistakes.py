@@ -34,6 +34,7 @@ class Mistakes(list[Diagnostic]):
         if len(self) >= MAX_MISTAKES:
             raise Enough
 
+    # A list's own takes what fits several types at once; here, diagnostics come in alone.
     def __iadd__(self, errors: Iterable[Diagnostic]) -> Self:  # type: ignore[override,misc]
         for error in errors:
             self.append(error)
