@@ -122,6 +122,7 @@ def _python(found: dict[str, Any]) -> Python:
         folders=tuple(map(tuple, found["folders"])),
         links=tuple(map(tuple, found["links"])),
         there=tuple(sorted(there.items())),
+        takes_venv=found["takes_venv"],
         **paths,
     )
 

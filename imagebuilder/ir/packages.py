@@ -1,5 +1,6 @@
 """What requests for packages are resolved to, between the front end and the Dockerfile; no author writes it."""
 
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Annotated, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -7,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field
 
 from imagebuilder.ir.checks import Many
-from imagebuilder.ir.ops import BaseImage, Model, Op, Run, Secret
+from imagebuilder.ir.ops import BaseImage, Model, Op, Run, Secret, StageRef
+from imagebuilder.ir.stage import Stage
 
 
 def _names_a_file(url: str) -> str:
@@ -59,7 +61,7 @@ class Python(Model):
 
     ``folders`` are those that are there below ``data`` and ``include``, with their mode, user and group; ``links`` are
     the symbolic links among them, and where each leads. ``there`` are the distributions that it has, by normalized
-    name.
+    name. ``takes_venv`` is whether a virtual environment can be made beside it as beside any other.
     """
 
     version: str
@@ -73,6 +75,7 @@ class Python(Model):
     folders: tuple[tuple[str, int, int, int], ...]
     links: tuple[tuple[str, str], ...] = ()
     there: tuple[tuple[str, str], ...] = ()
+    takes_venv: bool = False
 
 
 class Install(Op):
@@ -80,7 +83,7 @@ class Install(Op):
 
     The order is that of layers, the lowest first; it means nothing for what is installed. ``index_url`` and
     ``extra_index_urls`` are where an installer finds them, or ``secrets`` say where that is; their hashes make these no
-    part of the meaning either.
+    part of the meaning either. ``venv`` is a stage with the virtual environment whose Python this is.
     """
 
     verb: ClassVar[str] = "install"
@@ -90,6 +93,13 @@ class Install(Op):
     index_url: str = ""
     extra_index_urls: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    venv: StageRef | None = None
+
+    def stages(self) -> Iterator[Stage]:
+        return iter(() if self.venv is None else (self.venv,))
+
+    def map_stages(self, visit: Callable[[Stage], Stage]) -> Op:
+        return self if self.venv is None else self.model_copy(update={"venv": visit(self.venv)})
 
 
 class Layer(Op):
@@ -106,7 +116,7 @@ class Layer(Op):
     def digest(self) -> str:
         """``sha256:…`` of all that decides its bytes."""
         files = sorted(file.sha256 for each in self.distributions for file in each.files)
-        places = self.python.model_dump_json(exclude={"there", "glibc"})
+        places = self.python.model_dump_json(exclude={"there", "glibc", "takes_venv"})
         return "sha256:" + sha256("\0".join((str(self.version), places, *files)).encode()).hexdigest()
 
 

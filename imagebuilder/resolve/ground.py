@@ -31,14 +31,17 @@ from imagebuilder.ir.ops import (
     Run,
     User,
     UvPipInstall,
+    UvSync,
     Volume,
     Workdir,
     WriteFiles,
 )
 from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step
-from imagebuilder.resolve import logins
+from imagebuilder.passes.lower.packages import VENV
+from imagebuilder.resolve import logins, project
 from imagebuilder.resolve.ask import Ask, Left, Target, target_of
+from imagebuilder.resolve.project import Project
 
 PythonOf = Callable[[BaseImage], "Python | str | None"]
 _PipLike = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
@@ -99,6 +102,7 @@ class Ground:
         self._there: dict[str, str] = {}
         self._after = ""
         self._has_folder = False
+        self._in_the_way = ""
         chain: list[Stage] = []
         while isinstance(base, Stage):
             chain.append(base)
@@ -117,7 +121,7 @@ class Ground:
             for step in stage.steps:
                 self.note(step)
 
-    def ask(self, step: Step) -> Ask | Left | None:
+    def ask(self, step: Step) -> Ask | Project | Left | None:
         """What a step wants installed; None where it is no such step.
 
         Raises:
@@ -126,6 +130,8 @@ class Ground:
         op = step.intent
         if not is_request(step):
             return None
+        if isinstance(op, UvSync):
+            return self._project(op, Path(step.root))
         assert isinstance(op, _PipLike)
         if why := self.why or _special(op):
             return Left(why, self._base)
@@ -150,6 +156,14 @@ class Ground:
             secrets=logins.names(op.secrets),
         )
 
+    def _project(self, op: UvSync, root: Path) -> Project | Left:
+        if why := self.why or self._in_the_way:
+            return Left(why, self._base)
+        if self.python is not None and not self.python.takes_venv:
+            return Left(f"the base has something at {VENV}, or several Pythons", self._base)
+        assert self._target is not None
+        return project.asked(op, root, self._target)
+
     def note(self, step: Step) -> None:
         """Something that stands before what comes next."""
         if isinstance(step.intent, AptInstall):
@@ -162,6 +176,7 @@ class Ground:
         elif isinstance(step.op, Workdir):
             self._has_folder = True
         elif not self.why:
+            self._in_the_way = self._in_the_way or _in_the_way(step.op)
             self.why = _changes(step, self.python.data if self.python else "")
 
     def _environment(self, op: Op) -> None:
@@ -177,7 +192,16 @@ class Ground:
 
 def is_request(step: Step) -> bool:
     """Whether a step wants Python packages installed."""
-    return isinstance(step.intent, _PipLike) and isinstance(step.op, Run)
+    return isinstance(step.intent, _PipLike | UvSync) and isinstance(step.op, Run)
+
+
+def _in_the_way(op: Op) -> str:
+    """What a step puts where uv makes a virtual environment; empty for nothing."""
+    paths = op.paths if isinstance(op, Volume) else (op.dest,) if isinstance(op, Copy | Add | WriteFiles) else ()
+    for path in (posixpath.normpath(path) for path in paths if isinstance(path, str)):
+        if f"{VENV}/".startswith(f"{path}/") or path.startswith(f"{VENV}/"):
+            return f"files are put into {path} before it"
+    return ""
 
 
 def _special(op: _PipLike) -> str:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from imagebuilder.diagnostics import CompileError, Diagnostic, Span
 from imagebuilder.files import read_text
 from imagebuilder.ir.checks import image_reference
-from imagebuilder.ir.ops import BaseImage, Copy, ImageSource, Run
+from imagebuilder.ir.ops import BaseImage, Copy, ImageSource, Run, UvSync
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.resolve import apt
@@ -28,6 +28,7 @@ from imagebuilder.resolve.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground
 from imagebuilder.resolve.pin import pinned
+from imagebuilder.resolve.project import Project
 
 VERSION = 1
 _SHOWN = 3
@@ -86,7 +87,10 @@ class LockFile:
         known_apt = {(each.base, each.platform, each.request): each for each in self.apts}
         open: list[Open] = []
 
-        def answer(step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
+        def answer(step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
+            # A project has a lock of its own, which is a file that the key covers.
+            if isinstance(step.intent, UvSync) or isinstance(ask, Project):
+                return None
             found = known.get((ask.base, platform, _request(step, ask)))
             if found is None:
                 words = _asked(step) if isinstance(ask, Left) else tuple(ask.words)

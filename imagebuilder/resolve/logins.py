@@ -122,14 +122,19 @@ def said(secret: Secret, values: Values) -> tuple[list[str], Logins]:
     """
     if not names([secret]):
         return [], Logins()
-    text = _text(secret.name, values)
+    value = value_of(secret.name, values)
     if secret.target:
-        return [], Logins(netrc=text)
-    each = [_apart(url, f"its secret {secret.name}") for url in text.split()]
+        return [], Logins(netrc=value)
+    each = [_apart(url, f"its secret {secret.name}") for url in value.split()]
     return [bare for bare, _ in each], Logins({bare: login for bare, login in each if login})
 
 
-def _text(name: str, values: Values) -> str:
+def value_of(name: str, values: Values) -> str:
+    """The value of a secret.
+
+    Raises:
+        Unusable: there is none, or it cannot be read.
+    """
     value = {**os.environ, **values}.get(name)
     if value is None:
         raise Unusable(f"its secret {name} has no value here")

@@ -9,8 +9,9 @@ from imagebuilder.ir.packages import Install
 from imagebuilder.ir.stage import Stage, Step, rewrite
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
+from imagebuilder.resolve.project import Project
 
-Answering = Callable[[Step, Ask | Left, Ground], Install | None]
+Answering = Callable[[Step, Ask | Project | Left, Ground], Install | None]
 
 
 def is_open(step: Step) -> bool:

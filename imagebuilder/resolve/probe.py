@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import site
 import stat
 import sys
@@ -15,6 +16,8 @@ import sysconfig
 from pathlib import Path
 
 _DEEPEST = 5
+_VENV = "/opt/venv"
+_NAMED = re.compile(r"python(3(\.\d+)?)?")
 # Where installers look for what an administrator wants of all installs.
 _CONFIGURED = [
     "/etc/pip.conf",
@@ -51,6 +54,28 @@ def folders(*tops: str) -> tuple[list[tuple[str, int, int, int]], list[tuple[str
         if path.count("/") < deepest and not path.endswith("-packages"):
             waiting += [entry.path for entry in os.scandir(path) if Path(entry.path).is_dir()]
     return sorted(found), sorted(links)
+
+
+def takes_venv() -> bool:
+    """Whether nothing is where uv makes a virtual environment, and it finds no other Python to make it of."""
+    if not is_the_one():
+        return False
+    parent = Path(_VENV).parent
+    if os.path.lexists(_VENV) or Path("~/.local/share/uv").expanduser().exists():
+        return False
+    if not os.path.lexists(parent):
+        return True
+    status = parent.lstat()
+    return (status.st_mode, status.st_uid, status.st_gid) == (stat.S_IFDIR | 0o755, 0, 0)
+
+
+def is_the_one() -> bool:
+    """Whether uv, which knows other names for a Python, comes to this one."""
+    for folder in map(Path, os.environ.get("PATH", "").split(":")):
+        named = [path for path in folder.iterdir() if _NAMED.fullmatch(path.name)] if folder.is_dir() else []
+        if named:
+            return set(map(os.path.realpath, named)) == {os.path.realpath(sys.executable)}
+    return False
 
 
 def there(paths: list[str]) -> list[tuple[str, str]]:
@@ -95,6 +120,7 @@ def main() -> None:
                 "links": links,
                 "there": there([*site.getsitepackages(), paths["purelib"], paths["platlib"]]),
                 "settings": settings(),
+                "takes_venv": takes_venv(),
                 "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
             }
         )

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Note, Place
 from imagebuilder.diagnostics.places import span_json
+from imagebuilder.ir.ops import UvSync
 from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import Step, ordered
-from imagebuilder.resolve import uv
+from imagebuilder.passes.lower.packages import venv
+from imagebuilder.resolve import project, uv
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 from imagebuilder.resolve.lock import Locked, LockFile
 from imagebuilder.resolve.logins import WAYS, Logins, Unusable, Values, opened, said
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
+from imagebuilder.resolve.project import Project
 from imagebuilder.resolve.shelf import UV, Shelf
 from imagebuilder.resolve.sources import NotHere, Wheels, answered, metadata, source_of
 
@@ -105,10 +108,14 @@ class Resolver:
         _check_files(plan)
         return replace(plan, stage=stage)
 
-    def _answer(self, step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
+    def _answer(self, step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
+        if isinstance(step.intent, UvSync) and self._lock is not None:
+            return None  # Its lock is uv.lock.
         if isinstance(ask, Left):
             self._leave(step, ask.reason)
             return None
+        if isinstance(ask, Project):
+            return self._synced(step, ask, ground)
         wanted, logins, why = self._opened(step, ask)
         if why:
             self._leave(step, why)
@@ -147,6 +154,18 @@ class Resolver:
             return metadata(self._wheels.path(self._wheels.built(source)), each.name, each.version)
 
         return answered(resolve, build)
+
+    def _synced(self, step: Step, ask: Project, ground: Ground) -> Install | None:
+        found = project.packages(ask)
+        if isinstance(found, Left):
+            self._leave(step, found.reason)
+            return None
+        assert ground.python is not None and ground.image is not None
+        return Install(
+            distributions=self._memory.ordered(found),
+            python=project.python_of(ground.python),
+            venv=venv(ground.image, ask.name, ask.requires),
+        )
 
     def _opened(self, step: Step, ask: Ask) -> tuple[Ask, Logins, str]:
         try:
@@ -198,6 +217,9 @@ def logins_of(plan: Plan, values: Values) -> Logins:
     found = Logins()
     for step in (step for stage in ordered(plan.stage) for step in stage.steps):
         if is_request(step) or isinstance(step.op, Install):
+            if isinstance(step.intent, UvSync):
+                found |= project.logins_of(step.intent, Path(step.planned.root), values)
+                continue
             for secret in getattr(step.intent, "secrets", ()):
                 with suppress(Unusable):
                     found |= said(secret, values)[1]
@@ -208,7 +230,7 @@ def left_out(plan: Plan) -> list[LeftOut]:
     """The requests of which the plan alone tells that they stay with the image's own installer; asks nobody."""
     found: list[LeftOut] = []
 
-    def answer(step: Step, ask: Ask | Left, ground: Ground) -> Install | None:
+    def answer(step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
         if isinstance(ask, Left):
             found.append(LeftOut(verb(step), step.place, ask.reason))
             return None

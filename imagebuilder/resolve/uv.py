@@ -146,7 +146,7 @@ def resolve(
         ]
         try:
             done = command.run(
-                words, env=_environment(ca) | _logins(logins, ask, Path(folder)), timeout=_TIMEOUT, cwd=folder
+                words, env=environment(ca) | _logins(logins, ask, Path(folder)), timeout=_TIMEOUT, cwd=folder
             )
         except subprocess.TimeoutExpired:
             raise Unresolved(NO_INDEX, f"uv did not end within {_TIMEOUT:.0f} s") from None
@@ -157,7 +157,7 @@ def resolve(
     hashes = demanded_hashes(text for _, text in ask.files)
     try:
         packages = tomllib.loads(answer.decode()).get("packages", ())
-        found = [_distribution(each, hashes, ask.target) for each in packages]
+        found = [distribution(each, ask.target, hashes) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
     names = {name for name, _ in _there(ask)}
@@ -251,13 +251,20 @@ def _version(text: str) -> Version | None:
         return None
 
 
-def _environment(ca: Path | None) -> dict[str, str | None]:
+def environment(ca: Path | None) -> dict[str, str | None]:
+    """That of uv: without what its user may have set for it, but how it reaches the network."""
     # Away, and not set to nothing, which uv refuses for many.
     unset: dict[str, str | None] = dict.fromkeys(filter(_UNSET.fullmatch, os.environ))
     return unset | ({"SSL_CERT_FILE": str(ca)} if ca is not None else {})
 
 
-def _distribution(package: Mapping[str, Any], hashes: Mapping[str, set[str]], target: Target) -> Distribution:
+def distribution(package: Mapping[str, Any], target: Target, hashes: Mapping[str, set[str]]) -> Distribution:
+    """What an installer takes of a package in a pylock.toml; ``hashes`` are demanded, by name.
+
+    Raises:
+        Unresolved: there is nothing that fits.
+        ValueError, KeyError, TypeError, AttributeError: it is no such package.
+    """
     name, version, source = package["name"], package["version"], package.get("sdist")
     wheels = [_file(each) for each in package.get("wheels", ())]
     # What uv takes for a wheel that fits is one, even if packaging does not know its tags.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -255,3 +256,50 @@ def test_a_wheel_that_was_changed_in_the_home_is_not_installed(env: dict[str, st
     snapshot = built(slim().pip_install("six==1.17.0", "idna==3.10"))
     said = in_image(env, snapshot.image, "python", "-c", "import idna, six; print(hasattr(six, 'FORGED'))")
     assert said == "False"
+
+
+# A large one with a script, one with headers, and a group and a condition that choose.
+PROJECT = """
+[project]
+name = "App.One"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["pygments==2.19.2", "greenlet==3.2.4", "colorama; sys_platform == 'win32'"]
+
+[dependency-groups]
+dev = ["idna==3.10"]
+more = ["tabulate==0.9.0"]
+"""
+
+
+def project(folder: Path, text: str = PROJECT) -> Path:
+    """A uv project with its uv.lock."""
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(text)
+    subprocess.run([uv.program(), "lock", "--no-python-downloads"], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_uv_sync_gives_what_uv_itself_gives(env: dict[str, str], built: Built, tmp_path: Path) -> None:
+    """In the whole image, but for the bytecode that a RUN of uv leaves, its lock in /tmp and the places of its mounts."""
+    folder = project(tmp_path / "project")
+    ours = built(slim().uv_sync(folder, groups="more"))
+    # The same command, which is left to the image's own uv with an option that is not known.
+    theirs = built(slim().uv_sync(folder, groups="more", extra_options="--no-progress"))
+    assert len(layers(env, ours.image)) == 4 and len(layers(env, theirs.image)) == 2
+    whole, plain = listing(env, ours.image), listing(env, theirs.image)
+    assert len(whole) > 3000 and not [path for path in whole if "/opt/venv" in path and "__pycache__" in path]
+    found = different(whole, plain)
+    left = re.compile(r".*/__pycache__(/.*)?|/run/.*|/tmp/uv-\w+\.lock|/root/\.cache(/.*)?")
+    assert {path: about for path, about in found.items() if not left.fullmatch(path)} == {}
+    said = in_image(env, ours.image, "sh", "-c", "command -v python; pygmentize -V; echo 1 2 | tabulate -f plain")
+    assert said.splitlines()[0] == "/opt/venv/bin/python" and said.splitlines()[-1] == "1  2"
+
+
+def test_one_package_added_to_a_project_leaves_all_other_layers(
+    env: dict[str, str], built: Built, tmp_path: Path
+) -> None:
+    before = layers(env, built(slim().uv_sync(project(tmp_path / "a"))).image)
+    more = PROJECT.replace('["pygments', '["networkx==3.4.2", "pygments')
+    after = layers(env, built(slim().uv_sync(project(tmp_path / "b", more))).image)
+    assert len(after) == len(before) + 1 and [each for each in after if each in before] == before

@@ -37,6 +37,7 @@ SAID: dict[str, Any] = {
     "links": [["/usr/local/lib64", "/usr/local/lib"]],
     "there": [["Pip", "24.0"], ["My_Pkg.x", "1"]],
     "settings": [],
+    "takes_venv": True,
     "free_threaded": False,
 }
 
@@ -75,6 +76,7 @@ def test_what_a_base_says(home: Path) -> None:
     assert (found.version, found.glibc, found.purelib, found.scripts) == ("3.12.4", "2.36", SITE, BIN)
     assert found.folders == (("/usr", 493, 0, 0), ("/usr/local", 493, 0, 0))
     assert found.links == (("/usr/local/lib64", "/usr/local/lib"),)
+    assert found.takes_venv
     assert found.there == (("my-pkg-x", "1"), ("pip", "24.0")), "by the names that indexes compare"
     assert engine.fetched == [BASE.ref], "an image that is not there is pulled"
     ((shell, option, find, probe),) = engine.commands

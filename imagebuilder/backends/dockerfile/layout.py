@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from imagebuilder.ir.ops import Mount, Op, Run, Secret
+from imagebuilder.ir.ops import Copy, Mount, Op, Run, Secret
 from imagebuilder.ir.packages import Distribution, Install, Layer
 from imagebuilder.ir.stage import Stage, Step, rewrite
 
@@ -61,6 +61,10 @@ def _laid_out(install: Install) -> Iterator[Op]:
         return
     for group in groups(install):
         yield Layer(distributions=tuple(sorted(group, key=lambda each: each.name)), python=install.python)
+    if install.venv is not None:
+        # Above the packages: so they lie right upon the base, and nothing that is linked minds what is below it.
+        place = install.python.data
+        yield Copy(sources=(place,), dest=place, origin=install.venv, link=True)
 
 
 def _command(install: Install) -> Run:

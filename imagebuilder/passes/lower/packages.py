@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import shlex
 from collections.abc import Iterator, Sequence
@@ -106,6 +107,22 @@ def uv_sync(op: UvSync, scope: Scope) -> Iterator[Op]:
     yield _uv(f"UV_PROJECT_ENVIRONMENT={VENV} {command}", scope, (bind,), op.secrets)
     path = Expansion(parts=(f"{VENV}/bin:", Var(name="PATH")))
     yield Env(variables=(("PATH", path), ("VIRTUAL_ENV", VENV)))
+
+
+def venv(base: BaseImage, project: str, requires: str) -> Stage:
+    """A stage with the virtual environment that ``uv sync`` makes for a project, and no package in it.
+
+    Args:
+        requires: the versions of Python that the project is for; empty for any.
+    """
+    about = f'[project]\nname = {json.dumps(project)}\nversion = "0"\n'
+    about += f"requires-python = {json.dumps(requires)}\n" if requires else ""
+    make = (
+        f"printf %s {shlex.quote(about)} >/run/project/pyproject.toml",
+        f"UV_PROJECT_ENVIRONMENT={VENV} {UV} sync --project=/run/project --offline --no-install-project",
+    )
+    folder = Mount(type="tmpfs", target="/run/project")
+    return Stage(base, (Step(_uv("\n".join(make), Scope(base), (folder,), ())),), name="venv")
 
 
 def npm_install(op: NpmInstall, scope: Scope) -> Iterator[Op]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+import tomllib
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Word, expand
 from imagebuilder.passes import Options
 from imagebuilder.passes.lower import lower
-from imagebuilder.passes.lower.packages import UV_VERSION
+from imagebuilder.passes.lower.packages import UV_VERSION, venv
 
 BASE = BaseImage(ref="python:3.13")
 PLACE = Span("image.py", 7, 3)
@@ -250,6 +251,19 @@ def test_uv_sync() -> None:
     assert env == Env(variables=(("PATH", expand("/opt/venv/bin:$PATH")), ("VIRTUAL_ENV", "/opt/venv")))
     checked = shlex.split(text(ops.UvSync(frozen=False)))
     assert "--locked" in checked and "--frozen" not in checked
+
+
+def test_a_virtual_environment_alone_is_that_of_an_empty_project() -> None:
+    """Whatever the project's texts are, they are no words of the shell."""
+    made = venv(BASE, "it's", ">=3.11,<4")
+    (step,) = made.steps
+    assert made.base == BASE and isinstance(step.op, Run)
+    words = shlex.split(str(step.op.command))
+    about = words[words.index("%s") + 1]
+    assert tomllib.loads(about)["project"] == {"name": "it's", "version": "0", "requires-python": ">=3.11,<4"}
+    assert {"UV_PROJECT_ENVIRONMENT=/opt/venv", "sync", "--offline", "--no-install-project"} < {*words}
+    (bare,) = venv(BASE, "app", "").steps
+    assert "requires-python" not in str(getattr(bare.op, "command", ""))
 
 
 @pytest.mark.parametrize(

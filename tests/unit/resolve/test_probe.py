@@ -106,6 +106,34 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     assert links == [(str(tmp_path / "a"), str(tmp_path))]
 
 
+def test_where_a_virtual_environment_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in any other base: in a plain folder, where nothing is, and of the Python that uv would find."""
+    bin, opt = tmp_path / "bin", tmp_path / "opt"
+    bin.mkdir()
+    for name in ("python", "python3", "python3.12"):
+        (bin / name).symlink_to(sys.executable)
+    (bin / "python3.12-config").write_text("")
+    monkeypatch.setenv("PATH", f"{tmp_path}/none:{bin}")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(probe, "_VENV", str(opt / "venv"))
+    assert probe.takes_venv()
+    opt.mkdir(mode=0o777)
+    opt.chmod(0o777)
+    assert not probe.takes_venv(), "a folder that anybody may write to"
+    opt.chmod(0o755)
+    assert probe.takes_venv() == (os.getuid() == 0)
+    (opt / "venv").symlink_to("nowhere")
+    assert not probe.takes_venv(), "there is something"
+    (opt / "venv").unlink()
+    (tmp_path / "home/.local/share/uv").mkdir(parents=True)
+    assert not probe.takes_venv(), "uv has Pythons of its own"
+    (tmp_path / "home/.local/share/uv").rmdir()
+    (bin / "python3.11").write_text("")
+    assert not probe.takes_venv(), "there are several Pythons"
+    monkeypatch.setenv("PATH", "")
+    assert not probe.takes_venv(), "there is none on the PATH"
+
+
 def test_an_old_python_understands_it() -> None:
     ast.parse(SOURCE.read_text(), feature_version=(3, 9))
 
