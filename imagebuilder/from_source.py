@@ -42,6 +42,8 @@ from imagebuilder.store import Store
 _RECIPE = 1
 _LIMIT = 3600.0
 _MOST_LINES = 25
+# Looked at before it is copied, packed and exported to this machine.
+_MOST_MIB = 2048
 _RUN = "/run/imagebuilder"
 _DOCKERFILE = """\
 FROM {ref} AS compilers
@@ -77,8 +79,9 @@ export SOURCE_DATE_EPOCH={time} PYTHONHASHSEED=0
 export CFLAGS="${{CFLAGS:-}} -g0" CXXFLAGS="${{CXXFLAGS:-}} -g0" LDFLAGS="${{LDFLAGS:-}} -Wl,-s"
 {env}
 cd /
-exec {run}/uv/uv build --wheel --no-cache --no-config --no-python-downloads --color never --no-progress \
+{run}/uv/uv build --wheel --no-cache --no-config --no-python-downloads --color never --no-progress \
 --python {python} --out-dir /wheels {options} {run}/source/{file}
+[ -z "$(find /wheels -size +{most_mib}M)" ] || {{ echo "its wheel has more than {most_mib} MiB"; exit 1; }}
 """
 _NO_HEADER = re.compile(r"fatal error: (?P<name>\S+?\.(?:h|hpp)): No such file")
 _NO_CONFIG = re.compile(r"(?P<name>\b[\w-]+[_-]config)\b.{0,20}not found")
@@ -194,7 +197,13 @@ class FromSource(Wheels):
         compilers = _COMPILERS.format(python=shlex.quote(python))
         env = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in source.env)
         build = _BUILD.format(
-            env=env, time=TIME, run=_RUN, python=shlex.quote(python), options=shlex.join(options), file=name
+            env=env,
+            time=TIME,
+            run=_RUN,
+            most_mib=_MOST_MIB,
+            python=shlex.quote(python),
+            options=shlex.join(options),
+            file=name,
         )
         contexts: dict[str, Path | str] = {}
         for kind, script, more in (
@@ -212,10 +221,10 @@ class FromSource(Wheels):
             if more:
                 link_or_copy(more[0], path / more[1])
         names = dict(zip(("compilers", "uv", "source"), contexts, strict=True))
-        said = {"ca": " ".join(ca_bundle.FLAGS), "run": _RUN, **names}
+        flags = {"ca": " ".join(ca_bundle.FLAGS), "run": _RUN, **names}
         commands = [["/bin/sh", f"{_RUN}/compilers.sh", *more] for more in ([[], source.apt] if source.apt else [[]])]
-        installs = "\n".join(_INSTALL.format(command=json.dumps(each), **said) for each in commands)
-        text = _DOCKERFILE.format(ref=source.base.ref, installs=installs, **said)
+        installs = "\n".join(_INSTALL.format(command=json.dumps(each), **flags) for each in commands)
+        text = _DOCKERFILE.format(ref=source.base.ref, installs=installs, **flags)
         (folder / "Dockerfile").write_text(text, encoding="utf-8")
         (folder / "main").mkdir()
         return BuildRequest(

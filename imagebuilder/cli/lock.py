@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagebuilder.cli.output import print_json, print_table, progress_option, tell
 from imagebuilder.cli.target import check_target, load, lock_path, spec, target_options
 from imagebuilder.diagnostics import CompileError, Diagnostic
+from imagebuilder.files import write_text
 
 if TYPE_CHECKING:
     from imagebuilder.locking import Change
@@ -57,7 +58,11 @@ def _lock(arguments: argparse.Namespace) -> int:
     for name, lock, changed in _made(arguments, upgrade):
         if unknown := sorted(set(given or ()) - {each.name for each in changed} - lock.names):
             tell(f"not upgraded: {lock.path.name} has no {', '.join(unknown)}")
-        lock.path.write_text(lock.text(), encoding="utf-8", newline="\n")
+        try:
+            # All of it or nothing, and in the place of what a link leads to.
+            write_text(lock.path.resolve(), lock.text(), force=True)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(lock.path)) from None
         told.append({"name": name, "lock": str(lock.path), "changes": [_json(change) for change in changed]})
         if not arguments.json:
             _show(changed)

@@ -40,11 +40,17 @@ def register(commands: Any) -> None:
 def _verify(arguments: argparse.Namespace) -> int:
     from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
+    from imagebuilder.compiler import compile
 
     target = load_one(arguments)
     client = Client()
     name = arguments.name or target.name
     before = client.snapshot.get(name)
+    lock = read_lock(arguments, target)
+    plan = compile(target.image, platform=arguments.platform, build_args=target.build_args, lock=lock)
+    if plan.key != before.key:
+        help = f"`imagebuilder build {arguments.target}` first"
+        raise CompileError(Diagnostic("IB676", f"the snapshot {name!r} is of something else by now", help=help))
     again = f"verify-{token_hex(4)}"
     try:
         with reporter(arguments.progress) as progress:
@@ -57,14 +63,11 @@ def _verify(arguments: argparse.Namespace) -> int:
                 ca=arguments.ca,
                 no_cache=True,
                 cache="",
-                lock=read_lock(arguments, target),
+                lock=lock,
                 locked=arguments.locked,
                 reproducible=True,
                 on_event=progress.on_event,
             )
-        if made.key != before.key:
-            help = f"`imagebuilder build {arguments.target}` first"
-            raise CompileError(Diagnostic("IB676", f"the snapshot {name!r} is of something else by now", help=help))
         same = made.digest == before.digest
         found = None if same else client.snapshot.diff(name, again)
     finally:

@@ -32,6 +32,7 @@ from imagebuilder.resolve.project import Project
 
 VERSION = 1
 _SHOWN = 3
+_MOST_BYTES = 1 << 40
 _HEADER = "# Written by `imagebuilder lock`: what is installed when this snapshot is built. Keep it beside its spec."
 
 
@@ -285,8 +286,12 @@ def read(path: Path) -> LockFile:
             _named(distribution)
         apts = tuple(_locked_apt(each) for each in found.get("apt", ()))
         return LockFile(path, bases, installs, apts, _str(found.get("target", "")))
-    except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
-        raise _broken(path, f"something in it is missing or of the wrong kind: {error}") from None
+    except ValidationError as error:
+        raise _broken(path, f"something in it is of the wrong kind: {error.errors()[0]['msg']}") from None
+    except KeyError as error:
+        raise _broken(path, f"something in it has no {error.args[0]}") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _broken(path, f"something in it is of the wrong kind: {error}") from None
 
 
 def _locked(found: Mapping[str, Any]) -> Locked:
@@ -323,7 +328,9 @@ def _distribution(found: Mapping[str, Any]) -> Distribution:
     url = _str(found["url"])
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"not a URL: {url!r}")
-    file = DistributionFile(url=url, sha256=sha256, size=found["size"])
+    if not isinstance(size := found["size"], int) or not 0 <= size < _MOST_BYTES:
+        raise ValueError(f"not a size: {size!r}")
+    file = DistributionFile(url=url, sha256=sha256, size=size)
     return Distribution(name=_str(found["name"]), version=_str(found["version"]), files=(file,))
 
 

@@ -170,8 +170,17 @@ def test_a_link_that_comes_out_is_no_wheel(client: Client, env: dict[str, str], 
             "setuptools",
             "can a build reach the index?",
         ),
+        (
+            backend(
+                "broken",
+                'open(os.path.join(folder, "broken-1.0-py3-none-any.whl"), "w").truncate(3 << 30)\n'
+                '    return "broken-1.0-py3-none-any.whl"',
+            ),
+            "its wheel has more than 2048 MiB",
+            "take a version that has a wheel",
+        ),
     ],
-    ids=["a header", "no network"],
+    ids=["a header", "no network", "too large"],
 )
 def test_a_build_that_fails_is_told_at_its_line(
     client: Client,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -96,3 +97,39 @@ def test_the_lock_of_a_folder_names_its_dockerfile(cli: Run, spec: Path) -> None
     assert cli("lock", "web").code == 0
     assert 'target = "Dockerfile"' in (spec.parent / "web" / "web.lock").read_text()
     assert cli("hash", "web/Dockerfile", "--locked").code == 0
+
+
+def test_a_lock_that_cannot_be_written_is_still_what_it_was(
+    cli: Run, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, or where `lock` is killed."""
+    assert cli("lock", "app.py").code == 0
+    text = spec.with_suffix(".lock").read_text()
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("imagebuilder.files.os.fsync", full)
+    spec.write_text(SPEC.replace("debian:13", "debian:12"))
+    monkeypatch.setattr("imagebuilder.locking.asker", lambda home: lambda ref: DIGEST)
+    done = cli("lock", "app.py")
+    assert done.code != 0 and "app.lock" in done.err and "no space left" in done.err
+    assert spec.with_suffix(".lock").read_text() == text
+    assert not [path for path in spec.parent.iterdir() if "lock" in path.name and path.name != "app.lock"]
+
+
+def test_a_lock_that_is_a_link_stays_one(cli: Run, spec: Path) -> None:
+    (spec.parent / "locks").mkdir()
+    spec.with_suffix(".lock").symlink_to("locks/app.lock")
+    assert cli("lock", "app.py").code == 0
+    assert spec.with_suffix(".lock").is_symlink() and (spec.parent / "locks" / "app.lock").is_file()
+
+
+def test_a_snapshot_of_something_else_is_not_built_again_to_say_so(cli: Run, machine: Machine, spec: Path) -> None:
+    assert cli("build", "app.py").code == 0
+    spec.write_text(f'{SPEC.rstrip()}.env({{"A": "B"}})\n')
+    assert isinstance(machine.engine, FakeEngine)
+    before = len(machine.engine.requests)
+    done = cli("verify", "app.py")
+    assert done.code == 2 and "IB676" in done.err and "build app.py" in done.err
+    assert len(machine.engine.requests) == before

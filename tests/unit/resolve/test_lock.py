@@ -246,6 +246,9 @@ def test_read(tmp_path: Path) -> None:
         ("https://files", "file:///etc"),
         ('sha256 = "', 'sha256 = "../../'),
         ("size = 10", 'size = "many"'),
+        ("size = 10", "size = -1"),
+        ("size = 10", f"size = {10**30}"),
+        ("six-1.0-py3-none-any.whl", "..%2fsix-1.0-py3-none-any.whl"),
         ('name = "six"', "name = 6"),
         ('version = "1.0"', 'version = "1.1"'),
         ("six-1.0-py3", "rich-1.0-py3"),
@@ -266,7 +269,7 @@ def test_what_is_no_lock(tmp_path: Path, change: tuple[str, str]) -> None:
     with pytest.raises(CompileError) as caught:
         read(path)
     (told,) = caught.value.diagnostics
-    assert told.code == "IB675" and told.help
+    assert told.code == "IB675" and told.help and "pydantic" not in told.message
     path.write_bytes(b"\xff")
     with pytest.raises(CompileError):
         read(path)
