@@ -165,7 +165,7 @@ class Resolver:
         return Install(
             distributions=self._memory.ordered(found),
             python=project.python_of(ground.python),
-            venv=venv(ground.image, ask.name, ask.requires),
+            venv=venv(ground.image, ask.name, ask.requires, step.place),
         )
 
     def _opened(self, step: Step, ask: Ask) -> tuple[Ask, Logins, str]:

@@ -7,6 +7,7 @@ import posixpath
 import shlex
 from collections.abc import Iterator, Sequence
 
+from imagebuilder.diagnostics import Place
 from imagebuilder.ir.ops import (
     AptInstall,
     BaseImage,
@@ -109,11 +110,12 @@ def uv_sync(op: UvSync, scope: Scope) -> Iterator[Op]:
     yield Env(variables=(("PATH", path), ("VIRTUAL_ENV", VENV)))
 
 
-def venv(base: BaseImage, project: str, requires: str) -> Stage:
+def venv(base: BaseImage, project: str, requires: str, place: Place | None = None) -> Stage:
     """A stage with the virtual environment that ``uv sync`` makes for a project, and no package in it.
 
     Args:
         requires: the versions of Python that the project is for; empty for any.
+        place: where it is asked for.
     """
     about = f'[project]\nname = {json.dumps(project)}\nversion = "0"\n'
     about += f"requires-python = {json.dumps(requires)}\n" if requires else ""
@@ -122,7 +124,7 @@ def venv(base: BaseImage, project: str, requires: str) -> Stage:
         f"UV_PROJECT_ENVIRONMENT={VENV} {UV} sync --project=/run/project --offline --no-install-project",
     )
     folder = Mount(type="tmpfs", target="/run/project")
-    return Stage(base, (Step(_uv("\n".join(make), Scope(base), (folder,), ())),), name="venv")
+    return Stage(base, (Step(_uv("\n".join(make), Scope(base), (folder,), ()), place),), name="venv")
 
 
 def npm_install(op: NpmInstall, scope: Scope) -> Iterator[Op]:

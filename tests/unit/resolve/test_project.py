@@ -205,6 +205,7 @@ def test_a_build_lays_it_out_in_a_virtual_environment(folder: Path, home: Path) 
     assert {each.name for each in install.distributions} == {"a", "b"}
     assert install.python is not None and install.python.purelib == "/opt/venv/lib/python3.12/site-packages"
     assert install.venv in ordered(stage)
+    assert install.venv is not None and install.venv.steps[0].place is not None, "a failure there has a line"
 
 
 def test_its_virtual_environment_does_not_change_with_its_packages(folder: Path, home: Path) -> None:
