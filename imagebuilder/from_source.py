@@ -31,6 +31,7 @@ from imagebuilder.registries import Registries
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.archive import TIME
 from imagebuilder.resolve.ask import MACHINES, target_of
+from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.shelf import BUILT, WHEELS, Shelf
 from imagebuilder.resolve.sources import NotHere, Source, Wheels, metadata
 from imagebuilder.resolve.wheels import WheelStore
@@ -104,10 +105,12 @@ class FromSource(Wheels):
         proxies: Mapping[str, str] | None = None,
         cancel: Cancel | None = None,
         anew: bool = False,
+        logins: Logins | None = None,
     ) -> None:
         """
         Args:
             anew: build also what was built before.
+            logins: those of indexes, besides the user's own.
         """
         self._store = store
         self._connect = engine
@@ -119,7 +122,7 @@ class FromSource(Wheels):
         self._cancel = cancel
         self._anew = anew
         self._shelf = Shelf(store.home)
-        self._wheels = WheelStore(store.home, ca)
+        self._wheels = WheelStore(store.home, ca, logins)
         self._done: dict[str, DistributionFile] = {}
 
     def built(self, source: Source) -> DistributionFile:

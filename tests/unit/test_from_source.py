@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Event, StepE
 from imagebuilder.from_source import FromSource
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.sources import NotHere, Source
 from imagebuilder.resolve.wheels import WheelStore
 from imagebuilder.store import Store
@@ -189,3 +192,32 @@ def test_a_base_that_is_gone(store: Store) -> None:
     del engine.images[REF]
     with pytest.raises(NotHere, match="not there any more"):
         builds(store, engine).built(SOURCE)
+
+
+def test_a_source_at_an_index_that_wants_a_login_is_fetched_with_it(home: Path, tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    class Guarded(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Authorization"))
+            self.send_response(200 if asked[-1] else 401)
+            self.send_header("Content-Length", str(len(TEXT) if asked[-1] else 0))
+            self.end_headers()
+            self.wfile.write(TEXT if asked[-1] else b"")
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        index = f"http://127.0.0.1:{server.server_address[1]}/"
+        file = FILE.model_copy(update={"url": f"{index}docopt-0.6.2.tar.gz"})
+        engine = Engine()
+        logins = Logins({index: ("me", "secret")})
+        wheels = FromSource(Store(home), lambda: engine, "linux/amd64", lambda event: None, logins=logins)
+        try:
+            assert wheels.built(replace(SOURCE, file=file)).name == WHEEL
+        finally:
+            server.shutdown()
+    assert asked == ["Basic bWU6c2VjcmV0"]
+    assert not any(b"secret" in text for build in engine.bound for text in build.values())
