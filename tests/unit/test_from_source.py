@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Event, StepE
 from imagebuilder.from_source import FromSource
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.locks import held
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.sources import NotHere, Source
 from imagebuilder.resolve.wheels import WheelStore
@@ -109,6 +111,38 @@ def test_what_is_made_of_the_same_is_built_once(store: Store) -> None:
     engine.images[REF] = "sha256:" + "b" * 64
     builds(store, engine).built(SOURCE)
     assert len(engine.requests) == 5
+
+
+def test_two_at_once_do_the_work_once(store: Store) -> None:
+    begun = threading.Event()
+
+    def make(folder: Path) -> None:
+        begun.set()
+        assert waiting.wait(60)
+        wheel(folder / WHEEL)
+
+    waiting = threading.Event()
+    engine = Engine(make)
+    second = FromSource(store, lambda: engine, "linux/amd64", lambda event: waiting.set())
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(builds(store, engine).built, SOURCE)
+        assert begun.wait(60)
+        assert pool.submit(second.built, SOURCE).result() == first.result()
+    assert len(engine.requests) == 1
+
+
+def test_what_a_killed_build_left_is_where_the_next_removes_it(store: Store) -> None:
+    """In the home, under the name of its lock; not among the machine's temporary files."""
+    found: list[Path] = []
+
+    def make(folder: Path) -> None:
+        (name,) = (path.name for path in (store.home / "staging").iterdir())
+        found.append(folder)
+        assert folder.is_relative_to(store.home / "staging" / name) and held(store.locks / name)
+        wheel(folder / WHEEL)
+
+    builds(store, Engine(make)).built(SOURCE)
+    assert found and not list((store.home / "staging").iterdir())
 
 
 def test_anew_it_is_built_once_more_and_not_twice(store: Store) -> None:
