@@ -263,6 +263,7 @@ class Build:
         """The plan with its packages at hand."""
         from imagebuilder.from_source import FromSource
         from imagebuilder.packages import at_hand
+        from imagebuilder.resolve.resolver import logins_of
 
         options, plan = self._options, self._plan
         wheels = FromSource(
@@ -275,6 +276,7 @@ class Build:
             proxies=_proxies(options.build_args),
             cancel=options.cancel,
             anew=options.no_cache,
+            logins=logins_of(plan, options.secrets or {}),
         )
         return at_hand(
             plan,

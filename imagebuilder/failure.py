@@ -56,6 +56,11 @@ def explain_failure(failure: BuildFailed, dockerfile: Dockerfile, name: str) -> 
     if "failed to resolve source metadata" in failure.message or "pull access denied" in failure.message:
         base = step is None and instruction is not None
         hint = _about_base(instruction.text) if base and instruction else "is the name right?"
+        if instruction and "@sha256:" in instruction.text:
+            hint = (
+                "can its registry be reached? where a lock says this digest, `imagebuilder lock TARGET --upgrade` takes"
+                " what the tag is now"
+            )
         if refused(failure.message):
             hint += " a private one wants a login: `imagebuilder registry add`, and `imagebuilder registry test` of one"
     notes = [Note(f"from the Dockerfile's line {failure.line}: {instruction.text}")] if instruction else []

@@ -10,12 +10,13 @@ import json
 import posixpath
 import re
 import shlex
+import shutil
 import stat
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -23,14 +24,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from imagebuilder.backends.dockerfile import ca as ca_bundle
-from imagebuilder.diagnostics import BuildError, Diagnostic, Note
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, Engine, OnEvent
+from imagebuilder.diagnostics import BuildError, Diagnostic, Interrupted, Note
+from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, Engine, LogEvent, OnEvent
 from imagebuilder.files import link_or_copy, write_text
+from imagebuilder.home import private_folder
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.locks import lock
 from imagebuilder.registries import Registries
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.archive import TIME
 from imagebuilder.resolve.ask import MACHINES, target_of
+from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.shelf import BUILT, WHEELS, Shelf
 from imagebuilder.resolve.sources import NotHere, Source, Wheels, metadata
 from imagebuilder.resolve.wheels import WheelStore
@@ -104,10 +108,12 @@ class FromSource(Wheels):
         proxies: Mapping[str, str] | None = None,
         cancel: Cancel | None = None,
         anew: bool = False,
+        logins: Logins | None = None,
     ) -> None:
         """
         Args:
             anew: build also what was built before.
+            logins: those of indexes, besides the user's own.
         """
         self._store = store
         self._connect = engine
@@ -119,7 +125,7 @@ class FromSource(Wheels):
         self._cancel = cancel
         self._anew = anew
         self._shelf = Shelf(store.home)
-        self._wheels = WheelStore(store.home, ca)
+        self._wheels = WheelStore(store.home, ca, logins)
         self._done: dict[str, DistributionFile] = {}
 
     def built(self, source: Source) -> DistributionFile:
@@ -137,11 +143,31 @@ class FromSource(Wheels):
         if missing := self._wheels.missing([source.file]):
             with beside(f"fetching the source of {source.title}", self._on_event):
                 self._wheels.fetch(missing)
-        with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
-            with beside(f"building {source.title} from source", self._on_event):
-                path = _noted(self._build(source, engine, Path(folder)))
-            self._done[key] = self._keep(key, path)
-        return self._done[key]
+        with self._staging(key, source) as folder:
+            # Somebody else may have built it while this waited.
+            if self._anew or (kept := self._kept(key)) is None:
+                with beside(f"building {source.title} from source", self._on_event):
+                    path = _noted(self._build(source, engine, folder))
+                kept = self._keep(key, path)
+            self._done[key] = kept
+        return kept
+
+    @contextmanager
+    def _staging(self, key: str, source: Source) -> Iterator[Path]:
+        """A folder for one build, which the next build of anything removes if this one is killed."""
+        name = f"source-{key[:40]}"
+        waits = f"another process builds {source.title} from source; waiting for it"
+        with lock(self._store.locks / name, lambda: self._on_event(LogEvent("", waits)), self._still):
+            folder = private_folder(self._store.home / "staging") / name
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                yield private_folder(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _still(self) -> None:
+        if self._cancel is not None and self._cancel.is_set:
+            raise Interrupted(Diagnostic("IB601", "interrupted before it began"))
 
     def path(self, wheel: DistributionFile) -> Path:
         return self._wheels.path(wheel)

@@ -70,10 +70,10 @@ class FakeEngine:
         return digest
 
     def image(self, ref: str) -> ImageInfo | None:
-        for tag, digest in self.images.items():
-            if ref in (tag, digest):
-                return ImageInfo(digest, 1000, (tag,))
-        return None
+        digest = next((digest for tag, digest in self.images.items() if ref in (tag, digest)), None)
+        if digest is None:
+            return None
+        return ImageInfo(digest, 1000, tuple(tag for tag, its in self.images.items() if its == digest))
 
     def saved(self, image: ImageInfo) -> SavedImage | None:
         return None

@@ -17,7 +17,7 @@ from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.apt import LockedApt
 from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
 from imagebuilder.resolve.logins import Values
-from imagebuilder.resolve.resolver import LeftOut, Resolver
+from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
@@ -66,7 +66,7 @@ def locked(
     old = before or LockFile(path)
     keep = LockFile(path) if upgrade is None else old
     pythons = Pythons(store, engine, plan.platform)
-    wheels = FromSource(store, engine, plan.platform, on_event, ca=ca)
+    wheels = FromSource(store, engine, plan.platform, on_event, ca=ca, logins=logins_of(plan, secrets or {}))
     resolver = Resolver(
         store.home,
         pythons.of,

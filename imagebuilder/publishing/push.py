@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError, Interr
 from imagebuilder.engine.contents import read
 from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import Cancel, Engine
+from imagebuilder.locks import lock
 from imagebuilder.publishing.annotations import said_of
 from imagebuilder.publishing.attested import Predicate, attested
 from imagebuilder.publishing.provenance import kept, predicate_type
@@ -73,7 +75,10 @@ def push(
         logins = Registries(store)
         if "@" in image:
             engine().fetch(image, logins.header(image))
-        with _complete(wanted, image, snapshot.id, engine(), store, warn, tell) as source:
+        with (
+            _alone(ref, store, cancel, tell),
+            _complete(wanted, image, snapshot.id, engine(), store, warn, tell) as source,
+        ):
             tell(f"pushing to {ref}")
             digest = engine().push(source, ref, logins.header(ref), size=snapshot.size, cancel=cancel)
     except RegistryError as error:
@@ -114,6 +119,19 @@ def _named(shared: Registry, wanted: Publication) -> bool:
 
 
 @contextmanager
+def _alone(ref: str, store: Store, cancel: Cancel | None, tell: Tell) -> Iterator[None]:
+    """Hold a repository: its names stand for one image at a time in the engine, and are taken away after a push."""
+
+    def still() -> None:
+        if cancel is not None and cancel.is_set:
+            raise _interrupted()
+
+    name = f"push-{sha256(repository(ref).encode()).hexdigest()[:40]}"
+    with lock(store.locks / name, lambda: tell(f"waiting for another push to {repository(ref)}"), still):
+        yield
+
+
+@contextmanager
 def _complete(
     wanted: Publication, image: str, snapshot: str, engine: Engine, store: Store, warn: Warn, tell: Tell
 ) -> Iterator[str]:
@@ -137,11 +155,25 @@ def _complete(
     told = said_of(wanted.plan, wanted.lock, _seconds(created) if created else "")
     whole = attested(manifest, wanted.plan.platform, repository(wanted.ref), said, told)
     loaded = f"{_LOADED}:{whole.digest.removeprefix('sha256:')[:32]}"
+    if (left := engine.image(loaded)) is not None:
+        # A push of it was killed; the name that it was pushed by is there, too.
+        for name in left.tags:
+            if repository(name) == _familiar(repository(wanted.ref)):
+                engine.untag(name)
     engine.load([whole.archive(loaded)])
     try:
         yield loaded
     finally:
         engine.untag(loaded)
+
+
+def _familiar(repository: str) -> str:
+    """As the engine says it.
+
+    >>> _familiar("docker.io/library/app"), _familiar("ghcr.io/team/app")
+    ('app', 'ghcr.io/team/app')
+    """
+    return repository.removeprefix("docker.io/").removeprefix("library/")
 
 
 def _seconds(time: str) -> str:

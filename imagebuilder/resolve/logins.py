@@ -42,6 +42,10 @@ class Unusable(Exception):
     """A secret whose value says nothing that can be used here; the text is why, without the value."""
 
 
+class Missing(Unusable):
+    """A secret without a value on this machine, whoever else has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Logins:
     """``of`` are a user's name and password, by the address of an index; ``netrc`` is the text of such a file."""
@@ -137,14 +141,14 @@ def value_of(name: str, values: Values) -> str:
     """
     value = {**os.environ, **values}.get(name)
     if value is None:
-        raise Unusable(f"its secret {name} has no value here")
+        raise Missing(f"its secret {name} has no value here")
     if isinstance(value, str):
         return value
     try:
         with value.open("rb") as file:
             return file.read(_MOST_BYTES).decode().strip()
     except (OSError, UnicodeDecodeError):
-        raise Unusable(f"the file of its secret {name} cannot be read") from None
+        raise Missing(f"the file of its secret {name} cannot be read") from None
 
 
 def _apart(url: str, what: str) -> tuple[str, tuple[str, str] | None]:

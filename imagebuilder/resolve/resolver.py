@@ -20,7 +20,7 @@ from imagebuilder.resolve import project, uv
 from imagebuilder.resolve.ask import Ask, Left, target_of
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
 from imagebuilder.resolve.lock import Locked, LockFile
-from imagebuilder.resolve.logins import WAYS, Logins, Unusable, Values, opened, said
+from imagebuilder.resolve.logins import WAYS, Logins, Missing, Unusable, Values, opened, said
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
 from imagebuilder.resolve.project import Project
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 
 _UNKNOWN = re.compile(r"\b(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*) was not found in the package registry")
+# A disk that is full, read-only, somebody else's, or over its quota.
+_UNKEPT = re.compile(r"(?P<why>[^\n:]+?) \(os error (?:13|28|30|122)\)")
+_NO_ROOM = "is there space, and may it be written? `imagebuilder doctor` looks at the home folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,12 @@ class Resolver:
     def _opened(self, step: Step, ask: Ask) -> tuple[Ask, Logins, str]:
         try:
             wanted, logins = opened(ask, getattr(step.intent, "secrets", ()), self._secrets)
+        except Missing as error:
+            # What a lock leaves it leaves for everyone, who may have the value.
+            if self._lock is not None:
+                help = "set the environment variable of that name, or give --secret"
+                raise CompileError(Diagnostic("IB150", f"{verb(step)}: {error}", step.place, help=help)) from None
+            return ask, Logins(), str(error)
         except Unusable as error:
             return ask, Logins(), str(error)
         return wanted, logins, ""
@@ -201,6 +210,9 @@ class Resolver:
         if error.kind == uv.NO_SET and (name := _unlisted(error.said, ask)):
             self._leave(step, f"no index has the {name} that is there", ask)
             return
+        if unkept := _UNKEPT.search(error.said):
+            message = f"{verb(step)}: uv cannot keep what it needs: {unkept['why']}"
+            raise BuildError(Diagnostic("IB671", message, step.place, help=_NO_ROOM))
         raise CompileError(explained(step, ask, error))
 
 

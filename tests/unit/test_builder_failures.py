@@ -65,6 +65,16 @@ def test_a_failed_command_is_explained_at_its_call(bench: Bench) -> None:
     assert "imagebuilder snapshot logs app" in found.help
 
 
+def test_a_digest_that_no_registry_has_may_be_a_locks(bench: Bench) -> None:
+    image = Image.base(f"python:3.13-slim-trixie@sha256:{'0' * 64}")
+    (last,) = (i.last for i in compile(image, platform=PLATFORM).dockerfile(ca=True).instructions)
+    bench.engine.fail = BuildFailed("python: failed to resolve source metadata for python: no such host", line=last)
+    with pytest.raises(BuildError) as caught:
+        bench.build(image)
+    (found,) = caught.value.diagnostics
+    assert found.code == "IB602" and "imagebuilder lock TARGET --upgrade" in found.help
+
+
 def test_what_a_lock_says_and_no_archive_has_any_more(bench: Bench) -> None:
     """A release of Debian keeps the newest version alone, so this is what becomes of an old lock."""
     image = Image.base("debian").apt_install("curl")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Event, StepE
 from imagebuilder.from_source import FromSource
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.locks import held
+from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.sources import NotHere, Source
 from imagebuilder.resolve.wheels import WheelStore
 from imagebuilder.store import Store
@@ -108,6 +113,38 @@ def test_what_is_made_of_the_same_is_built_once(store: Store) -> None:
     assert len(engine.requests) == 5
 
 
+def test_two_at_once_do_the_work_once(store: Store) -> None:
+    begun = threading.Event()
+
+    def make(folder: Path) -> None:
+        begun.set()
+        assert waiting.wait(60)
+        wheel(folder / WHEEL)
+
+    waiting = threading.Event()
+    engine = Engine(make)
+    second = FromSource(store, lambda: engine, "linux/amd64", lambda event: waiting.set())
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(builds(store, engine).built, SOURCE)
+        assert begun.wait(60)
+        assert pool.submit(second.built, SOURCE).result() == first.result()
+    assert len(engine.requests) == 1
+
+
+def test_what_a_killed_build_left_is_where_the_next_removes_it(store: Store) -> None:
+    """In the home, under the name of its lock; not among the machine's temporary files."""
+    found: list[Path] = []
+
+    def make(folder: Path) -> None:
+        (name,) = (path.name for path in (store.home / "staging").iterdir())
+        found.append(folder)
+        assert folder.is_relative_to(store.home / "staging" / name) and held(store.locks / name)
+        wheel(folder / WHEEL)
+
+    builds(store, Engine(make)).built(SOURCE)
+    assert found and not list((store.home / "staging").iterdir())
+
+
 def test_anew_it_is_built_once_more_and_not_twice(store: Store) -> None:
     engine = Engine()
     builds(store, engine).built(SOURCE)
@@ -189,3 +226,32 @@ def test_a_base_that_is_gone(store: Store) -> None:
     del engine.images[REF]
     with pytest.raises(NotHere, match="not there any more"):
         builds(store, engine).built(SOURCE)
+
+
+def test_a_source_at_an_index_that_wants_a_login_is_fetched_with_it(home: Path, tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    class Guarded(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Authorization"))
+            self.send_response(200 if asked[-1] else 401)
+            self.send_header("Content-Length", str(len(TEXT) if asked[-1] else 0))
+            self.end_headers()
+            self.wfile.write(TEXT if asked[-1] else b"")
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        index = f"http://127.0.0.1:{server.server_address[1]}/"
+        file = FILE.model_copy(update={"url": f"{index}docopt-0.6.2.tar.gz"})
+        engine = Engine()
+        logins = Logins({index: ("me", "secret")})
+        wheels = FromSource(Store(home), lambda: engine, "linux/amd64", lambda event: None, logins=logins)
+        try:
+            assert wheels.built(replace(SOURCE, file=file)).name == WHEEL
+        finally:
+            server.shutdown()
+    assert asked == ["Basic bWU6c2VjcmV0"]
+    assert not any(b"secret" in text for build in engine.bound for text in build.values())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -143,3 +146,40 @@ def test_a_name_without_a_tag_is_the_latest(bench: Bench) -> None:
     found = client.build(image, name="app", push="127.0.0.1:5000/app", attest=False)
     assert list(bench.engine.pushed) == ["127.0.0.1:5000/app:latest"]
     assert found.pushed == f"127.0.0.1:5000/app@{found.digest}"
+
+
+def test_pushes_to_one_repository_wait_for_each_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under one name, the engine would push the image that got it last, for both."""
+    at_once: list[int] = []
+    there = threading.Semaphore(1)
+    push = bench.engine.push
+
+    def one(*given: Any, **more: Any) -> str:
+        free = there.acquire(blocking=False)
+        at_once.append(not free)
+        time.sleep(0.2)
+        if free:
+            there.release()
+        return push(*given, **more)
+
+    monkeypatch.setattr(bench.engine, "push", one)
+    with ThreadPoolExecutor() as pool:
+        for each in [
+            pool.submit(bench.build, Image.base(name), name, push=REF, attest=False) for name in ("debian", "alpine")
+        ]:
+            each.result()
+    assert at_once == [False, False]
+    assert any("waiting for another push" in line for line in lines(bench))
+
+
+def test_what_a_killed_push_left_goes_with_the_next(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_manifest(bench)
+    untag = bench.engine.untag
+    monkeypatch.setattr(bench.engine, "untag", lambda ref: None)
+    bench.build(push=REF)
+    monkeypatch.setattr(bench.engine, "untag", untag)
+    (index,) = {ref: digest for ref, digest in bench.engine.images.items() if "publishing" in ref}.values()
+    bench.engine.images |= {REF: index, "ghcr.io/other/app:1": index}
+    bench.build(push=REF)
+    left = {ref for ref, digest in bench.engine.images.items() if digest == index}
+    assert left == {"ghcr.io/other/app:1"}

@@ -226,3 +226,14 @@ def test_a_file_gets_the_login_of_the_index_that_it_is_most_like() -> None:
 @pytest.mark.parametrize("url", ["http://h/a/x.whl", "https://other/a/x.whl", "https://h:8443/a/x.whl"])
 def test_nobody_else_gets_it(url: str) -> None:
     assert Logins({"https://h/a/simple": ("a", "1")}).at(url) is None
+
+
+def test_a_lock_does_not_leave_what_this_machine_alone_has_no_value_for(home: Path, host: str) -> None:
+    asks = plan(base().pip_install("acme", secrets=["PIP_INDEX_URL"]))
+    with pytest.raises(CompileError) as caught:
+        resolver(home, {}, lock=LockFile(home / "app.lock")).resolved(asks)
+    (told,) = caught.value.diagnostics
+    assert told.code == "IB150" and told.place is not None and "PIP_INDEX_URL" in told.message
+    left = resolver(home, {})
+    left.resolved(asks)
+    assert [each.reason for each in left.left] == ["its secret PIP_INDEX_URL has no value here"]

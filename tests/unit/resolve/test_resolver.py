@@ -233,6 +233,22 @@ def test_what_failed_is_not_remembered(index: Index, home: Path) -> None:
     assert installs(resolver(home).resolved(plan(image().pip_install("x")))) == ["x"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to query Python interpreter\nfailed to write to file `/x/y.py`: No space left on device (os error 28)",
+        "Could not create temporary file\nRead-only file system (os error 30) at path `/x`",
+    ],
+)
+def test_a_home_that_takes_nothing_is_no_conflict(index: Index, home: Path, said: str) -> None:
+    index.fails = [uv.Unresolved(uv.WRONG, said)]
+    with pytest.raises(BuildError) as caught:
+        resolver(home).resolved(plan(image().pip_install("x")))
+    (told,) = caught.value.diagnostics
+    assert told.code == "IB671" and told.place is not None and "doctor" in told.help
+    assert told.message.rpartition(": ")[2] in said and "os error" not in told.message
+
+
 def test_wheels_of_a_lock_that_are_not_for_the_bases_python_are_told(index: Index, home: Path) -> None:
     """As where two locks were merged, one with the base of before."""
     file = DistributionFile(url="https://files.example/x-1.0-cp313-cp313-manylinux_2_28_x86_64.whl", sha256="0" * 64)
