@@ -52,11 +52,14 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _lock(arguments: argparse.Namespace) -> int:
+    from imagebuilder.resolve.uv import normalized
+
     given = _packages(arguments)
     upgrade = () if given is None else (given or None)
     told = []
     for name, lock, changed in _made(arguments, upgrade):
-        if unknown := sorted(set(given or ()) - {each.name for each in changed} - lock.names):
+        known = {each.name for each in changed} | lock.names
+        if unknown := sorted(each for each in given or () if each not in known and normalized(each) not in known):
             tell(f"not upgraded: {lock.path.name} has no {', '.join(unknown)}")
         try:
             # All of it or nothing, and in the place of what a link leads to.

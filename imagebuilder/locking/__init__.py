@@ -125,11 +125,11 @@ def _bases(
     found = {}
     for ref in image_refs(plan.stage):
         at = ref, plan.platform
-        found[at] = known.get(at) or _digest(ref, store, engine)
+        found[at] = known.get(at) or _digest(ref, plan.platform, store, engine)
     return found
 
 
-def _digest(ref: str, store: Store, engine: Callable[[], Engine]) -> str:
+def _digest(ref: str, platform: str, store: Store, engine: Callable[[], Engine]) -> str:
     """What a tag is now: in its registry, or else in the engine, where nobody has it but that."""
     try:
         if answer := asker(store.home)(ref):
@@ -138,7 +138,10 @@ def _digest(ref: str, store: Store, engine: Callable[[], Engine]) -> str:
     except (RegistryError, EngineError) as error:
         why = error.reason if isinstance(error, RegistryError) else error.diagnostics[0].message
     image = engine().image(ref)
+    if image is not None and image.platform not in ("", platform):
+        why += f"; and the engine has it for {image.platform} alone"
+        image = None
     if image is None:
-        message = f"which image {ref} is cannot be found out: {why}"
+        message = f"which image {ref} is for {platform} cannot be found out: {why}"
         raise BuildError(Diagnostic("IB645", message, help="is the name right, and can its registry be reached?"))
     return next(iter(image.digests), image.id)

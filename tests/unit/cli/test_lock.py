@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder.engine.fake import FakeEngine
+from imagebuilder.engine.protocol import ImageInfo
 from tests.unit.cli.conftest import Machine, Run
 
 SPEC = """\
@@ -133,3 +134,20 @@ def test_a_snapshot_of_something_else_is_not_built_again_to_say_so(cli: Run, mac
     done = cli("verify", "app.py")
     assert done.code == 2 and "IB676" in done.err and "build app.py" in done.err
     assert len(machine.engine.requests) == before
+
+
+def test_an_image_of_another_platform_is_not_locked_for_this(
+    cli: Run, machine: Machine, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no registry answers, the engine's image is what a tag is; for its own platform alone."""
+    found = ImageInfo(DIGEST, 1000, ("debian:13",), (), (), (), "linux/amd64")
+    monkeypatch.setattr(machine.engine, "image", lambda ref: found)
+    done = cli("lock", "app.py", "--platform", "linux/arm64")
+    assert done.code == 1 and "IB645" in done.err and "for linux/amd64 alone" in done.err
+    assert not spec.with_suffix(".lock").exists()
+    assert cli("lock", "app.py", "--platform", "linux/amd64").code == 0
+
+
+def test_a_package_may_be_named_as_people_write_it(cli: Run, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagebuilder.resolve.lock.LockFile.names", property(lambda lock: {"ruamel-yaml"}))
+    assert "not upgraded" not in cli("lock", "app.py", "--upgrade", "Ruamel.YAML").err
