@@ -28,7 +28,7 @@ from imagebuilder.ir import ops
 from imagebuilder.ir.describe import describe
 from imagebuilder.ir.keys import SCHEMA
 from imagebuilder.ir.ops import LocalSource, Op
-from imagebuilder.ir.packages import AptRun, Install
+from imagebuilder.ir.packages import AptRun, Install, NpmRun
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.ir.words import Expansion, Word
 from imagebuilder.lint.credentials import asks_for_secret, is_value, redacted
@@ -285,7 +285,7 @@ def _locked(rows: list[_Row]) -> dict[str, dict[str, str]]:
     found = {
         each.name: each.version for step, _, _ in rows if isinstance(step.op, Install) for each in step.op.distributions
     }
-    pins = (pin.partition("=") for step, _, _ in rows if isinstance(step.op, AptRun) for pin in step.op.pins)
+    pins = (pin.partition("=") for step, _, _ in rows if isinstance(step.op, AptRun | NpmRun) for pin in step.op.pins)
     found |= {name: version for name, _, version in pins}
     return {LOCK: found} if found else {}
 

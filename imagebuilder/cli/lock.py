@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _LOCK = """\
 Resolve what a target asks the network for, and write it into NAME.lock beside the spec:
-Python packages with their versions and hashes, Debian packages with their versions, and
-the digests of bases and of images that files are copied from. A build of the target
+Python packages and global npm packages with their versions and hashes, Debian packages
+with their versions, and the digests of bases and of images that files are copied from. A build of the target
 installs just that from then on, on every machine, and its key covers it. Versions that
 are locked stay where they still fit the spec."""
 _OUTDATED = "What `lock --upgrade` of a target would change; nothing is written."
@@ -94,6 +94,7 @@ def _counted(lock: LockFile) -> str:
     counts = {
         "Python package": sum(len(each.distributions) for each in lock.installs),
         "Debian package": len({each for answer in lock.apts for each in answer.all}),
+        "npm package": len({(each.name, each.version) for answer in lock.npms for each in answer.packages}),
         "image": len(lock.bases),
     }
     return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count) or "empty"

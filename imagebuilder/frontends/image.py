@@ -279,7 +279,8 @@ class Image:
     ) -> Image:
         """npm packages: by name, or those of a local ``package.json`` and its lock. The base must have npm.
 
-        Emits a ``RUN`` with npm's cache as a cache mount; with ``path``, a ``COPY`` of the two files before it.
+        Emits a ``RUN`` with npm's cache as a cache mount, or in a scratch folder for users other than root; with
+        ``path``, a ``COPY`` of the two files before it. A lock has the packages that are installed with ``g``.
 
         Args:
             path: the folder of package.json (and package-lock.json: then ``npm ci``); goes with ``dest``.

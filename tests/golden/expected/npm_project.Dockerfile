@@ -1,8 +1,11 @@
 FROM node:22-slim
 COPY --from=web-1228f8f96cf2 files/ /app
-RUN --mount=type=cache,target=/root/.npm,sharing=locked <<'EOF'
+RUN --mount=type=cache,target=/root/.npm,sharing=locked \
+    --mount=type=tmpfs,target=/run/npm <<'EOF'
 set -ex
+export TMPDIR=/run/npm PYTHONDONTWRITEBYTECODE=1 npm_config_cache=/root/.npm npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false npm_config_logs_max=0
 cd /app
 if [ -f package-lock.json ]; then npm ci --omit=dev; else npm install --omit=dev; fi
+rm -rf ~/.cache/node-gyp
 EOF
 WORKDIR /app

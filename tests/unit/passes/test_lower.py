@@ -271,9 +271,19 @@ def test_a_virtual_environment_alone_is_that_of_an_empty_project() -> None:
     [({}, "npm install a b"), ({"g": True}, "npm install --global a b"), ({"dev": True}, "npm install --save-dev a b")],
 )
 def test_npm(options: dict[str, bool], command: str) -> None:
-    assert lowered(ops.NpmInstall(packages=("b", "a"), **options)) == [
-        Run(command=command, mounts=(cache("/root/.npm"),))
-    ]
+    (run,) = lowered(ops.NpmInstall(packages=("b", "a"), **options))
+    assert isinstance(run, Run) and run.mounts == (cache("/root/.npm"), Mount(type="tmpfs", target="/run/npm"))
+    lines = str(run.command).splitlines()
+    assert lines[2:] == [command, "rm -rf ~/.cache/node-gyp"]
+
+
+def test_npm_leaves_nothing_of_its_own() -> None:
+    """No log, no cache, no temporary file: also where another user cannot reach root's cache."""
+    root, other = (
+        str(lowered(*before, ops.NpmInstall(packages=("a",)))[-1].command) for before in ((), (ops.User(name="web"),))
+    )
+    assert "TMPDIR=/run/npm " in root and "npm_config_logs_max=0" in root and "update_notifier=false" in root
+    assert "npm_config_cache=/root/.npm " in root and "npm_config_cache=/run/npm/cache " in other
 
 
 @pytest.mark.parametrize(("dev", "omit"), [(False, True), (True, False)])
@@ -282,7 +292,7 @@ def test_npm_of_a_folder(dev: bool, omit: bool) -> None:
     origin = LocalSource(path="web", include=(("package.json",), ("package-lock.json", "package.json")))
     assert copy == Copy(sources=".", dest="/a b", origin=origin)
     lines = str(found.command).splitlines()
-    assert lines[1] == "cd '/a b'" and "npm ci" in lines[2] and ("--omit=dev" in lines[2]) is omit
+    assert lines[2] == "cd '/a b'" and "npm ci" in lines[3] and ("--omit=dev" in lines[3]) is omit
 
 
 # Users and secrets -----------------------------------------------------------------------------------

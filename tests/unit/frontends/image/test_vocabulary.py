@@ -116,7 +116,7 @@ def test_every_model_of_an_operation_is_listed() -> None:
         if isinstance(value, type) and issubclass(value, ops.Op)
     }
     listed = {*INTENTS, *CORE, *RESOLVED}
-    assert {model.__name__ for model in models - listed} == {"Op", "_PipOptions", "AptRun"}
+    assert {model.__name__ for model in models - listed} == {"Op", "_PipOptions", "AptRun", "NpmRun"}
     for model in listed:
         assert model.verb == "".join(f"_{c.lower()}" if c.isupper() else c for c in model.__name__).lstrip("_")
 
