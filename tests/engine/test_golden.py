@@ -17,7 +17,7 @@ BASE = "python:3.13-slim-trixie"
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_builders_own_check_has_no_warning(name: str, client: Client, tmp_path: Path) -> None:
-    plan = compile(CASES[name].make())
+    plan = compile(CASES[name].make(), lock=CASES[name].lock)
     dockerfile = plan.dockerfile()
     file, empty = tmp_path / "Dockerfile", tmp_path / "empty"
     file.write_text(dockerfile.text, encoding="utf-8")

@@ -22,7 +22,7 @@ from imagebuilder.context import read_tree, reading, tree
 from imagebuilder.ir.ops import LocalSource
 from tests.golden.cases import CASES
 tree._WORTH_FILES = 0
-found = {name: compile(case.make(), platform="linux/amd64").key for name, case in CASES.items()}
+found = {name: compile(case.make(), platform="linux/amd64", lock=case.lock).key for name, case in CASES.items()}
 for reading.MANY in (10**9, 1):
     for _ in range(2):
         at = str(Path(sys.argv[1])), LocalSource(path="tests"), Path(sys.argv[2])
