@@ -14,9 +14,9 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -35,6 +35,8 @@ _TIMEOUT = 60.0
 _RETRIES = 3
 _REDIRECTS = 5
 _BACKOFF = 0.5
+# For which those that go on are waited for once one has failed.
+_GRACE = 0.2
 
 
 class WheelStore:
@@ -76,23 +78,48 @@ class WheelStore:
         """
         if not files:
             return
-        stop = threading.Event()
-        with (
-            ThreadPoolExecutor(min(_CONNECTIONS, len(files))) as pool,
-            _Connections(self._ca, self._logins) as connections,
-        ):
-            waiting = [pool.submit(self._fetch, file, connections, on_bytes, stop) for file in files]
+        stop, unfinished = threading.Event(), set[Path]()
+        waiting: SimpleQueue[DistributionFile] = SimpleQueue()
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        for file in files:
+            waiting.put(file)
+
+        def fetch() -> None:
+            while not stop.is_set():
+                try:
+                    self._fetch(waiting.get_nowait(), connections, on_bytes, stop, unfinished)
+                    ended.put(None)
+                except Empty:
+                    return
+                except BaseException as error:  # noqa: BLE001 - it is raised where all of them are waited for
+                    ended.put(error)
+
+        # An executor would be waited for at the end of the process, for as long as a server that fell silent is.
+        threads = [threading.Thread(target=fetch, daemon=True) for _ in range(min(_CONNECTIONS, len(files)))]
+        with _Connections(self._ca, self._logins) as connections:
             try:
-                for each in as_completed(waiting):
-                    each.result()
+                for thread in threads:
+                    thread.start()
+                for _ in files:
+                    if (error := ended.get()) is not None:
+                        raise error
             except BaseException:
                 stop.set()
-                for each in waiting:
-                    each.cancel()
+                for thread in threads:
+                    if thread.ident is not None:
+                        thread.join(_GRACE)
+                for path in tuple(unfinished):
+                    with suppress(OSError):
+                        path.unlink()
                 raise
 
     def _fetch(
-        self, file: DistributionFile, connections: _Connections, on_bytes: Callable[[int], None], stop: threading.Event
+        self,
+        file: DistributionFile,
+        connections: _Connections,
+        on_bytes: Callable[[int], None],
+        stop: threading.Event,
+        unfinished: set[Path],
     ) -> None:
         target = self.path(file)
         begun: Path | None = None
@@ -100,6 +127,7 @@ class WheelStore:
             self._shelf.new(WHEELS, file.sha256)
             handle, name = tempfile.mkstemp(dir=target.parent, prefix=NEW)
             begun = Path(name)
+            unfinished.add(begun)
             with os.fdopen(handle, "wb") as out:
                 found = _copy(file, connections, out, on_bytes, stop)
             if found != file.sha256:
@@ -113,6 +141,7 @@ class WheelStore:
             if begun is not None:
                 with suppress(OSError):
                     begun.unlink(missing_ok=True)
+                unfinished.discard(begun)
 
 
 def _copy(

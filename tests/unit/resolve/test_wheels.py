@@ -255,3 +255,29 @@ def test_processes_may_fetch_the_same(server: Server, store: WheelStore, home: P
     env = dict(os.environ)
     assert [each.wait(60) for each in [subprocess.Popen(argv, env=env) for _ in range(3)]] == [0, 0, 0]
     assert store.path(server.file()).read_bytes() == DATA and left_over(home) == []
+
+
+def test_a_failure_waits_for_no_server_that_fell_silent(
+    store: WheelStore, server: Server, other: Server, home: Path
+) -> None:
+    """Nor does Ctrl-C. What was begun is gone."""
+    silent, over, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def stall(request: Handler) -> None:
+        request.say(200, DATA[:100], len(DATA))
+        request.wfile.flush()
+        silent.set()
+        over.wait(10)
+        ended.set()
+
+    def fail(request: Handler) -> None:
+        silent.wait(30)
+        request.say(404)
+
+    server.answers, other.answers = [stall], [fail]
+    try:
+        assert refused(store, server.file(), other.file(b"x"))[0] == "IB671"
+        assert silent.is_set() and not ended.is_set()
+        assert not list((home / "packages").rglob(".new-*"))
+    finally:
+        over.set()
