@@ -22,20 +22,17 @@ from imagebuilder.ir.ops import (
     Arg,
     Base,
     BaseImage,
-    Copy,
     Env,
     NpmInstall,
     Run,
-    User,
     UvSync,
-    Volume,
     WriteFiles,
 )
 from imagebuilder.ir.packages import AptRun
 from imagebuilder.ir.stage import Stage, Step, rewrite
 from imagebuilder.passes.lower.packages import apt_locked
 from imagebuilder.resolve.ask import Left
-from imagebuilder.resolve.ground import is_own, is_request, shown_folder
+from imagebuilder.resolve.ground import disturbs, is_request
 
 _DPKG = "/var/lib/dpkg"
 # Where apt looks for its sources, their keys and what it is told to prefer.
@@ -178,14 +175,7 @@ def _changes(step: Step) -> str:
             return next((f"{name} is set before it" for name, _ in variables if name in _VARIABLES), "")
         case Arg(name=name) if name in _VARIABLES:
             return f"{name} is set before it"
-        case User(name=name) if name not in ("root", "0", "root:root", "0:0"):
-            return "it is not root that installs"
-        case Copy(dest=dest) | Add(dest=dest) | WriteFiles(dest=dest):
-            own = isinstance(dest, str) and is_own(dest, _DPKG)
-            return "" if own else f"files are put into {shown_folder(dest)} before it"
-        case Volume(paths=paths) if not all(isinstance(path, str) and is_own(path, _DPKG) for path in paths):
-            return "a volume is declared before it"
-    return ""
+    return disturbs(op, _DPKG)
 
 
 Answering = Callable[[Step, AptAsk | Left, AptGround], LockedApt | None]

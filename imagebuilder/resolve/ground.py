@@ -254,15 +254,18 @@ def _changes(step: Step, data: str) -> str:
             return next((why for name, _ in variables if (why := _variable(name))), "")
         case Arg(name=name):
             return _variable(name)
+    return disturbs(op, data)
+
+
+def disturbs(op: Op, data: str) -> str:
+    """How an operation that is no command, and sets nothing, may change what an install into ``data`` does."""
+    match op:
         case User(name=name) if name not in ("root", "0", "root:root", "0:0"):
             return "it is not root that installs"
         case Copy(dest=dest) | Add(dest=dest) | WriteFiles(dest=dest):
-            return (
-                ""
-                if isinstance(dest, str) and is_own(dest, data)
-                else f"files are put into {shown_folder(dest)} before it"
-            )
-        case Volume(paths=paths) if not all(isinstance(path, str) and is_own(path, data) for path in paths):
+            own = isinstance(dest, str) and _is_own(dest, data)
+            return "" if own else f"files are put into {_shown(dest)} before it"
+        case Volume(paths=paths) if not all(isinstance(path, str) and _is_own(path, data) for path in paths):
             return "a volume is declared before it"
     return ""
 
@@ -283,13 +286,13 @@ def _variable(name: str) -> str:
     return f"{name} is set before it" if asked and name not in HARMLESS else ""
 
 
-def is_own(path: str, data: str) -> bool:
+def _is_own(path: str, data: str) -> bool:
     found = posixpath.normpath(path)
     among = f"{data}/".startswith(f"{found}/") or found.startswith(f"{data}/")
     return not among and any(found == folder or found.startswith(folder + "/") for folder in _OWN)
 
 
-def shown_folder(dest: object) -> str:
+def _shown(dest: object) -> str:
     return dest if isinstance(dest, str) else "a folder that a variable names"
 
 

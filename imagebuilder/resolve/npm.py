@@ -17,25 +17,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagebuilder.ir.ops import (
-    Add,
     AptInstall,
     Arg,
     Base,
     BaseImage,
-    Copy,
     Env,
     NpmInstall,
     Run,
-    User,
     UvSync,
-    Volume,
-    WriteFiles,
 )
 from imagebuilder.ir.packages import NpmRun
 from imagebuilder.ir.stage import Stage, Step, rewrite
 from imagebuilder.passes.lower.packages import npm_locked
 from imagebuilder.resolve.ask import Left
-from imagebuilder.resolve.ground import is_own, is_request, shown_folder
+from imagebuilder.resolve.ground import disturbs, is_request
 
 # Where bases have npm, and where it puts what is global.
 _NPM = "/usr/local/lib/node_modules"
@@ -209,14 +204,7 @@ def _changes(step: Step) -> str:
             return next((f"{name} is set before it" for name, _ in variables if _VARIABLES.fullmatch(str(name))), "")
         case Arg(name=name) if _VARIABLES.fullmatch(name):
             return f"{name} is set before it"
-        case User(name=name) if name not in ("root", "0", "root:root", "0:0"):
-            return "it is not root that installs"
-        case Copy(dest=dest) | Add(dest=dest) | WriteFiles(dest=dest):
-            own = isinstance(dest, str) and is_own(dest, _NPM)
-            return "" if own else f"files are put into {shown_folder(dest)} before it"
-        case Volume(paths=paths) if not all(isinstance(path, str) and is_own(path, _NPM) for path in paths):
-            return "a volume is declared before it"
-    return ""
+    return disturbs(op, _NPM)
 
 
 Answering = Callable[[Step, NpmAsk | Left, NpmGround], LockedNpm | None]
