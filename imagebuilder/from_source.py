@@ -29,15 +29,15 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, Engi
 from imagebuilder.files import link_or_copy, write_text
 from imagebuilder.home import private_folder
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.layering.archive import TIME
+from imagebuilder.layering.wheels import WheelStore
 from imagebuilder.locks import lock
 from imagebuilder.registries import Registries
 from imagebuilder.resolve import uv
-from imagebuilder.resolve.archive import TIME
 from imagebuilder.resolve.ask import MACHINES, target_of
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.shelf import BUILT, WHEELS, Shelf
 from imagebuilder.resolve.sources import NotHere, Source, Wheels, metadata
-from imagebuilder.resolve.wheels import WheelStore
 from imagebuilder.secret_values import ca_secrets
 from imagebuilder.steps import beside
 from imagebuilder.store import Store

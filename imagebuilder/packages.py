@@ -15,9 +15,10 @@ from imagebuilder.compiler import Plan
 from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
 from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
+from imagebuilder.layering import oci
+from imagebuilder.layering.layers import LayerStore
 from imagebuilder.pythons import Pythons
-from imagebuilder.resolve import oci, sources
-from imagebuilder.resolve.layers import LayerStore
+from imagebuilder.resolve import sources
 from imagebuilder.resolve.logins import Values
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of, requests, verb
 from imagebuilder.resolve.sources import Wheels

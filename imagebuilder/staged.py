@@ -22,8 +22,8 @@ from imagebuilder.diagnostics import BuildError, Invalid
 from imagebuilder.files import link_or_copy
 from imagebuilder.home import private_folder
 from imagebuilder.ir.packages import Layer, Packed
-from imagebuilder.resolve import oci
-from imagebuilder.resolve.layers import LayerStore
+from imagebuilder.layering import oci
+from imagebuilder.layering.layers import LayerStore
 
 if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Content, Copied, Cuts, Dockerfile

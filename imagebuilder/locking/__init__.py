@@ -16,11 +16,11 @@ from imagebuilder.locking.apt import AptAsker
 from imagebuilder.locking.npm import NpmAsker
 from imagebuilder.locking.throwaway import ThrowAway
 from imagebuilder.pythons import Pythons
-from imagebuilder.resolve.apt import LockedApt
 from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
 from imagebuilder.resolve.logins import Values
-from imagebuilder.resolve.npm import LockedNpm
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of
+from imagebuilder.resolve.system.apt import LockedApt
+from imagebuilder.resolve.system.npm import LockedNpm
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 

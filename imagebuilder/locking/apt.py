@@ -16,10 +16,10 @@ from imagebuilder.ir.ops import Run
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.locking.throwaway import ThrowAway
 from imagebuilder.passes.lower.packages import APT_CACHES
-from imagebuilder.resolve import apt
-from imagebuilder.resolve.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.resolve.ask import Left
 from imagebuilder.resolve.resolver import LeftOut
+from imagebuilder.resolve.system import apt
+from imagebuilder.resolve.system.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.steps import beside
 
 _SCRIPT = Path(apt.__file__).with_name("ask_apt.sh")

@@ -18,10 +18,10 @@ from imagebuilder.ir.ops import Run
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.locking.throwaway import ThrowAway
 from imagebuilder.passes.lower.packages import NPM_CACHE, npm_files
-from imagebuilder.resolve import npm
 from imagebuilder.resolve.ask import Left
-from imagebuilder.resolve.npm import LockedNpm, NpmAsk, NpmGround, NpmPackage
 from imagebuilder.resolve.resolver import LeftOut
+from imagebuilder.resolve.system import npm
+from imagebuilder.resolve.system.npm import LockedNpm, NpmAsk, NpmGround, NpmPackage
 from imagebuilder.steps import beside
 
 _SCRIPT = Path(npm.__file__).with_name("ask_npm.sh")

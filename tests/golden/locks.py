@@ -7,8 +7,8 @@ from pathlib import Path
 
 from imagebuilder import Image
 from imagebuilder.compiler import compile
-from imagebuilder.resolve.apt import DebianPackage, LockedApt
 from imagebuilder.resolve.lock import LockFile, image_refs
+from imagebuilder.resolve.system.apt import DebianPackage, LockedApt
 
 PLATFORM = "linux/amd64"
 DIGEST = "sha256:" + "0123456789abcdef" * 4

@@ -19,10 +19,10 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Event, StepE
 from imagebuilder.from_source import FromSource
 from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import DistributionFile
+from imagebuilder.layering.wheels import WheelStore
 from imagebuilder.locks import held
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.sources import NotHere, Source
-from imagebuilder.resolve.wheels import WheelStore
 from imagebuilder.store import Store
 from tests.unit.resolve.making import python
 

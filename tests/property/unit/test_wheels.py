@@ -19,7 +19,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from imagebuilder.ir.packages import Python
-from imagebuilder.resolve import archive
+from imagebuilder.layering import archive
 from tests.unit.resolve.making import BIN, SITE, Member, entries, laid_out, python, wheel
 
 INFO = "demo-1.0.dist-info"

@@ -1,23 +1,5 @@
-"""Servers of wheels, and a store without this machine's proxies and logins."""
+"""The servers of wheels that logins are tried at."""
 
-from __future__ import annotations
+from tests.unit.layering.conftest import other, server, store
 
-from pathlib import Path
-
-import pytest
-
-from imagebuilder.resolve import wheels
-from imagebuilder.resolve.wheels import WheelStore
-from tests.unit.resolve.serving import serving
-
-server = pytest.fixture(serving)
-other = pytest.fixture(serving)
-
-
-@pytest.fixture
-def store(home: Path, monkeypatch: pytest.MonkeyPatch) -> WheelStore:
-    monkeypatch.setattr(wheels, "_BACKOFF", 0.0)
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(home))
-    return WheelStore(home)
+__all__ = ["other", "server", "store"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from imagebuilder.ir.packages import Distribution, DistributionFile, Python
-from imagebuilder.resolve import archive
+from imagebuilder.layering import archive
 
 SITE = "/usr/local/lib/python3.12/site-packages"
 BIN = "/usr/local/bin"

@@ -13,10 +13,10 @@ from imagebuilder import Image
 from imagebuilder.compiler import check_lock, compile
 from imagebuilder.diagnostics import CompileError
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
-from imagebuilder.resolve.apt import DebianPackage, LockedApt
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.lock import Locked, LockFile, read
 from imagebuilder.resolve.pin import pinned
+from imagebuilder.resolve.system.apt import DebianPackage, LockedApt
 
 BASE, PLATFORM = "python:3.13-slim-trixie", "linux/amd64"
 DIGEST = "sha256:" + "d" * 64

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.resolve.wheels import WheelStore
-from tests.unit.resolve.serving import NAME, Server, refused, status, whole
+from imagebuilder.layering.wheels import WheelStore
+from tests.unit.layering.serving import NAME, Server, refused, status, whole
 
 
 def test_redirects_are_followed(server: Server, other: Server, store: WheelStore) -> None:

@@ -18,10 +18,10 @@ from imagebuilder.diagnostics import BuildError, CompileError
 from imagebuilder.ir.ops import Run
 from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import ordered
+from imagebuilder.layering.wheels import WheelStore
 from imagebuilder.resolve.lock import LockFile
 from imagebuilder.resolve.logins import NETRC, Logins, Values
 from imagebuilder.resolve.resolver import Resolver, logins_of
-from imagebuilder.resolve.wheels import WheelStore
 from tests.unit.resolve.index import Index
 from tests.unit.resolve.making import python
 

@@ -18,10 +18,10 @@ from typing import IO, NamedTuple, cast
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
 from imagebuilder.ir.packages import DistributionFile, Layer
-from imagebuilder.resolve import archive
+from imagebuilder.layering import archive
+from imagebuilder.layering.wheels import WheelStore
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.shelf import LAYERS, NEW, Shelf
-from imagebuilder.resolve.wheels import WheelStore
 
 _ARCHIVE = "layer.tar.gz"
 _SEAL, _FILES, _BLOB = "seal", "files", "blob"

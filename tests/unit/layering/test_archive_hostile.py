@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.resolve import archive
+from imagebuilder.layering import archive
 from tests.unit.resolve.making import entries, laid_out, python, wheel
 
 CODE = {"demo/__init__.py": "x = 1\n"}
@@ -92,7 +92,7 @@ def test_what_unpacks_to_much_is_not_held(tmp_path: Path) -> None:
     code = (
         "import resource, sys, pickle\n"
         "from pathlib import Path\n"
-        "from imagebuilder.resolve import archive\n"
+        "from imagebuilder.layering import archive\n"
         "python = pickle.load(sys.stdin.buffer)\n"
         "most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "with open('/dev/null', 'wb') as out: archive.write([Path(sys.argv[1])], python, out)\n"

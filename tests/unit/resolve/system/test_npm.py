@@ -8,10 +8,10 @@ import pytest
 
 from imagebuilder import Image
 from imagebuilder.compiler import compile
-from imagebuilder.resolve import npm
 from imagebuilder.resolve.ask import Left
 from imagebuilder.resolve.lock import LockFile, read
-from imagebuilder.resolve.npm import NpmAsk, NpmGround
+from imagebuilder.resolve.system import npm
+from imagebuilder.resolve.system.npm import NpmAsk, NpmGround
 
 PLATFORM = "linux/amd64"
 BASE = Image.base("node:22-slim")

@@ -10,10 +10,10 @@ import pytest
 from imagebuilder import Image
 from imagebuilder.compiler import compile
 from imagebuilder.ir.packages import AptRun
-from imagebuilder.resolve import apt
-from imagebuilder.resolve.apt import AptAsk, AptGround, DebianPackage, LockedApt
 from imagebuilder.resolve.ask import Left
 from imagebuilder.resolve.lock import LockFile
+from imagebuilder.resolve.system import apt
+from imagebuilder.resolve.system.apt import AptAsk, AptGround, DebianPackage, LockedApt
 
 BASE, PLATFORM = "python:3.13-slim-trixie", "linux/amd64"
 DIGEST = "sha256:" + "d" * 64

@@ -16,8 +16,8 @@ import pytest
 from pydantic import ValidationError
 
 from imagebuilder.ir.packages import DistributionFile
-from imagebuilder.resolve.wheels import WheelStore
-from tests.unit.resolve.serving import DATA, NAME, Handler, Server, cut, refused, rest, status, whole
+from imagebuilder.layering.wheels import WheelStore
+from tests.unit.layering.serving import DATA, NAME, Handler, Server, cut, refused, rest, status, whole
 
 
 def left_over(home: Path) -> list[str]:
@@ -248,7 +248,7 @@ def test_processes_may_fetch_the_same(server: Server, store: WheelStore, home: P
         "import json, sys\n"
         "from pathlib import Path\n"
         "from imagebuilder.ir.packages import DistributionFile\n"
-        "from imagebuilder.resolve.wheels import WheelStore\n"
+        "from imagebuilder.layering.wheels import WheelStore\n"
         "WheelStore(Path(sys.argv[1])).fetch([DistributionFile(**json.loads(sys.argv[2]))])\n"
     )
     argv = [sys.executable, "-c", code, str(home), json.dumps(server.file().model_dump())]

@@ -34,7 +34,7 @@ from imagebuilder.ir.ops import (
 )
 from imagebuilder.ir.packages import Layer, Packed
 from imagebuilder.ir.stage import Stage, rewrite
-from imagebuilder.resolve.layers import LayerStore
+from imagebuilder.layering.layers import LayerStore
 from imagebuilder.resolve.shelf import Answers
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -14,9 +14,9 @@ import pytest
 
 from imagebuilder.diagnostics import BuildError
 from imagebuilder.ir.packages import Distribution, DistributionFile, Layer
-from imagebuilder.resolve import archive
-from imagebuilder.resolve.layers import LayerStore
-from imagebuilder.resolve.wheels import WheelStore
+from imagebuilder.layering import archive
+from imagebuilder.layering.layers import LayerStore
+from imagebuilder.layering.wheels import WheelStore
 from tests.unit.resolve.making import SITE, python, wheel
 
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from imagebuilder.resolve.lines import inline, listed, text
-from imagebuilder.resolve.npm import LockedNpm, NpmPackage, package
+from imagebuilder.resolve.lock.lines import inline, listed, text
+from imagebuilder.resolve.system.npm import LockedNpm, NpmPackage, package
 
 
 def npm_lines(answers: Iterable[LockedNpm]) -> Iterator[str]:

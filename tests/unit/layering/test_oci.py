@@ -17,11 +17,11 @@ from imagebuilder.engine.protocol import ImageInfo, SavedImage, StepEvent
 from imagebuilder.ir.ops import BaseImage, Env, Op, Run, Workdir
 from imagebuilder.ir.packages import Layer, Packed
 from imagebuilder.ir.stage import Stage, Step
-from imagebuilder.resolve import oci
-from imagebuilder.resolve.layers import LayerStore
+from imagebuilder.layering import oci
+from imagebuilder.layering.layers import LayerStore
 from imagebuilder.steps import Steps
+from tests.unit.layering.test_layers import kept, layer
 from tests.unit.resolve.making import distribution, python
-from tests.unit.resolve.test_layers import kept, layer
 
 BASE = BaseImage(ref="python:3.12-slim")
 IMAGE = "sha256:" + "b" * 64

@@ -22,15 +22,15 @@ from imagebuilder.ir.checks import image_reference
 from imagebuilder.ir.ops import BaseImage, Copy, ImageSource, Run, UvSync
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
-from imagebuilder.resolve import apt, npm
-from imagebuilder.resolve.apt import AptAsk, AptGround, LockedApt
 from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground
-from imagebuilder.resolve.lines import listed, text
-from imagebuilder.resolve.npm import LockedNpm, NpmAsk, NpmGround
-from imagebuilder.resolve.npm_lines import locked_npm, npm_lines
+from imagebuilder.resolve.lock.lines import listed, text
+from imagebuilder.resolve.lock.npm_lines import locked_npm, npm_lines
 from imagebuilder.resolve.pin import pinned
 from imagebuilder.resolve.project import Project
+from imagebuilder.resolve.system import apt, npm
+from imagebuilder.resolve.system.apt import AptAsk, AptGround, LockedApt
+from imagebuilder.resolve.system.npm import LockedNpm, NpmAsk, NpmGround
 
 VERSION = 1
 _SHOWN = 3

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.resolve import archive, uv
+from imagebuilder.layering import archive
+from imagebuilder.resolve import uv
 from tests.unit.resolve.making import BIN, SITE, entries, files, laid_out, python, recorded, row, wheel
 
 CODE = {"demo/__init__.py": "x = 1\n"}

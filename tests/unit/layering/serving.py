@@ -12,7 +12,7 @@ import pytest
 
 from imagebuilder.diagnostics import BuildError
 from imagebuilder.ir.packages import DistributionFile
-from imagebuilder.resolve.wheels import WheelStore
+from imagebuilder.layering.wheels import WheelStore
 
 NAME = "demo-1.0-py3-none-any.whl"
 DATA = bytes(range(256)) * 4096
