@@ -52,6 +52,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _lock(arguments: argparse.Namespace) -> int:
+    from imagebuilder.resolve.lock import written
     from imagebuilder.resolve.uv import normalized
 
     given = _packages(arguments)
@@ -63,7 +64,7 @@ def _lock(arguments: argparse.Namespace) -> int:
             tell(f"not upgraded: {lock.path.name} has no {', '.join(unknown)}")
         try:
             # All of it or nothing, and in the place of what a link leads to.
-            write_text(lock.path.resolve(), lock.text(), force=True)
+            write_text(lock.path.resolve(), written(lock), force=True)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(lock.path)) from None
         told.append({"name": name, "lock": str(lock.path), "changes": [_json(change) for change in changed]})

@@ -16,7 +16,8 @@ from imagebuilder.locking.apt import AptAsker
 from imagebuilder.locking.npm import NpmAsker
 from imagebuilder.locking.throwaway import ThrowAway
 from imagebuilder.pythons import Pythons
-from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
+from imagebuilder.resolve.ask import Answer, Locked
+from imagebuilder.resolve.lock import LockFile, Open, image_refs
 from imagebuilder.resolve.logins import Values
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of
 from imagebuilder.resolve.system.apt import LockedApt
@@ -102,7 +103,7 @@ def locked(
     return LockFile(path, {**others, **bases}, tuple(installs), tuple(apts), target, tuple(npms)), left
 
 
-def _reasoned(open: Open, left: Sequence[LeftOut]) -> Locked | LockedApt | LockedNpm:
+def _reasoned(open: Open, left: Sequence[LeftOut]) -> Answer:
     """The answer that leaves a request, with the reason that was found for it when it was asked."""
     assert open.answer is not None and open.step is not None
     verb = (open.step.intent or open.step.op).verb

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
-from imagebuilder.ir.packages import Python
+from imagebuilder.ir.packages import Distribution, Python
 
 # Those of the GNU C library that uv has a platform for.
 _GLIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)
@@ -77,6 +77,30 @@ class Ask:
 
 def _digest(value: object) -> str:
     return "sha256:" + sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a lock has for one request: ``asked`` are its words, ``request`` is its digest.
+
+    ``left`` is why it stays with the image's own installer, where nothing could be locked.
+    """
+
+    base: str
+    platform: str
+    request: str
+    asked: tuple[str, ...]
+    left: str = field(default="", kw_only=True)
+
+    @property
+    def at(self) -> tuple[str, str, str]:
+        """What it is found by."""
+        return self.base, self.platform, self.request
+
+
+@dataclass(frozen=True, slots=True)
+class Locked(Answer):
+    distributions: tuple[Distribution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.passes.lower.packages import venv
 from imagebuilder.resolve import project, uv
-from imagebuilder.resolve.ask import Ask, Left, target_of
+from imagebuilder.resolve.ask import Ask, Left, Locked, target_of
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
-from imagebuilder.resolve.lock import Locked, LockFile
+from imagebuilder.resolve.lock import LockFile
 from imagebuilder.resolve.logins import WAYS, Logins, Missing, Unusable, Values, opened, said
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
@@ -193,7 +193,7 @@ class Resolver:
     def _leave(self, step: Step, reason: str, ask: Ask | None = None) -> None:
         self.left.append(LeftOut(verb(step), step.place, reason))
         if ask is not None and self._lock is not None:
-            said = Locked(ask.base, self._platform, ask.request, tuple(ask.words), (), reason)
+            said = Locked(ask.base, self._platform, ask.request, tuple(ask.words), left=reason)
             self.locked.append(said)
 
     def _unresolved(self, step: Step, ask: Ask, error: uv.Unresolved) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,7 +21,6 @@ from imagebuilder.ir.ops import (
     AptInstall,
     Arg,
     Base,
-    BaseImage,
     Env,
     NpmInstall,
     Run,
@@ -29,10 +28,11 @@ from imagebuilder.ir.ops import (
     WriteFiles,
 )
 from imagebuilder.ir.packages import AptRun
-from imagebuilder.ir.stage import Stage, Step, rewrite
+from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.passes.lower.packages import apt_locked
-from imagebuilder.resolve.ask import Left
+from imagebuilder.resolve.ask import Answer, Left
 from imagebuilder.resolve.ground import disturbs, is_request
+from imagebuilder.resolve.system.ground import SystemGround
 
 _DPKG = "/var/lib/dpkg"
 # Where apt looks for its sources, their keys and what it is told to prefer.
@@ -73,77 +73,65 @@ def package(text: str) -> DebianPackage:
 
 @dataclass(frozen=True, slots=True)
 class AptAsk:
-    """``files`` are apt's own that the spec puts there, ``after`` is a digest of what a lock installed before."""
+    """``files`` are apt's own that the spec puts there, ``after`` is a digest of what a lock installed before.
+
+    ``there`` are all packages that it installed (``name=version``).
+    """
 
     base: str
     packages: tuple[str, ...]
     recommends: bool
     files: tuple[str, ...] = ()
     after: str = ""
+    there: tuple[str, ...] = ()
 
     @property
     def request(self) -> str:
-        """``sha256:…`` of all that is asked for, and of what was before it; not of where."""
         said = [self.packages, self.recommends, self.files, self.after]
         return "sha256:" + sha256(json.dumps(said).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class LockedApt:
-    """The answer to one request.
+class LockedApt(Answer):
+    """``packages`` are those that are asked for, and those that it upgrades; ``dependencies`` what is new besides."""
 
-    ``packages`` are those that it names, and those that it upgrades; ``dependencies`` are what is new besides.
-    """
-
-    base: str
-    platform: str
-    request: str
-    asked: tuple[str, ...]
     packages: tuple[DebianPackage, ...] = ()
     dependencies: tuple[DebianPackage, ...] = ()
-    left: str = ""
 
     @property
     def all(self) -> tuple[DebianPackage, ...]:
         return (*self.packages, *self.dependencies)
 
 
-class AptGround:
-    """Follows one stage from its base on. ``why`` is why apt cannot be asked from here on; empty while it can.
-
-    ``image`` is the base, ``before`` what has to be there when apt is asked, ``there`` what was installed since.
-    """
+class AptGround(SystemGround[AptAsk, LockedApt]):
+    manager = "apt"
+    intent = AptInstall
 
     def __init__(self, base: Base | Stage) -> None:
-        self.before: list[Step] = []
-        self.there: dict[str, str] = {}
+        self._there: dict[str, str] = {}
         self._files: list[str] = []
         self._after = ""
-        chain: list[Stage] = []
-        while isinstance(base, Stage):
-            chain.append(base)
-            base = base.base
-        self.image = base if isinstance(base, BaseImage) else None
-        self.base = base.ref.partition("@")[0] if isinstance(base, BaseImage) else ""
-        self.why = "" if self.image else "the base has no apt"
-        for stage in reversed(chain):
-            for step in stage.steps:
-                self.note(step)
+        super().__init__(base)
 
     def ask(self, step: Step) -> AptAsk | Left | None:
-        """What a step wants installed; None where it is no such step."""
         op = step.intent
         if not isinstance(op, AptInstall) or not isinstance(step.op, Run) or isinstance(step.op, AptRun):
             return None
         if self.why:
             return Left(self.why, self.base)
-        return AptAsk(self.base, op.packages, op.recommends, tuple(self._files), self._after)
+        there = tuple(f"{name}={version}" for name, version in sorted(self._there.items()))
+        return AptAsk(self.base, op.packages, op.recommends, tuple(self._files), self._after, there)
+
+    @staticmethod
+    def run(found: LockedApt) -> Run | None:
+        if not found.all:
+            return None
+        return apt_locked([each.pin for each in found.packages], [each.pin for each in found.dependencies])
 
     def note(self, step: Step) -> None:
-        """Something that stands before what comes next."""
         op = step.op
         if isinstance(op, AptRun):
-            self.there |= dict(pin.split("=", 1) for pin in op.pins)
+            self._there |= dict(pin.split("=", 1) for pin in op.pins)
             self._after = sha256("\0".join((self._after, *op.pins)).encode()).hexdigest()
         elif isinstance(op, WriteFiles | Add) and (said := _of_apt(op)):
             self._files.append(said)
@@ -176,31 +164,6 @@ def _changes(step: Step) -> str:
         case Arg(name=name) if name in _VARIABLES:
             return f"{name} is set before it"
     return disturbs(op, _DPKG)
-
-
-Answering = Callable[[Step, AptAsk | Left, AptGround], LockedApt | None]
-
-
-def pinned(target: Stage, answer: Answering) -> Stage:
-    """The graph with the versions that ``answer`` gives for each request in it; None leaves one as it is."""
-
-    def change(stage: Stage) -> Stage:
-        if not any(isinstance(step.intent, AptInstall) for step in stage.steps):
-            return stage
-        ground = AptGround(stage.base)
-        steps = []
-        for step in stage.steps:
-            ask = ground.ask(step)
-            found = None if ask is None else answer(step, ask, ground)
-            if found is not None and found.all:
-                run = apt_locked([each.pin for each in found.packages], [each.pin for each in found.dependencies])
-                step = replace(step, op=run, part_of=step.planned)
-            ground.note(step)
-            steps.append(step)
-        same = all(new is old for new, old in zip(steps, stage.steps, strict=True))
-        return stage if same else replace(stage, steps=tuple(steps))
-
-    return rewrite(target, change)
 
 
 def would_remove(lines: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,18 +19,17 @@ from typing import Any, NamedTuple
 from imagebuilder.ir.ops import (
     AptInstall,
     Arg,
-    Base,
-    BaseImage,
     Env,
     NpmInstall,
     Run,
     UvSync,
 )
 from imagebuilder.ir.packages import NpmRun
-from imagebuilder.ir.stage import Stage, Step, rewrite
+from imagebuilder.ir.stage import Step
 from imagebuilder.passes.lower.packages import npm_locked
-from imagebuilder.resolve.ask import Left
+from imagebuilder.resolve.ask import Answer, Left
 from imagebuilder.resolve.ground import disturbs, is_request
+from imagebuilder.resolve.system.ground import SystemGround
 
 # Where bases have npm, and where it puts what is global.
 _NPM = "/usr/local/lib/node_modules"
@@ -91,20 +90,14 @@ class NpmAsk:
 
     @property
     def request(self) -> str:
-        """``sha256:…`` of all that is asked for; not of where."""
         return "sha256:" + sha256(json.dumps(self.packages).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class LockedNpm:
-    """The answer to one request: all packages, dependencies too."""
+class LockedNpm(Answer):
+    """``packages`` are all, dependencies too."""
 
-    base: str
-    platform: str
-    request: str
-    asked: tuple[str, ...]
     packages: tuple[NpmPackage, ...] = ()
-    left: str = ""
 
 
 def manifest(words: Iterable[str]) -> str:
@@ -139,27 +132,11 @@ def packages_of(text: str) -> tuple[NpmPackage, ...]:
     return tuple(sorted(found))
 
 
-class NpmGround:
-    """Follows one stage from its base on. ``why`` is why npm cannot be asked from here on; empty while it can.
-
-    ``image`` is the base, ``before`` what has to be there when npm is asked.
-    """
-
-    def __init__(self, base: Base | Stage) -> None:
-        self.before: list[Step] = []
-        chain: list[Stage] = []
-        while isinstance(base, Stage):
-            chain.append(base)
-            base = base.base
-        self.image = base if isinstance(base, BaseImage) else None
-        self.base = base.ref.partition("@")[0] if isinstance(base, BaseImage) else ""
-        self.why = "" if self.image else "the base has no npm"
-        for stage in reversed(chain):
-            for step in stage.steps:
-                self.note(step)
+class NpmGround(SystemGround[NpmAsk, LockedNpm]):
+    manager = "npm"
+    intent = NpmInstall
 
     def ask(self, step: Step) -> NpmAsk | Left | None:
-        """What a step wants installed; None where it is no such step, or has a lock of its own."""
         op = step.intent
         if not isinstance(op, NpmInstall) or not isinstance(step.op, Run) or isinstance(step.op, NpmRun):
             return None
@@ -168,8 +145,15 @@ class NpmGround:
         why = _special(op) or self.why
         return Left(why, self.base) if why else NpmAsk(self.base, op.packages)
 
+    @staticmethod
+    def run(found: LockedNpm) -> Run | None:
+        if not found.packages:
+            return None
+        pins = [f"{each.path}={each.version}" for each in found.packages]
+        built = [each.path for each in found.packages if each.is_built]
+        return npm_locked(pins, built, manifest(found.asked), npms_lock(found.asked, found.packages))
+
     def note(self, step: Step) -> None:
-        """Something that stands before what comes next."""
         if self.why:
             return
         self.why = _changes(step)
@@ -205,30 +189,3 @@ def _changes(step: Step) -> str:
         case Arg(name=name) if _VARIABLES.fullmatch(name):
             return f"{name} is set before it"
     return disturbs(op, _NPM)
-
-
-Answering = Callable[[Step, NpmAsk | Left, NpmGround], LockedNpm | None]
-
-
-def pinned(target: Stage, answer: Answering) -> Stage:
-    """The graph with the versions that ``answer`` gives for each request in it; None leaves one as it is."""
-
-    def change(stage: Stage) -> Stage:
-        if not any(isinstance(step.intent, NpmInstall) for step in stage.steps):
-            return stage
-        ground = NpmGround(stage.base)
-        steps = []
-        for step in stage.steps:
-            ask = ground.ask(step)
-            found = None if ask is None else answer(step, ask, ground)
-            if found is not None and found.packages:
-                pins = [f"{each.path}={each.version}" for each in found.packages]
-                built = [each.path for each in found.packages if each.is_built]
-                run = npm_locked(pins, built, manifest(found.asked), npms_lock(found.asked, found.packages))
-                step = replace(step, op=run, part_of=step.planned)
-            ground.note(step)
-            steps.append(step)
-        same = all(new is old for new, old in zip(steps, stage.steps, strict=True))
-        return stage if same else replace(stage, steps=tuple(steps))
-
-    return rewrite(target, change)

@@ -19,7 +19,7 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, LogEvent, On
 from imagebuilder.ir.ops import NpmInstall
 from imagebuilder.ir.packages import NpmRun
 from imagebuilder.locking import Change, changes, locked
-from imagebuilder.resolve.lock import LockFile, read
+from imagebuilder.resolve.lock import LockFile, read, written
 from imagebuilder.store import Store
 
 BASE, PLATFORM = "node:22-slim", "linux/amd64"
@@ -83,7 +83,7 @@ def test_a_lock_has_all_that_npm_would_install_and_a_build_installs_that(engine:
         "node_modules/typescript/node_modules/a": entry(hasInstallScript=True, optional=True, os=["linux"]),
     }
     found, left = lock(IMAGE, engine, tmp_path)
-    found.path.write_text(found.text())
+    found.path.write_text(written(found))
     assert read(found.path) == found and not left
     built = compile(IMAGE, platform=PLATFORM, lock=found)
     (step,) = built.stage.steps

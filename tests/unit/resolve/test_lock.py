@@ -13,8 +13,8 @@ from imagebuilder import Image
 from imagebuilder.compiler import check_lock, compile
 from imagebuilder.diagnostics import CompileError
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
-from imagebuilder.resolve.ask import Ask, Left
-from imagebuilder.resolve.lock import Locked, LockFile, read
+from imagebuilder.resolve.ask import Ask, Left, Locked
+from imagebuilder.resolve.lock import LockFile, read, written
 from imagebuilder.resolve.pin import pinned
 from imagebuilder.resolve.system.apt import DebianPackage, LockedApt
 
@@ -136,7 +136,7 @@ def test_a_request_that_no_layers_can_answer_is_one_that_the_lock_has_to_leave(t
         check_lock(plan, lock, locked=True)
     knowing = answering(LEFT, lock)
     assert not compile(LEFT, platform=PLATFORM, lock=knowing).open
-    knowing.path.write_text(knowing.text())
+    knowing.path.write_text(written(knowing))
     assert read(knowing.path) == knowing
 
 
@@ -175,7 +175,7 @@ def test_what_a_lock_left_is_left_and_answered(tmp_path: Path) -> None:
     lock = replace(
         found, path=tmp_path / "a.lock", installs=(replace(found.installs[0], distributions=(), left="x has no wheel"),)
     )
-    lock.path.write_text(lock.text())
+    lock.path.write_text(written(lock))
     assert read(lock.path) == lock
     plan = compile(SIX, platform=PLATFORM, lock=lock)
     assert not plan.open and plan.stage.steps[0].op.verb == "run"
@@ -193,20 +193,20 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def test_what_is_written_is_read(packages: list[str], asked: list[str], bases: dict[tuple[str, str], str]) -> None:
     import tomllib
 
-    from imagebuilder.resolve.lock import _locked
+    from imagebuilder.resolve.lock.form import _locked
 
     each = tuple(distribution(name, size=number) for number, name in enumerate(packages))
     lock = LockFile(Path("a.lock"), bases, (Locked(BASE, PLATFORM, DIGEST, tuple(sorted(asked)), each),))
-    found = tomllib.loads(lock.text())
+    found = tomllib.loads(written(lock))
     assert [_locked(install) for install in found["install"]] == list(lock.installs)
     assert {(base["ref"], base["platform"]): base["digest"] for base in found.get("base", ())} == bases
-    assert replace(lock, installs=lock.installs[::-1]).text() == lock.text()
+    assert written(replace(lock, installs=lock.installs[::-1])) == written(lock)
 
 
 def test_a_package_moves_its_own_lines_alone() -> None:
     one = lock_of(SIX, (distribution("six"), distribution("rich")))
     two = lock_of(SIX, (distribution("six", "1.1"), distribution("rich")))
-    before, now = one.text().splitlines(), two.text().splitlines()
+    before, now = written(one).splitlines(), written(two).splitlines()
     assert len([n for n, (a, b) in enumerate(zip(before, now, strict=True)) if a != b]) == 2
 
 
@@ -230,7 +230,7 @@ GOOD = LockFile(
 
 def test_read(tmp_path: Path) -> None:
     path = tmp_path / "a.lock"
-    path.write_text(GOOD.text())
+    path.write_text(written(GOOD))
     assert read(path) == replace(GOOD, path=path)
 
 
@@ -263,8 +263,8 @@ def test_read(tmp_path: Path) -> None:
 )
 def test_what_is_no_lock(tmp_path: Path, change: tuple[str, str]) -> None:
     path = tmp_path / "a.lock"
-    text = GOOD.text().replace(*change)
-    assert text != GOOD.text()
+    text = written(GOOD).replace(*change)
+    assert text != written(GOOD)
     path.write_text(text)
     with pytest.raises(CompileError) as caught:
         read(path)

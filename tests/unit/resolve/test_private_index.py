@@ -19,7 +19,7 @@ from imagebuilder.ir.ops import Run
 from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import ordered
 from imagebuilder.layering.wheels import WheelStore
-from imagebuilder.resolve.lock import LockFile
+from imagebuilder.resolve.lock import LockFile, written
 from imagebuilder.resolve.logins import NETRC, Logins, Values
 from imagebuilder.resolve.resolver import Resolver, logins_of
 from tests.unit.resolve.index import Index
@@ -157,7 +157,7 @@ def test_a_lock_has_no_login(host: str, home: Path, tmp_path: Path, form: str) -
     lock = LockFile(
         tmp_path / "x.lock", {("python:3.12-slim", "linux/amd64"): f"sha256:{'0' * 64}"}, tuple(made.locked)
     )
-    assert "acme" in lock.text() and "s3cret" not in lock.text() and "me:" not in lock.text()
+    assert "acme" in written(lock) and "s3cret" not in written(lock) and "me:" not in written(lock)
     # The key of what is locked is that of its bytes; the secret's name alone is in it before.
     pinned = plan(image, lock)
     assert pinned.open == () and [each.name for each in found(pinned)] == ["acme"]

@@ -14,6 +14,7 @@ from imagebuilder.resolve.ask import Left
 from imagebuilder.resolve.lock import LockFile
 from imagebuilder.resolve.system import apt
 from imagebuilder.resolve.system.apt import AptAsk, AptGround, DebianPackage, LockedApt
+from imagebuilder.resolve.system.ground import pinned
 
 BASE, PLATFORM = "python:3.13-slim-trixie", "linux/amd64"
 DIGEST = "sha256:" + "d" * 64
@@ -27,14 +28,14 @@ def asks(image: Image, version: str = "1") -> list[AptAsk | Left]:
     """What an image wants of apt; each gets what it names, in that version."""
     found: list[AptAsk | Left] = []
 
-    def answer(step: object, ask: AptAsk | Left, ground: AptGround) -> LockedApt | None:
+    def answer(step: object, ask: AptAsk | Left, ground: object) -> LockedApt | None:
         found.append(ask)
         if isinstance(ask, Left):
             return None
         packages = tuple(DebianPackage(name, version, "amd64") for name in ask.packages)
         return LockedApt(ask.base, PLATFORM, ask.request, ask.packages, packages)
 
-    apt.pinned(compile(image, platform=PLATFORM).stage, answer)
+    pinned(compile(image, platform=PLATFORM).stage, AptGround, answer)
     return found
 
 
@@ -91,7 +92,7 @@ def test_what_may_change_it(image: Image, reason: str) -> None:
 def test_an_unlocked_one_below_makes_the_next_unlockable() -> None:
     stage = compile(slim().apt_install("a").apt_install("b"), platform=PLATFORM).stage
     found: list[AptAsk | Left] = []
-    apt.pinned(stage, lambda step, ask, ground: found.append(ask))  # type: ignore[arg-type, return-value]
+    pinned(stage, AptGround, lambda step, ask, ground: found.append(ask))  # type: ignore[arg-type, return-value]
     assert isinstance(found[0], AptAsk) and found[1] == Left("packages were installed before it that no lock has")
 
 

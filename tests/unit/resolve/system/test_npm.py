@@ -10,7 +10,7 @@ from imagebuilder import Image
 from imagebuilder.compiler import compile
 from imagebuilder.resolve.ask import Left
 from imagebuilder.resolve.lock import LockFile, read
-from imagebuilder.resolve.system import npm
+from imagebuilder.resolve.system.ground import pinned
 from imagebuilder.resolve.system.npm import NpmAsk, NpmGround
 
 PLATFORM = "linux/amd64"
@@ -20,10 +20,10 @@ BASE = Image.base("node:22-slim")
 def asks(image: Image) -> list[NpmAsk | Left]:
     found = []
 
-    def answer(step: object, ask: NpmAsk | Left, ground: NpmGround) -> None:
+    def answer(step: object, ask: NpmAsk | Left, ground: object) -> None:
         found.append(ask)
 
-    npm.pinned(compile(image, platform=PLATFORM).stage, answer)
+    pinned(compile(image, platform=PLATFORM).stage, NpmGround, answer)
     return found
 
 
