@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,10 +43,13 @@ class Runner:
         if (kept := default_home() / "base").exists():
             shutil.copytree(kept, self.home / "base")
         engine.start(self.home)
-        base.build_bases([BASE], engine.api_of(self.layout), self.home)
+        self.has([BASE])
         plugins = self.config / "cli-plugins"
         plugins.mkdir(parents=True)
         (plugins / "docker-buildx").symlink_to(self.buildx)
+
+    def has(self, bases: Sequence[str], *, stand_in: bool = False) -> None:
+        base.build_bases(bases, engine.api_of(self.layout), self.home, stand_in=stand_in)
 
     def stop(self) -> None:
         engine.stop(self.home)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import Client
-from tests.conftest import Cli
+from tests.conftest import ROOT, STAND_IN, Cli
 from tests.engine.registry import running
 from tests.engine.runners import runner
 
@@ -88,6 +88,7 @@ def test_one_lock_gives_two_homes_the_same_image(cli: Cli, client: Client, spec:
         other.snapshot.delete("web")
 
 
+SCIENCE = ROOT / "examples/data_science/data_science.py"
 SERVICE = """\
 from imagebuilder import Image
 image = (
@@ -101,16 +102,24 @@ image = (
 """
 
 
-def test_one_lock_gives_two_engines_the_same_image(cli: Cli, tmp_path: Path) -> None:
-    """The other one is cold, with a home of its own. Users that are made and bytecode have no day of the build."""
-    (tmp_path / "app.py").write_text(SERVICE)
-    cli("lock", tmp_path / "app.py")
-    built = cli("build", tmp_path / "app.py", "--locked", "--no-cache", "--json")
-    assert built.code == 0, built.err
+def test_one_lock_gives_two_engines_the_same_images(cli: Cli, tmp_path: Path) -> None:
+    """A web service with apt packages, and the data-science example.
+
+    The other engine is cold, with a home of its own. Users that are made and bytecode have no day of the build.
+    """
+    service, science = tmp_path / "service", tmp_path / "science"
+    built = []
+    for folder, text in ((service, SERVICE), (science, SCIENCE.read_text())):
+        folder.mkdir()
+        (folder / "app.py").write_text(text)
+        assert cli("lock", folder / "app.py").code == 0
+        built.append(cli("build", folder / "app.py", "--locked", "--no-cache", "--json").json)
+        cli("snapshot", "delete", "app")
     with runner(tmp_path / "other") as other:
-        again = other.build(tmp_path, "--locked").json
-    assert not again["reused"] and (again["key"], again["digest"]) == (built.json["key"], built.json["digest"])
-    cli("snapshot", "delete", "app")
+        other.has([STAND_IN], stand_in=True)
+        again = [other.build(folder, "--locked").json for folder in (service, science)]
+    assert not any(each["reused"] for each in (*built, *again))
+    assert [(each["key"], each["digest"]) for each in again] == [(each["key"], each["digest"]) for each in built]
 
 
 def test_what_differs_when_it_is_built_again_is_named(cli: Cli, spec: Path) -> None:

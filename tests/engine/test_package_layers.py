@@ -34,7 +34,7 @@ from tests.conftest import Cli
 from tests.engine.test_build import docker, in_image
 from tests.engine.test_cut import layers
 
-# 200 of PyPI's most used, all of them as wheels; what is there as a source alone is in test_from_source.py.
+# 200 of PyPI's most used as wheels, and docopt, which is there as a source alone; in C such are in test_from_source.py.
 POPULAR = [line for line in Path(__file__).with_name("popular.txt").read_text().splitlines() if line]
 
 # Of each distribution those modules of its RECORD that lie in no package, but perhaps in a namespace.
