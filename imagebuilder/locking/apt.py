@@ -12,7 +12,7 @@ from imagebuilder.engine.protocol import BuildFailed
 from imagebuilder.failure import explain_failure
 from imagebuilder.ir.ops import Run
 from imagebuilder.ir.stage import Step
-from imagebuilder.locking.asker import Asker, At
+from imagebuilder.locking.system import Asker, At
 from imagebuilder.passes.lower.packages import APT_CACHES
 from imagebuilder.resolve.system import apt
 from imagebuilder.resolve.system.apt import AptAsk, AptGround, LockedApt

@@ -14,7 +14,7 @@ from imagebuilder.engine.protocol import BuildFailed
 from imagebuilder.failure import explain_failure
 from imagebuilder.ir.ops import Run
 from imagebuilder.ir.stage import Step
-from imagebuilder.locking.asker import Asker, At
+from imagebuilder.locking.system import Asker, At
 from imagebuilder.passes.lower.packages import NPM_CACHE, npm_files
 from imagebuilder.resolve.system import npm
 from imagebuilder.resolve.system.npm import LockedNpm, NpmAsk, NpmGround, NpmPackage

@@ -94,7 +94,7 @@ from imagebuilder import Image
 image = (
     Image.debian_slim("3.13")
     .apt_install("curl", "nginx-light")
-    .pip_install("numpy", "pandas", "flask")
+    .pip_install("flask")
     .run_commands("useradd --create-home web", "python -m compileall -q /usr/local/lib/python3.13/dist-packages/flask")
     .run_commands("grep ^web:!:20089: /etc/shadow")  # the first of 2025, whenever it is built
     .user("web")

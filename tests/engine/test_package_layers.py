@@ -99,7 +99,11 @@ def plain(distributions: list[Distribution], folder: Path) -> Image:
     shutil.copy(uv.program(), folder / "uv")
     lines = [f"{each.name}=={each.version} --hash=sha256:{each.files[0].sha256}\n" for each in distributions]
     (folder / "pins.txt").write_text("".join(lines))
-    command = "/run/bound/uv pip install --system --no-deps --require-hashes --no-cache -r /run/bound/pins.txt"
+    # What a source's build compiles of the base's own Python is nothing of the install.
+    command = (
+        "PYTHONDONTWRITEBYTECODE=1 "
+        "/run/bound/uv pip install --system --no-deps --require-hashes --no-cache -r /run/bound/pins.txt"
+    )
     return slim().dockerfile_commands(
         f"RUN --mount=type=bind,source=.,target=/run/bound --mount=type=tmpfs,target=/tmp {command}", context_dir=folder
     )
