@@ -1,4 +1,6 @@
 PYTHON ?= python3
+# Processes that test; each but the first has an engine of its own.
+WORKERS ?= 2
 BIN := .venv/bin
 # As pip does for what it installs: where PYTHONDONTWRITEBYTECODE is set, each start would compile the package anew.
 COMPILE := $(BIN)/python -m compileall -q imagebuilder
@@ -13,7 +15,7 @@ demo: setup
 	@$(BIN)/imagebuilder engine start --if-needed && $(BIN)/imagebuilder base build --if-needed && $(BIN)/python examples/hello/demo.py
 
 test: setup
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: lint
 	@$(BIN)/pytest -q -n auto tests/unit tests/golden

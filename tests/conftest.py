@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from imagebuilder.locks import lock
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,8 +68,27 @@ def engine_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
     """The environment in which an engine answers and has the base images.
 
     An engine that answers already is used and left alone; else the embedded one
-    is started, and stopped at the end. A missing engine is a failure.
+    is started, and stopped at the end. A missing engine is a failure. Of several
+    processes that test, the first has that engine, and each other one an engine
+    of its own, so that no test sees what another one builds or prunes.
     """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        with _engine_of_the_machine() as env:
+            yield _with_docker(env, tmp_path_factory)
+        return
+    together = tmp_path_factory.getbasetemp().parent
+    with ExitStack() as stack:
+        with lock(together / "engine.lock"):
+            if is_first := not (together / "engine").exists():
+                env = stack.enter_context(_engine_of_the_machine())
+                (together / "engine").touch()
+        if not is_first:
+            env = stack.enter_context(_engine_of_its_own(tmp_path_factory.mktemp("engine")))
+        yield _with_docker(env, tmp_path_factory)
+
+
+@contextmanager
+def _engine_of_the_machine() -> Iterator[dict[str, str]]:
     env = dict(os.environ)
     before = imagebuilder("engine", "status", "--json", env=env)
     started = before.code != 0
@@ -76,13 +98,26 @@ def engine_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
         for words in (BASES, ("--stand-in", STAND_IN)):
             made = imagebuilder("base", "build", "--if-needed", *words, env=env)
             assert made.code == 0, made.err
-        env["DOCKER_HOST"] = up.json["docker_host"]
-        env["TEST_DOCKER"] = _docker_client()
-        env["DOCKER_CONFIG"] = str(_docker_config(tmp_path_factory.mktemp("docker")))
-        yield env
+        yield env | {"DOCKER_HOST": up.json["docker_host"]}
     finally:
         if started:
             assert imagebuilder("engine", "stop", env=dict(os.environ)).code == 0
+
+
+@contextmanager
+def _engine_of_its_own(folder: Path) -> Iterator[dict[str, str]]:
+    from tests.engine.runners import runner
+
+    with runner(folder) as made:
+        made.has(BASES)
+        made.has([STAND_IN], stand_in=True)
+        os.environ["IMAGEBUILDER_HOME"] = str(made.home)
+        yield dict(os.environ) | {"DOCKER_HOST": made.env["DOCKER_HOST"]}
+
+
+def _with_docker(env: dict[str, str], factory: pytest.TempPathFactory) -> dict[str, str]:
+    config = _docker_config(factory.mktemp("docker"))
+    return env | {"TEST_DOCKER": _docker_client(), "DOCKER_CONFIG": str(config)}
 
 
 def _docker_client() -> str:
