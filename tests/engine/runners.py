@@ -21,6 +21,16 @@ BASE = "python:3.13-slim-trixie"
 _AMBIENT = ("DOCKER_", "BUILDX_", "BUILDKIT_", "IMAGEBUILDER_", "GITHUB_", "CI_")
 
 
+def furnish(home: Path, source: Path) -> None:
+    """Gives a new home what making an engine and bases takes longest for, where another has it."""
+    layout, other = Layout.of(home), Layout.of(source)
+    layout.make()
+    if other.rootfs.exists():
+        subprocess.run(["cp", "-a", "--reflink=auto", other.rootfs, layout.rootfs], check=True)
+    if (source / "base").exists():
+        shutil.copytree(source / "base", home / "base")
+
+
 class Runner:
     """``env`` is that of whoever works on it."""
 
@@ -36,12 +46,7 @@ class Runner:
         }
 
     def start(self) -> None:
-        self.layout.make()
-        source = Layout.of(default_home()).rootfs
-        if source.exists():
-            subprocess.run(["cp", "-a", "--reflink=auto", source, self.layout.rootfs], check=True)
-        if (kept := default_home() / "base").exists():
-            shutil.copytree(kept, self.home / "base")
+        furnish(self.home, default_home())
         engine.start(self.home)
         self.has([BASE])
         plugins = self.config / "cli-plugins"

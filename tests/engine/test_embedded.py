@@ -21,6 +21,8 @@ from imagebuilder.diagnostics import EngineError
 from imagebuilder.engine.embedded import base, engine, process
 from imagebuilder.engine.embedded.layout import Layout
 from imagebuilder.engine.embedded.rootfs import mounts_below
+from imagebuilder.home import home as default_home
+from tests.engine.runners import furnish
 
 START = """
 import sys, pathlib
@@ -55,9 +57,10 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home whose engine has run once and holds a base image."""
+def made(engine_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home whose engine has run once and holds a base image; its root file system is a copy of the machine's."""
     home = Home(tmp_path_factory.mktemp("embedded") / "home")
+    furnish(home.path, default_home())
     engine.start(home.path)
     try:
         base.build_bases([DEBIAN], home.api, home.path)
@@ -81,9 +84,7 @@ def home(made: Home) -> Iterator[Home]:
 def second(made: Home, tmp_path: Path) -> Iterator[Home]:
     """Another home, with a copy of the root file system."""
     home = Home(tmp_path / "second")
-    home.layout.make()
-    subprocess.run(["cp", "-a", "--reflink=auto", made.layout.rootfs, home.layout.rootfs], check=True)
-    shutil.copytree(made.path / "base", home.path / "base")
+    furnish(home.path, made.path)
     try:
         yield home
     finally:
