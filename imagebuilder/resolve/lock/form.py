@@ -7,6 +7,7 @@ order of layers.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ from imagebuilder.resolve.system.npm import LockedNpm, NpmPackage
 
 VERSION = 1
 _MOST_BYTES = 1 << 40
+# Python 3.14 has the line as an attribute.
+_AT = re.compile(r"\(at line (?P<line>\d+), column \d+\)")
 _HEADER = "# Written by `imagebuilder lock`: what is installed when this snapshot is built. Keep it beside its spec."
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -96,7 +99,8 @@ def read(path: Path) -> LockFile:
     except UnicodeDecodeError:
         raise _broken(path, "it is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise _broken(path, f"it is not valid TOML: {error}") from None
+        at = _AT.search(str(error))
+        raise _broken(path, f"it is not valid TOML: {error}", int(at["line"]) if at else 1) from None
     version = found.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
@@ -187,6 +191,6 @@ def _str(value: object) -> str:
     return value
 
 
-def _broken(path: Path, why: str) -> CompileError:
+def _broken(path: Path, why: str, line: int = 1) -> CompileError:
     help = "undo what was changed in it; or remove it, and `imagebuilder lock` writes it anew"
-    return CompileError(Diagnostic("IB675", f"{path.name} is no lock: {why}", Span(str(path), 1), help=help))
+    return CompileError(Diagnostic("IB675", f"{path.name} is no lock: {why}", Span(str(path), line), help=help))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imagebuilder import Image
 from imagebuilder.compiler import check_lock, compile
-from imagebuilder.diagnostics import CompileError
+from imagebuilder.diagnostics import CompileError, Span
 from imagebuilder.ir.packages import Distribution, DistributionFile, Install
 from imagebuilder.resolve.ask import Ask, Left, Locked
 from imagebuilder.resolve.lock import LockFile, read, written
@@ -276,3 +276,11 @@ def test_what_is_no_lock(tmp_path: Path, change: tuple[str, str]) -> None:
     path.unlink()
     with pytest.raises(CompileError):
         read(path)
+
+
+def test_the_marks_of_a_merge_are_told_of_at_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    path.write_text(text := written(GOOD).replace("[[install]]", "<<<<<<< ours\n[[install]]"))
+    with pytest.raises(CompileError) as caught:
+        read(path)
+    assert caught.value.diagnostics[0].place == Span(str(path), text.splitlines().index("<<<<<<< ours") + 1)
