@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -187,7 +187,7 @@ class FromSource(Wheels):
     def _keep(self, key: str, path: Path) -> DistributionFile:
         try:
             with path.open("rb") as file:
-                content = sha256(file.read()).hexdigest()
+                content = file_digest(file, "sha256").hexdigest()
             # The URL gives a name; nothing is fetched from there.
             found = DistributionFile(url=f"built:///{path.name}", sha256=content, size=path.stat().st_size)
             path.chmod(0o644)
