@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from imagebuilder.amounts import age_of
 from imagebuilder.batch import given_up, run_all
-from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
+from imagebuilder.builder import Build, OnBuildEvent
 from imagebuilder.compiler import Described, Plan, Trees, check_lock, compile
 from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
 from imagebuilder.engine.docker import connect
 from imagebuilder.engine.protocol import Cancel, Engine, Event, Output, WarningEvent
 from imagebuilder.home import home as default_home
 from imagebuilder.ir import checks
+from imagebuilder.options import BuildOptions
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
