@@ -93,14 +93,14 @@ def at_hand(
     resolver = Resolver(
         store.home, pythons.of, anew=options.no_cache, ca=options.ca, wheels=wheels, secrets=options.secrets
     )
-    with beside("resolving packages", on_event):
-        resolved = resolver.resolved(plan)
-    for told in resolver.yanked:
-        on_event(WarningEvent(told))
-    for left in resolver.left:
-        on_event(LogEvent("", str(left)))
     archives = LayerStore(store.home, options.ca, logins)
     with archives.using():
+        with beside("resolving packages", on_event):
+            resolved = resolver.resolved(plan)
+        for told in resolver.yanked:
+            on_event(WarningEvent(told))
+        for left in resolver.left:
+            on_event(LogEvent("", str(left)))
         with_wheels = sources.with_wheels(
             resolved.stage,
             plan.platform,

@@ -19,6 +19,7 @@ from imagebuilder.options import BuildOptions
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.lock import Locked, LockFile, Open, image_refs
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of
+from imagebuilder.resolve.shelf import Shelf
 from imagebuilder.resolve.system.apt import LockedApt
 from imagebuilder.resolve.system.npm import LockedNpm
 from imagebuilder.steps import beside
@@ -78,7 +79,7 @@ def locked(
         wheels=wheels,
         secrets=options.secrets,
     )
-    with beside("resolving packages", on_event):
+    with Shelf(store.home).using(), beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)
     build = ThrowAway(store, engine, options)
