@@ -1,4 +1,5 @@
-"""Several builds at the same time, each in a thread of its own; and builds that may take only so long.
+"""What a call builds: images with what is told of each; several at the same time, each in a thread of its own; and
+builds that may take only so long.
 
 Threads do little but wait for the builder. They are daemons, so that none keeps
 an interrupted program alive, whatever it waits for.
@@ -7,19 +8,78 @@ an interrupted program alive, whatever it waits for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
+from imagebuilder.compiler import Described, Plan, Trees, check_lock, compile
 from imagebuilder.diagnostics import BuildError, Diagnostic, ImagebuilderError, Interrupted, refused_by_system
-from imagebuilder.engine.protocol import Cancel
-from imagebuilder.store import Snapshot
+from imagebuilder.engine.protocol import Cancel, Event, WarningEvent
+from imagebuilder.options import BuildOptions
+from imagebuilder.store import Resources, Snapshot
+
+if TYPE_CHECKING:
+    # Imported late: most builds have no lock.
+    from imagebuilder.resolve.lock import LockFile
 
 Outcome = Snapshot | ImagebuilderError
 
 # The builder parallelises each build; more at once would only compete.
 PARALLEL = 4
 _GRACE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One of the images that :meth:`imagebuilder.Client.build_all` builds."""
+
+    name: str
+    image: Described
+    resources: Resources = field(default_factory=Resources)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    lock: LockFile | None = None
+
+
+def planned(
+    wanted: Sequence[Wanted],
+    options: BuildOptions,
+    state: Path,
+    tell: Callable[[str, Event], None],
+    *,
+    platform: str | None,
+    locked: bool,
+    reproducible: bool | None,
+) -> list[tuple[Plan, BuildOptions]]:
+    """The plan of each image, and what its build is told besides ``options``, which are those of the whole call.
+
+    Args:
+        state: the home.
+        tell: called with the name as it was given.
+
+    Raises:
+        CompileError: a description or an argument is wrong.
+    """
+    known: Trees = {}
+    found = []
+    for each in wanted:
+        plan = compile(
+            each.image, platform=platform, build_args=each.build_args, known=known, state=state, lock=each.lock
+        )
+        if told := check_lock(plan, each.lock, locked=locked):
+            tell(each.name, WarningEvent(told))
+        answered = each.lock is not None and not plan.open
+        its = replace(
+            options,
+            build_args=dict(each.build_args),
+            resources=each.resources,
+            lock=each.lock.path if each.lock is not None and answered else None,
+            reproducible=answered if reproducible is None else reproducible,
+        )
+        found.append((plan, its))
+    return found
 
 
 def run_all(builds: Sequence[Callable[[], Snapshot]], cancel: Cancel) -> list[Outcome]:

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,17 +28,16 @@ from imagebuilder.diagnostics import (
 from imagebuilder.engine.protocol import (
     BuildFailed,
     BuildRequest,
-    Cancel,
     Engine,
     Event,
     LogEvent,
     SecretValue,
 )
-from imagebuilder.ir import checks
 from imagebuilder.locks import lock, unless_held
+from imagebuilder.options import BuildOptions
 from imagebuilder.reproducible import EPOCH, UNDATED, dated
 from imagebuilder.secret_values import secret_values
-from imagebuilder.store import Follower, Resources, Snapshot, Store
+from imagebuilder.store import Follower, Snapshot, Store
 from imagebuilder.telling import Telling
 
 if TYPE_CHECKING:
@@ -46,30 +45,11 @@ if TYPE_CHECKING:
     from imagebuilder.backends.dockerfile import Dockerfile
     from imagebuilder.cache.recorder import Recorder
     from imagebuilder.cache.refresh import Fresh
-    from imagebuilder.cache.registry import Found, Registry
+    from imagebuilder.cache.registry import Found
     from imagebuilder.staged import StagedFiles
     from imagebuilder.steps import Steps
 
 OnBuildEvent = Callable[[Event], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """What does not change the image: see :meth:`imagebuilder.Client.build`. ``cache`` is shared by a call's builds."""
-
-    build_args: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str | Path] = field(default_factory=dict, repr=False)
-    ca: Path | None = None
-    builder: str | None = None
-    no_cache: bool = False
-    cache: Registry | None = None
-    push: str | None = None
-    attest: bool = True
-    lock: Path | None = None
-    refresh: bool = False
-    resources: Resources = field(default_factory=Resources)
-    reproducible: bool = False
-    cancel: Cancel | None = None
 
 
 class Build:
@@ -261,35 +241,9 @@ class Build:
 
     def _packages(self) -> AbstractContextManager[Plan]:
         """The plan with its packages at hand."""
-        from imagebuilder.from_source import FromSource
         from imagebuilder.packages import at_hand
-        from imagebuilder.resolve.resolver import logins_of
 
-        options, plan = self._options, self._plan
-        wheels = FromSource(
-            self._store,
-            self._connect,
-            plan.platform,
-            self._told.on_event,
-            ca=options.ca,
-            builder=options.builder,
-            proxies=_proxies(options.build_args),
-            cancel=options.cancel,
-            anew=options.no_cache,
-            logins=logins_of(plan, options.secrets or {}),
-        )
-        return at_hand(
-            plan,
-            self._store,
-            self._connect,
-            self._told.on_event,
-            anew=options.no_cache,
-            ca=options.ca,
-            wheels=wheels,
-            # What an engine makes of an archive is the same on every machine; what is packed here need not be.
-            pack=options.builder is None and not options.reproducible and not options.refresh,
-            secrets=options.secrets,
-        )
+        return at_hand(self._plan, self._store, self._connect, self._told.on_event, self._options)
 
     def _files(self, plan: Plan) -> StagedFiles:
         from imagebuilder.staged import StagedFiles
@@ -320,7 +274,7 @@ class Build:
                 tag=self._ref,
                 platform=self._plan.platform,
                 contexts={**contexts, **(fresh.contexts if fresh else {})},
-                build_args={**dockerfile.build_args, **_proxies(self._options.build_args)},
+                build_args={**dockerfile.build_args, **self._options.proxies},
                 secrets=secrets,
                 no_cache=self._options.no_cache,
                 builder=self._options.builder,
@@ -414,8 +368,3 @@ def _reason(error: BaseException) -> str:
 def image_ref(name: str) -> str:
     """The reference of a snapshot's image: ``imagebuilder/<name>:<tag>``, with ``latest`` for no tag."""
     return f"imagebuilder/{name}" if ":" in name else f"imagebuilder/{name}:latest"
-
-
-def _proxies(build_args: Mapping[str, str]) -> dict[str, str]:
-    """The arguments that BuildKit takes without an ARG; the others are in the Dockerfile already."""
-    return {name: value for name, value in build_args.items() if name in checks.PROXIES}

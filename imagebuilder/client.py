@@ -11,47 +11,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from imagebuilder.amounts import age_of
-from imagebuilder.batch import given_up, run_all
-from imagebuilder.builder import Build, BuildOptions, OnBuildEvent
-from imagebuilder.compiler import Described, Plan, Trees, check_lock, compile
-from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError, Invalid
+from imagebuilder.batch import Wanted, given_up, planned, run_all
+from imagebuilder.builder import Build, OnBuildEvent
+from imagebuilder.compiler import Described
+from imagebuilder.diagnostics import CompileError, Diagnostic, ImagebuilderError
 from imagebuilder.engine.docker import connect
-from imagebuilder.engine.protocol import Cancel, Engine, Event, Output, WarningEvent
+from imagebuilder.engine.protocol import Cancel, Engine, Event, Output
 from imagebuilder.home import home as default_home
-from imagebuilder.ir import checks
+from imagebuilder.options import BuildKeywords, BuildOptions
 from imagebuilder.store import Resources, Snapshot, Store, check_name
 
 if TYPE_CHECKING:
     # Imported late: a build needs neither.
-    from imagebuilder.cache.registry import Registry
     from imagebuilder.registries import Registries
     from imagebuilder.resolve.lock import LockFile
     from imagebuilder.sandbox import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, Sandbox, Sandboxes
     from imagebuilder.snapshots import OnLogs, Snapshots
 
-__all__ = ["Client", "Resources", "Snapshot", "build"]
+__all__ = ["Client", "Resources", "Snapshot", "Wanted", "build"]
 
 
 DEFAULT = "default"
 """The snapshot of a sandbox that names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One of the images that :meth:`Client.build_all` builds."""
-
-    name: str
-    image: Described
-    resources: Resources = field(default_factory=Resources)
-    build_args: Mapping[str, str] = field(default_factory=dict)
-    lock: LockFile | None = None
 
 
 class Client:
@@ -175,41 +163,49 @@ class Client:
         if not hasattr(image, "stage"):
             help = "Image.base(NAME) describes an image by its name"
             raise CompileError(Diagnostic("IB100", f"not an Image: {image!r}", help=help))
-        shared = self._cache(cache, builder)
+        options = self._options(secrets, ca, builder, cache, no_cache=no_cache, refresh=refresh)
         if push is not None:
-            push = _pushable(push)
+            from imagebuilder.publishing.push import pushable, refuse_secrets
+
+            push = pushable(push)
+        options = replace(options, push=push, attest=attest, cancel=Cancel() if timeout else None)
         hear = on_event or (lambda event: None)
-        plan = compile(image, platform=platform, build_args=build_args, state=self.home, lock=lock)
-        if told := check_lock(plan, lock, locked=locked):
-            hear(WarningEvent(told))
-        if push is not None:
-            _refuse_secrets(plan)
-        options = BuildOptions(
-            build_args=dict(build_args or {}),
-            secrets=dict(secrets or {}),
-            ca=ca,
-            builder=builder,
-            no_cache=no_cache,
-            cache=shared,
-            push=push,
-            attest=attest,
-            lock=lock.path if lock is not None and _answered(lock, plan) else None,
-            refresh=refresh,
-            resources=resources or Resources(),
-            reproducible=_answered(lock, plan) if reproducible is None else reproducible,
-            cancel=Cancel() if timeout else None,
+        wanted = Wanted(name, image, resources or Resources(), build_args or {}, lock)
+        ((plan, options),) = planned(
+            [wanted],
+            options,
+            self.home,
+            lambda _, event: hear(event),
+            platform=platform,
+            locked=locked,
+            reproducible=reproducible,
         )
+        if push is not None:
+            refuse_secrets(plan)
         build = Build(plan, name, options, self.store, lambda: self.engine, hear)
         with given_up(options.cancel, timeout, name):
             return build.run()
 
-    def _cache(self, given: str | None, builder: str | None) -> Registry | None:
-        ref = self.cache if given is None else given
-        if not ref:
-            return None
-        from imagebuilder.cache import registry
+    def _options(
+        self,
+        secrets: Mapping[str, str | Path] | None,
+        ca: Path | None,
+        builder: str | None,
+        cache: str | None,
+        *,
+        no_cache: bool,
+        refresh: bool,
+    ) -> BuildOptions:
+        """What all builds of a call are told alike."""
+        ref = self.cache if cache is None else cache
+        shared = None
+        if ref:
+            from imagebuilder.cache import registry
 
-        return registry.connect(ref, self.home, builder)
+            shared = registry.connect(ref, self.home, builder)
+        return BuildOptions(
+            secrets=dict(secrets or {}), ca=ca, builder=builder, cache=shared, no_cache=no_cache, refresh=refresh
+        )
 
     def build_all(
         self,
@@ -243,17 +239,8 @@ class Client:
         if twice := next((name for number, name in enumerate(names) if name in names[:number]), ""):
             help = "NAME and NAME:latest are one snapshot"
             raise CompileError(Diagnostic("IB125", f"several images for one snapshot: {twice!r}", help=help))
-        shared = self._cache(cache, builder)
-        known: Trees = {}
-        plans = []
-        for each in wanted:
-            plan = compile(
-                each.image, platform=platform, build_args=each.build_args, known=known, state=self.home, lock=each.lock
-            )
-            if (told := check_lock(plan, each.lock, locked=locked)) and on_event is not None:
-                on_event(each.name, WarningEvent(told))
-            plans.append(plan)
         cancel, telling, connecting = Cancel(), Lock(), Lock()
+        options = self._options(secrets, ca, builder, cache, no_cache=no_cache, refresh=refresh)
 
         def engine() -> Engine:
             with connecting:
@@ -264,21 +251,19 @@ class Client:
                 if on_event is not None:
                     on_event(name, event)
 
-        builds = []
-        for each, name, plan in zip(wanted, names, plans, strict=True):
-            options = BuildOptions(
-                build_args=dict(each.build_args),
-                secrets=dict(secrets or {}),
-                ca=ca,
-                builder=builder,
-                no_cache=no_cache,
-                refresh=refresh,
-                cache=shared,
-                resources=each.resources,
-                reproducible=_answered(each.lock, plan) if reproducible is None else reproducible,
-                cancel=cancel,
-            )
-            builds.append(Build(plan, name, options, self.store, engine, partial(tell, name)).run)
+        plans = planned(
+            wanted,
+            replace(options, cancel=cancel),
+            self.home,
+            tell,
+            platform=platform,
+            locked=locked,
+            reproducible=reproducible,
+        )
+        builds = [
+            Build(plan, name, its, self.store, engine, partial(tell, name)).run
+            for name, (plan, its) in zip(names, plans, strict=True)
+        ]
         return run_all(builds, cancel)
 
     def builder_cache(self, *, unused: bool = False) -> int:
@@ -400,50 +385,6 @@ class Client:
         output = self.engine.run(image, command, timeout)
         self.store.used(found.name)
         return output
-
-
-class BuildKeywords(TypedDict, total=False):
-    """The keywords of :meth:`Client.build` but the name."""
-
-    platform: str | None
-    build_args: Mapping[str, str] | None
-    secrets: Mapping[str, str | Path] | None
-    ca: Path | None
-    builder: str | None
-    no_cache: bool
-    cache: str | None
-    push: str | None
-    attest: bool
-    refresh: bool
-    resources: Resources | None
-    timeout: float | None
-    on_event: OnBuildEvent | None
-    lock: LockFile | None
-    locked: bool
-    reproducible: bool | None
-
-
-def _answered(lock: LockFile | None, plan: Plan) -> bool:
-    return lock is not None and not plan.open
-
-
-def _pushable(ref: str) -> str:
-    """The name, with the tag that it means."""
-    try:
-        checks.image_reference(ref)
-    except Invalid as error:
-        raise CompileError(error.at(None)) from None
-    if "@" in ref:
-        help = "give NAME:TAG; the digest is what comes of it"
-        raise CompileError(Diagnostic("IB125", f"an image is pushed under a name, not a digest: {ref!r}", help=help))
-    return ref if ":" in ref.rpartition("/")[2] else f"{ref}:latest"
-
-
-def _refuse_secrets(plan: Plan) -> None:
-    from imagebuilder.cache.registry import leaks
-
-    if leak := leaks(plan.stage):
-        raise CompileError(replace(leak, severity="error"))
 
 
 def build(image: Described, *, name: str, **keywords: Unpack[BuildKeywords]) -> Snapshot:

@@ -15,23 +15,24 @@ import stat
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from imagebuilder.backends.dockerfile import ca as ca_bundle
 from imagebuilder.diagnostics import BuildError, Diagnostic, Interrupted, Note
-from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Cancel, Engine, LogEvent, OnEvent
+from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Engine, LogEvent, OnEvent
 from imagebuilder.files import link_or_copy, write_text
 from imagebuilder.home import private_folder
 from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.layering.archive import TIME
 from imagebuilder.layering.wheels import WheelStore
 from imagebuilder.locks import lock
+from imagebuilder.options import BuildOptions
 from imagebuilder.registries import Registries
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import MACHINES, target_of
@@ -102,30 +103,21 @@ class FromSource(Wheels):
         engine: Callable[[], Engine],
         platform: str,
         on_event: OnEvent,
-        *,
-        ca: Path | None = None,
-        builder: str | None = None,
-        proxies: Mapping[str, str] | None = None,
-        cancel: Cancel | None = None,
-        anew: bool = False,
+        options: BuildOptions,
         logins: Logins | None = None,
     ) -> None:
         """
         Args:
-            anew: build also what was built before.
+            options: those of the build that wants them.
             logins: those of indexes, besides the user's own.
         """
         self._store = store
         self._connect = engine
         self._platform = platform
         self._on_event = on_event
-        self._ca = ca
-        self._builder = builder
-        self._proxies = dict(proxies or {})
-        self._cancel = cancel
-        self._anew = anew
+        self._options = options
         self._shelf = Shelf(store.home)
-        self._wheels = WheelStore(store.home, ca, logins)
+        self._wheels = WheelStore(store.home, options.ca, logins)
         self._done: dict[str, DistributionFile] = {}
 
     def built(self, source: Source) -> DistributionFile:
@@ -134,7 +126,7 @@ class FromSource(Wheels):
         if image is None:
             raise NotHere(f"{source.base.ref} is not there any more")
         key = self._key(source, image.id)
-        if (known := self._done.get(key)) or (known := None if self._anew else self._kept(key)):
+        if (known := self._done.get(key)) or (known := None if self._options.no_cache else self._kept(key)):
             self._shelf.used(BUILT, key)
             self._shelf.used(WHEELS, known.sha256)
             return known
@@ -145,7 +137,7 @@ class FromSource(Wheels):
                 self._wheels.fetch(missing)
         with self._staging(key, source) as folder:
             # Somebody else may have built it while this waited.
-            if self._anew or (kept := self._kept(key)) is None:
+            if self._options.no_cache or (kept := self._kept(key)) is None:
                 with beside(f"building {source.title} from source", self._on_event):
                     path = _noted(self._build(source, engine, folder))
                 kept = self._keep(key, path)
@@ -166,7 +158,7 @@ class FromSource(Wheels):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _still(self) -> None:
-        if self._cancel is not None and self._cancel.is_set:
+        if self._options.cancel is not None and self._options.cancel.is_set:
             raise Interrupted(Diagnostic("IB601", "interrupted before it began"))
 
     def path(self, wheel: DistributionFile) -> Path:
@@ -187,7 +179,7 @@ class FromSource(Wheels):
     def _keep(self, key: str, path: Path) -> DistributionFile:
         try:
             with path.open("rb") as file:
-                content = sha256(file.read()).hexdigest()
+                content = file_digest(file, "sha256").hexdigest()
             # The URL gives a name; nothing is fetched from there.
             found = DistributionFile(url=f"built:///{path.name}", sha256=content, size=path.stat().st_size)
             path.chmod(0o644)
@@ -259,12 +251,12 @@ class FromSource(Wheels):
             tag="",
             platform=self._platform,
             contexts=contexts,
-            build_args=self._proxies,
-            secrets=ca_secrets(self._ca),
-            no_cache=self._anew,
-            builder=self._builder,
+            build_args=self._options.proxies,
+            secrets=ca_secrets(self._options.ca),
+            no_cache=self._options.no_cache,
+            builder=self._options.builder,
             limit=_LIMIT,
-            cancel=self._cancel,
+            cancel=self._options.cancel,
             export=folder / "wheels",
         )
 

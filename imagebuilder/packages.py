@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 from threading import Lock
 
 from imagebuilder.backends.dockerfile import lay_out
 from imagebuilder.compiler import Plan
 from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
+from imagebuilder.from_source import FromSource
 from imagebuilder.ir.packages import Layer
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.layering import oci
 from imagebuilder.layering.layers import LayerStore
+from imagebuilder.options import BuildOptions
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve import sources
-from imagebuilder.resolve.logins import Values
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of, requests, verb
-from imagebuilder.resolve.sources import Wheels
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
@@ -76,21 +75,9 @@ def at_hand(
     store: Store,
     engine: Callable[[], Engine],
     on_event: OnEvent,
-    *,
-    anew: bool,
-    ca: Path | None,
-    pack: bool,
-    wheels: Wheels | None = None,
-    secrets: Values | None = None,
+    options: BuildOptions,
 ) -> Iterator[Plan]:
     """The plan with layers in the place of its requests for packages. What cannot be resolved stays, which is told.
-
-    Args:
-        anew: ask the indexes also where an answer is remembered.
-        ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
-        pack: layers that stand right upon an image of the engine's come as one image with it.
-        wheels: builds what is there as a source alone; None is nobody, and it is left.
-        secrets: values of build secrets that were given; the others are in the environment.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -100,21 +87,25 @@ def at_hand(
     if not requests(plan):
         yield plan
         return
+    logins = logins_of(plan, options.secrets)
     pythons = Pythons(store, engine, plan.platform)
-    resolver = Resolver(store.home, pythons.of, anew=anew, ca=ca, wheels=wheels, secrets=secrets)
-    with beside("resolving packages", on_event):
-        resolved = resolver.resolved(plan)
-    for told in resolver.yanked:
-        on_event(WarningEvent(told))
-    for left in resolver.left:
-        on_event(LogEvent("", str(left)))
-    archives = LayerStore(store.home, ca, logins_of(plan, secrets or {}))
+    wheels = FromSource(store, engine, plan.platform, on_event, options, logins)
+    resolver = Resolver(
+        store.home, pythons.of, anew=options.no_cache, ca=options.ca, wheels=wheels, secrets=options.secrets
+    )
+    archives = LayerStore(store.home, options.ca, logins)
     with archives.using():
+        with beside("resolving packages", on_event):
+            resolved = resolver.resolved(plan)
+        for told in resolver.yanked:
+            on_event(WarningEvent(told))
+        for left in resolver.left:
+            on_event(LogEvent("", str(left)))
         with_wheels = sources.with_wheels(
             resolved.stage,
             plan.platform,
             pythons.of,
-            wheels or Wheels(),
+            wheels,
             lambda step, why: on_event(LogEvent("", str(LeftOut(verb(step), step.place, why)))),
         )
         resolved = replace(resolved, stage=lay_out(with_wheels))
@@ -126,7 +117,8 @@ def at_hand(
         archives.write(layers)
         resolved = replace(resolved, stage=_joined(resolved.stage, archives, on_event))
         archives.write(_layers(resolved))
-        if pack:
+        # What an engine makes of an archive is the same on every machine; what is packed here need not be.
+        if options.builder is None and not options.reproducible and not options.refresh:
             manifests = oci.Manifests(store.home)
             resolved = replace(resolved, stage=oci.packed(resolved.stage, lambda base: manifests.ask(base, engine())))
         yield resolved

@@ -8,7 +8,6 @@ names are the person's: neither is touched.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Literal
 
 from imagebuilder.cache.history import History
 from imagebuilder.diagnostics import CompileError
+from imagebuilder.eviction import size_of
 from imagebuilder.locks import alone, held, unless_held
 from imagebuilder.resolve import shelf
 from imagebuilder.store import Snapshot, Store
@@ -32,10 +32,6 @@ _FOLDERS: tuple[tuple[Kind, str], ...] = (
     ("fingerprints", "stats"),
     ("staged files", _PARTS),
     ("staged files", "cuts"),
-    *(
-        ("packages", f"{shelf.FOLDER}/{kind}")
-        for kind in (shelf.WHEELS, shelf.BUILT, shelf.LAYERS, shelf.ANSWERS, shelf.UV)
-    ),
 )
 _LOCK = "lock"
 
@@ -71,6 +67,8 @@ class Disk:
         for kind, folder in _FOLDERS:
             for path in _members(self._store.home / folder):
                 yield Item(kind, path, size_of(path), _used(path), needed=not path.name.startswith(".new-"))
+        for path in shelf.Shelf(self._store.home).items():
+            yield Item("packages", path, size_of(path), _used(path))
         for path in _members(self._store.home / "staging"):
             if not held(self._store.locks / path.name):
                 yield Item("staged files", path, size_of(path), _used(path), needed=False)
@@ -173,16 +171,6 @@ def chosen(
 
 def _is_trees(item: Item) -> bool:
     return item.kind == "records" and item.path.name == "records"
-
-
-def size_of(path: Path) -> int:
-    """The bytes of all files at and below a path."""
-    try:
-        if not path.is_dir() or path.is_symlink():
-            return path.lstat().st_size
-        return sum(size_of(Path(child.path)) for child in os.scandir(path))
-    except OSError:
-        return 0
 
 
 def _members(folder: Path) -> list[Path]:

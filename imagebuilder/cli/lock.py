@@ -119,6 +119,7 @@ def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFi
     from imagebuilder.cli.progress import reporter
     from imagebuilder.client import Client
     from imagebuilder.locking import changes, locked
+    from imagebuilder.options import BuildOptions
     from imagebuilder.resolve.lock import read
 
     targets = load(arguments)
@@ -137,11 +138,9 @@ def _made(arguments: argparse.Namespace, upgrade: Any) -> list[tuple[str, LockFi
                 client.store,
                 lambda: client.engine,
                 progress.on_event,
+                BuildOptions(target.build_args, secrets_of(arguments.secret), arguments.ca),
                 upgrade=upgrade,
-                ca=arguments.ca,
                 target=spec(arguments).name,
-                build_args=target.build_args,
-                secrets=secrets_of(arguments.secret),
             )
             for each in left:
                 tell(f"not locked: {each}")

@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -26,7 +25,8 @@ from pathlib import Path
 from imagebuilder.context.copying import reason
 from imagebuilder.context.cut import Part
 from imagebuilder.context.staging import stage_all, unwritable
-from imagebuilder.locks import alone, shared
+from imagebuilder.eviction import Kept, evict
+from imagebuilder.locks import shared
 
 FOLDER = "files"
 _MOST_BYTES = 2 << 30
@@ -102,24 +102,13 @@ class KeptParts:
         And what was not used for ``older_than`` seconds, what is ``replaced`` (digests), and what was left by a
         process that was killed. Nothing happens while a build uses parts. Returns how many bytes went.
         """
-        gone = 0
-        with alone(self._lock) as free:
-            if not free:
-                return 0
-            found = []
-            for folder in self._all():
-                with suppress(OSError):
-                    found.append((folder.stat().st_mtime, _size(folder), folder))
-            names = {_short(digest) for digest in replaced}
-            left = sum(size for _, size, _ in found)
-            oldest = time.time() - older_than
-            for used, size, folder in sorted(found):
-                in_the_way = folder.name.startswith(_NEW) or folder.name.partition("-")[0] in names
-                if in_the_way or left > most_bytes or used < oldest:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    left -= size
-                    gone += size
-        return gone
+        return evict(self._lock, self._kept({_short(digest) for digest in replaced}), most_bytes, older_than)
+
+    def _kept(self, replaced: Collection[str]) -> Iterator[Kept]:
+        for folder in self._all():
+            in_the_way = folder.name.startswith(_NEW) or folder.name.partition("-")[0] in replaced
+            with suppress(OSError):
+                yield Kept(folder.stat().st_mtime, _size(folder), folder, in_the_way)
 
     def _keep(self, folder: Path, part: Part) -> Path:
         inside = self._inside(folder, part.digest)

@@ -51,7 +51,7 @@ class LayerStore:
         self._wheels = WheelStore(home, ca, logins)
 
     def using(self) -> AbstractContextManager[None]:
-        """No archive goes for as long as the block lasts."""
+        """Nothing that resolving keeps goes for as long as the block lasts."""
         return self._shelf.using()
 
     def path(self, layer: Layer) -> Path:

@@ -15,11 +15,12 @@ from imagebuilder.from_source import FromSource
 from imagebuilder.locking.apt import AptAsker
 from imagebuilder.locking.npm import NpmAsker
 from imagebuilder.locking.throwaway import ThrowAway
+from imagebuilder.options import BuildOptions
 from imagebuilder.pythons import Pythons
 from imagebuilder.resolve.ask import Answer, Locked
 from imagebuilder.resolve.lock import LockFile, Open, image_refs
-from imagebuilder.resolve.logins import Values
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of
+from imagebuilder.resolve.shelf import Shelf
 from imagebuilder.resolve.system.apt import LockedApt
 from imagebuilder.resolve.system.npm import LockedNpm
 from imagebuilder.steps import beside
@@ -43,12 +44,10 @@ def locked(
     store: Store,
     engine: Callable[[], Engine],
     on_event: OnEvent,
+    options: BuildOptions,
     *,
     upgrade: Collection[str] | None = None,
-    ca: Path | None = None,
     target: str = "",
-    build_args: Mapping[str, str] | None = None,
-    secrets: Values | None = None,
 ) -> tuple[LockFile, list[LeftOut]]:
     """A lock that answers the plan, and the requests that no lock can answer.
 
@@ -56,11 +55,9 @@ def locked(
         plan: one that was compiled without a lock.
         path: where the lock is to be.
         before: versions in it stay where they still fit, and what it says for other platforms.
+        options: of which the secrets, the CA bundle and the proxies are taken.
         upgrade: packages that take their newest versions all the same; None is all.
-        ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
-        build_args: those of the build, of which the proxies are taken.
         target: the spec's file, which the lock names.
-        secrets: values of build secrets that were given; the others are in the environment.
 
     Raises:
         CompileError: packages cannot be had together, at their line.
@@ -70,21 +67,21 @@ def locked(
     old = before or LockFile(path)
     keep = LockFile(path) if upgrade is None else old
     pythons = Pythons(store, engine, plan.platform)
-    wheels = FromSource(store, engine, plan.platform, on_event, ca=ca, logins=logins_of(plan, secrets or {}))
+    wheels = FromSource(store, engine, plan.platform, on_event, options, logins_of(plan, options.secrets))
     resolver = Resolver(
         store.home,
         pythons.of,
         anew=True,
-        ca=ca,
+        ca=options.ca,
         lock=keep,
         upgrade=upgrade or (),
         wheels=wheels,
-        secrets=secrets,
+        secrets=options.secrets,
     )
-    with beside("resolving packages", on_event):
+    with Shelf(store.home).using(), beside("resolving packages", on_event):
         resolver.resolved(plan)
         bases = _bases(plan, {} if upgrade is None else old.bases, store, engine)
-    build = ThrowAway(store, engine, ca, build_args or {})
+    build = ThrowAway(store, engine, options)
     based = LockFile(path, bases).based(plan.stage, plan.platform)
     apt = AptAsker(plan, keep.apts, upgrade or (), build, on_event)
     apt.ask(based)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 from imagebuilder.backends.dockerfile import Dockerfile
 from imagebuilder.compiler import Plan
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest, Engine, Event, LogEvent
-from imagebuilder.ir import checks
+from imagebuilder.options import BuildOptions
 from imagebuilder.registries import Registries
 from imagebuilder.secret_values import secret_values
 from imagebuilder.store import Store
@@ -21,15 +21,12 @@ Failed = Callable[[BuildFailed, Dockerfile], Exception]
 
 
 class ThrowAway:
-    """``build_args`` are those of the build, of which the proxies are taken."""
+    """Of the options, the network is taken: the CA bundle and the proxies."""
 
-    def __init__(
-        self, store: Store, engine: Callable[[], Engine], ca: Path | None, build_args: Mapping[str, str]
-    ) -> None:
+    def __init__(self, store: Store, engine: Callable[[], Engine], options: BuildOptions) -> None:
         self._store = store
         self._connect = engine
-        self._ca = ca
-        self._proxies = {name: value for name, value in build_args.items() if name in checks.PROXIES}
+        self._options = options
 
     def answer(self, plan: Plan, marker: str, failed: Failed) -> list[str]:
         """The lines between the two that say ``marker``; none where there are no two."""
@@ -60,8 +57,8 @@ class ThrowAway:
                 context=context,
                 tag=tag,
                 platform=plan.platform,
-                build_args={**dockerfile.build_args, **self._proxies},
-                secrets=secret_values(plan, {}, self._ca),
+                build_args={**dockerfile.build_args, **self._options.proxies},
+                secrets=secret_values(plan, {}, self._options.ca),
                 no_cache=True,
                 limit=_LIMIT,
                 docker_config=logins,

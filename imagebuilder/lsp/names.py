@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from lark import Token
 from lark.exceptions import UnexpectedInput
@@ -106,11 +107,10 @@ def _declared(node: object, text: str, head: Head, shown: tuple[int, int]) -> It
     written = text[head.begin : head.end]
     doc = _comment_above(text, head.begin)
 
-    def name(kind: str, token: Token, **more: object) -> Name:
+    def name(kind: str, token: Token, shown: tuple[int, int] = shown, **more: Any) -> Name:
         begin, end = _range(token)
-        shown_here = more.pop("shown", shown)
         plain = str(token).strip("\"'")
-        return Name(kind, plain, begin, end, written, head.begin, head.close, shown_here, doc=doc, **more)  # type: ignore[arg-type]
+        return Name(kind, plain, begin, end, written, head.begin, head.close, shown, doc=doc, **more)
 
     match node:
         case Param():

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
@@ -43,7 +43,8 @@ DELAY = 0.2
 
 _TRIGGERS = ["{", "=", "[", ".", ":", '"']
 _LOG = logging.getLogger(__name__)
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(slots=True)
@@ -82,9 +83,11 @@ class Server(LanguageServer):
         return Places(source, PositionCodec(self.workspace.position_encoding).client_num_units)
 
     def _path(self, uri: str) -> Path:
-        path = to_fs_path(uri) if uri.startswith("file:") and "%00" not in uri else None
+        saved = to_fs_path(uri) if uri.startswith("file:") and "%00" not in uri else None
         # A text that was never saved lies in the folder that the editor shows.
-        return Path(os.path.abspath(path or Path(self.workspace.root_path or ".") / "untitled.snap"))  # noqa: PTH100
+        path = Path(saved) if saved else Path(self.workspace.root_path or ".") / "untitled.snap"
+        # Not resolve(): a link stays what the editor calls it.
+        return Path(os.path.normpath(path.absolute()))
 
     def document(self, uri: str) -> Document | None:
         here = self.open.get(uri)
@@ -148,18 +151,18 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _guarded(handler: _Handler) -> _Handler:
+def _guarded(handler: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer | None]:
     """A fault costs its answer, and is logged; the editor's person is not disturbed."""
 
     @wraps(handler)
-    def answer(*arguments: Any) -> Any:
+    def answer(*asked: _Asked.args, **more: _Asked.kwargs) -> _Answer | None:
         try:
-            return handler(*arguments)
+            return handler(*asked, **more)
         except Exception:  # noqa: BLE001 - whatever it is, the next request is another one
             _LOG.exception("%s failed", handler.__name__)
             return None
 
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 def create() -> Server:

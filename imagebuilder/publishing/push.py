@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
-from imagebuilder.cache.registry import Registry, Warn
+from imagebuilder.cache.registry import Registry, Warn, leaks
 from imagebuilder.compiler import Plan
-from imagebuilder.diagnostics import BuildError, Diagnostic, EngineError, Interrupted
+from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, EngineError, Interrupted, Invalid
 from imagebuilder.engine.contents import read
 from imagebuilder.engine.imagetools import RegistryError
 from imagebuilder.engine.protocol import Cancel, Engine
+from imagebuilder.ir import checks
 from imagebuilder.locks import lock
 from imagebuilder.publishing.annotations import said_of
 from imagebuilder.publishing.attested import Predicate, attested
@@ -95,6 +96,24 @@ def push(
         raise _interrupted()
     tell(f"pushed as {ref}" + (f", {digest}" if digest else ""))
     return f"{repository(ref)}@{digest}" if digest else ref
+
+
+def pushable(ref: str) -> str:
+    """The name that an image may be pushed under, with the tag that it means; CompileError where it is none."""
+    try:
+        checks.image_reference(ref)
+    except Invalid as error:
+        raise CompileError(error.at(None)) from None
+    if "@" in ref:
+        help = "give NAME:TAG; the digest is what comes of it"
+        raise CompileError(Diagnostic("IB125", f"an image is pushed under a name, not a digest: {ref!r}", help=help))
+    return ref if ":" in ref.rpartition("/")[2] else f"{ref}:latest"
+
+
+def refuse_secrets(plan: Plan) -> None:
+    """CompileError where the image would hold what looks like a secret."""
+    if leak := leaks(plan.stage):
+        raise CompileError(replace(leak, severity="error"))
 
 
 def repository(ref: str) -> str:

@@ -1,17 +1,16 @@
-"""What resolving keeps under the home: wheels, layers and answers, bounded, and never taken from under a build."""
+"""What resolving keeps under the home: wheels, layers, answers and uv's cache; bounded, and left alone while used."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from imagebuilder.eviction import Kept, evict, size_of
 from imagebuilder.files import write_text
 from imagebuilder.home import private_folder
-from imagebuilder.locks import alone, shared
+from imagebuilder.locks import shared
 
 FOLDER = "packages"
 LOCK = "lock"
@@ -24,7 +23,7 @@ _MOST_SECONDS = 14 * 24 * 3600.0
 
 
 class Shelf:
-    """That of one home: folders, each with an item's files; a folder's time is when it was last used."""
+    """That of one home: items of several kinds, each a folder or an answer; its time is when it was last used."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER
@@ -34,11 +33,13 @@ class Shelf:
         return self._folder / kind / name
 
     def new(self, kind: str, name: str) -> Path:
-        """The folder of an item, made if need be."""
+        """The folder of an item, made if need be, and used."""
         # One by one: what mkdir() makes on the way is not private.
         for folder in (self._folder, self._folder / kind):
             private_folder(folder)
-        return private_folder(self._folder / kind / name)
+        made = private_folder(self._folder / kind / name)
+        self.used(kind, name)
+        return made
 
     def used(self, kind: str, name: str) -> None:
         with suppress(OSError):
@@ -53,21 +54,18 @@ class Shelf:
 
     def prune(self, most_bytes: int, older_than: float) -> None:
         """Remove what was used longest ago, until so many bytes are left; nothing happens while a build uses any."""
-        with suppress(OSError), alone(self._folder / LOCK) as free:
-            if not free:
-                return
-            found = [(path.stat().st_mtime, _size(path), path) for path in self._items()]
-            left = sum(size for _, size, _ in found)
-            oldest = time.time() - older_than
-            for used, size, path in sorted(found):
-                if left > most_bytes or used < oldest:
-                    shutil.rmtree(path, ignore_errors=True)
-                    left -= size
+        with suppress(OSError):
+            kept = (Kept(path.stat().st_mtime, size_of(path), path) for path in self.items())
+            evict(self._folder / LOCK, kept, most_bytes, older_than)
 
-    def _items(self) -> Iterator[Path]:
-        for kind in (WHEELS, BUILT, LAYERS):
+    def items(self) -> Iterator[Path]:
+        """What may go, each by itself."""
+        for kind in (WHEELS, BUILT, LAYERS, ANSWERS):
             if (self._folder / kind).is_dir():
                 yield from (self._folder / kind).iterdir()
+        # Which of its files belong together uv alone knows.
+        if (self._folder / UV).is_dir():
+            yield self._folder / UV
 
 
 class Answers:
@@ -78,7 +76,10 @@ class Answers:
 
     def get(self, name: str) -> bytes | None:
         with suppress(OSError):
-            return self._path(name).read_bytes()
+            found = self._path(name).read_bytes()
+            with suppress(OSError):
+                os.utime(self._path(name))
+            return found
         return None
 
     def keep(self, name: str, text: str) -> None:
@@ -88,7 +89,3 @@ class Answers:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

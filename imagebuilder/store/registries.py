@@ -79,19 +79,20 @@ class RegistryTable:
         """Held by whoever changes a row and its password."""
         return lock(self._store.locks / "registries")
 
-    def _rows(self, which: str) -> list[Registry]:
+    def _rows(self, *, ready: bool) -> list[Registry]:
         with self._store.transaction(reading=True) as db:
             if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'registries'").fetchone():
-                return [_registry(row) for row in db.execute(f"SELECT * FROM registries {which}")]  # noqa: S608
+                found = db.execute("SELECT * FROM registries WHERE ready = ? ORDER BY name", (ready,))
+                return [_registry(row) for row in found]
             return []
 
     def list(self) -> list[Registry]:
         """Those that are ready, by name."""
-        return self._rows("WHERE ready ORDER BY name")
+        return self._rows(ready=True)
 
     def cut_off(self) -> Sequence[Registry]:
         """Those that are not ready; only for who holds the lock."""
-        return self._rows("WHERE NOT ready")
+        return self._rows(ready=False)
 
     def begin(self, name: str, url: str, username: str, project: str, kept_in: str) -> Registry:
         """A row that nobody sees before :meth:`ready`."""

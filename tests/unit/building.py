@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagebuilder import Image
-from imagebuilder.builder import Build, BuildOptions
+from imagebuilder.builder import Build
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.imagetools import Manifest, RegistryError
 from imagebuilder.engine.protocol import BuildRequest, Event
+from imagebuilder.options import BuildOptions
 from imagebuilder.store import Snapshot, Store
 
 IMAGE = Image.base("debian").run_commands("true")

@@ -10,12 +10,13 @@ import pytest
 
 from imagebuilder import Client, Image, compiler
 from imagebuilder.batch import PARALLEL, run_all
-from imagebuilder.builder import Build, BuildOptions
+from imagebuilder.builder import Build
 from imagebuilder.client import Wanted
 from imagebuilder.diagnostics import BuildError, Diagnostic, Interrupted
 from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import Cancel, Event
 from imagebuilder.locks import lock
+from imagebuilder.options import BuildOptions
 from imagebuilder.store import Snapshot
 
 

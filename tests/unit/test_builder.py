@@ -8,10 +8,10 @@ import pytest
 
 from imagebuilder import Image
 from imagebuilder.backends.dockerfile import ca
-from imagebuilder.builder import BuildOptions
 from imagebuilder.compiler import compile
 from imagebuilder.diagnostics import BuildError, CompileError
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest, LogEvent, OnEvent, StepEvent
+from imagebuilder.options import BuildOptions
 from imagebuilder.store import Resources
 from tests.unit.building import IMAGE, Bench
 

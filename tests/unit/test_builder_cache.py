@@ -244,8 +244,10 @@ def test_which_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, client: str | None, build: str | None, used: str
 ) -> None:
     monkeypatch.setenv("IMAGEBUILDER_CACHE", variable)
-    found = Client(home=tmp_path, engine=FakeEngine(), cache=client)._cache(build, None)
-    assert (found.ref if found else None) == used
+    told = Client(home=tmp_path, engine=FakeEngine(), cache=client)._options(
+        None, None, None, build, no_cache=False, refresh=False
+    )
+    assert (told.cache.ref if told.cache else None) == used
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from imagebuilder.ir.ops import BaseImage
 from imagebuilder.ir.packages import DistributionFile
 from imagebuilder.layering.wheels import WheelStore
 from imagebuilder.locks import held
+from imagebuilder.options import BuildOptions
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.sources import NotHere, Source
 from imagebuilder.store import Store
@@ -71,8 +72,9 @@ def store(home: Path) -> Store:
     return made
 
 
-def builds(store: Store, engine: Engine, told: list[Event] | None = None, **options: bool) -> FromSource:
-    return FromSource(store, lambda: engine, "linux/amd64", (told if told is not None else []).append, **options)
+def builds(store: Store, engine: Engine, told: list[Event] | None = None, *, no_cache: bool = False) -> FromSource:
+    heard = (told if told is not None else []).append
+    return FromSource(store, lambda: engine, "linux/amd64", heard, BuildOptions(no_cache=no_cache))
 
 
 def test_it_is_built_in_a_stage_of_which_the_wheel_alone_comes_out(store: Store) -> None:
@@ -123,7 +125,7 @@ def test_two_at_once_do_the_work_once(store: Store) -> None:
 
     waiting = threading.Event()
     engine = Engine(make)
-    second = FromSource(store, lambda: engine, "linux/amd64", lambda event: waiting.set())
+    second = FromSource(store, lambda: engine, "linux/amd64", lambda event: waiting.set(), BuildOptions())
     with ThreadPoolExecutor() as pool:
         first = pool.submit(builds(store, engine).built, SOURCE)
         assert begun.wait(60)
@@ -148,7 +150,7 @@ def test_what_a_killed_build_left_is_where_the_next_removes_it(store: Store) -> 
 def test_anew_it_is_built_once_more_and_not_twice(store: Store) -> None:
     engine = Engine()
     builds(store, engine).built(SOURCE)
-    wheels = builds(store, engine, anew=True)
+    wheels = builds(store, engine, no_cache=True)
     assert wheels.built(SOURCE) == wheels.built(SOURCE)
     assert [request.no_cache for request in engine.requests] == [False, True]
 
@@ -248,7 +250,7 @@ def test_a_source_at_an_index_that_wants_a_login_is_fetched_with_it(home: Path, 
         file = FILE.model_copy(update={"url": f"{index}docopt-0.6.2.tar.gz"})
         engine = Engine()
         logins = Logins({index: ("me", "secret")})
-        wheels = FromSource(Store(home), lambda: engine, "linux/amd64", lambda event: None, logins=logins)
+        wheels = FromSource(Store(home), lambda: engine, "linux/amd64", lambda event: None, BuildOptions(), logins)
         try:
             assert wheels.built(replace(SOURCE, file=file)).name == WHEEL
         finally:

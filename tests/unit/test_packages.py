@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from imagebuilder import packages
+from imagebuilder import Image, packages
+from imagebuilder.compiler import Plan, compile
+from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import Event, StepEvent
+from imagebuilder.options import BuildOptions
+from imagebuilder.resolve.shelf import UV, Shelf
 from imagebuilder.steps import beside
+from imagebuilder.store import Store
 
 
 def test_how_much_has_come_is_told_at_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +38,20 @@ def test_a_step_beside_the_build_may_say_more_meanwhile() -> None:
         ("fetching", "done"),
     ]
     assert len({each.id for each in steps}) == 1
+
+
+def test_nothing_is_taken_away_while_packages_are_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path)
+    cache = shelf.new(UV, "")
+
+    def resolved(self: object, plan: Plan) -> Plan:
+        shelf.prune(0, 0)
+        assert cache.exists(), "another build ended meanwhile"
+        return plan
+
+    monkeypatch.setattr(packages.Resolver, "resolved", resolved)
+    plan = compile(Image.base("debian:12").pip_install("a"), platform="linux/amd64")
+    with packages.at_hand(plan, Store(tmp_path), FakeEngine, lambda event: None, BuildOptions()) as found:
+        assert found.stage == plan.stage
+    shelf.prune(0, 0)
+    assert not cache.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import imagebuilder
-from imagebuilder.client import BuildKeywords
+from imagebuilder.options import BuildKeywords
 from imagebuilder.store import Resources
 
 PUBLIC = [

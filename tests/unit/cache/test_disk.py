@@ -79,6 +79,18 @@ def test_age_and_size(bench: Bench) -> None:
     assert pick(items, most_bytes=400) == []
 
 
+def test_of_packages_each_item_goes_by_itself_and_what_uv_keeps_as_a_whole(bench: Bench) -> None:
+    folder = bench.store.home / "packages"
+    put(folder / "wheels/a/a.whl", 100)
+    put(folder / "answers/b.json", 20)
+    put(folder / "uv/simple-v1/pypi/c", 3, age=3600)
+    put(folder / "uv/.lock", 0)
+    items = {item.path.name: item.bytes for item in disk(bench).items()}
+    assert items == {"a": 100, "b.json": 20, "uv": 3}
+    assert pick(disk(bench).items(), older_than=1800) == [], "a folder's time is that of its last use"
+    assert disk(bench).remove(disk(bench).items()) == 123 and not (folder / "uv").exists()
+
+
 def test_all_records_go_with_their_trees(bench: Bench) -> None:
     bench.build(bench.project())
     history = History(bench.store.home)

@@ -14,6 +14,7 @@ from imagebuilder.engine.fake import FakeEngine
 from imagebuilder.engine.protocol import BuildFailed, BuildRequest, LogEvent, OnEvent
 from imagebuilder.ir.packages import AptRun
 from imagebuilder.locking import Change, changes, locked
+from imagebuilder.options import BuildOptions
 from imagebuilder.resolve.lock import LockFile
 from imagebuilder.store import Store
 
@@ -57,7 +58,14 @@ def lock(
 ) -> tuple[LockFile, list[str]]:
     known = before or LockFile(home / "app.lock", {(BASE, PLATFORM): DIGEST})
     found, left = locked(
-        plan(image), known.path, known, Store(home), lambda: engine, lambda event: None, upgrade=upgrade or []
+        plan(image),
+        known.path,
+        known,
+        Store(home),
+        lambda: engine,
+        lambda event: None,
+        BuildOptions(),
+        upgrade=upgrade or [],
     )
     return found, [each.reason for each in left]
 
@@ -134,7 +142,9 @@ def test_what_is_locked_for_another_platform_stays(engine: Apt, tmp_path: Path) 
     before, _ = lock(image, engine, tmp_path)
     other = compile(image, platform="linux/arm64")
     known = LockFile(before.path, {**before.bases, (BASE, "linux/arm64"): DIGEST}, apts=before.apts)
-    both, _ = locked(other, known.path, known, Store(tmp_path), lambda: engine, lambda event: None, upgrade=[])
+    both, _ = locked(
+        other, known.path, known, Store(tmp_path), lambda: engine, lambda event: None, BuildOptions(), upgrade=[]
+    )
     assert [each.platform for each in both.apts] == [PLATFORM, "linux/arm64"]
     assert not compile(image, platform=PLATFORM, lock=both).open
 

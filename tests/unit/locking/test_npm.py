@@ -19,6 +19,7 @@ from imagebuilder.engine.protocol import BuildFailed, BuildRequest, LogEvent, On
 from imagebuilder.ir.ops import NpmInstall
 from imagebuilder.ir.packages import NpmRun
 from imagebuilder.locking import Change, changes, locked
+from imagebuilder.options import BuildOptions
 from imagebuilder.resolve.lock import LockFile, read, written
 from imagebuilder.store import Store
 
@@ -72,7 +73,14 @@ def lock(
 ) -> tuple[LockFile, list[str]]:
     known = before or LockFile(home / "app.lock", {(BASE, PLATFORM): DIGEST})
     found, left = locked(
-        plan(image), known.path, known, Store(home), lambda: engine, lambda event: None, upgrade=upgrade or []
+        plan(image),
+        known.path,
+        known,
+        Store(home),
+        lambda: engine,
+        lambda event: None,
+        BuildOptions(),
+        upgrade=upgrade or [],
     )
     return found, [each.reason for each in left]
 
