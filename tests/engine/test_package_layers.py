@@ -300,6 +300,15 @@ def test_uv_sync_gives_what_uv_itself_gives(env: dict[str, str], built: Built, t
     assert said.splitlines()[0] == "/opt/venv/bin/python" and said.splitlines()[-1] == "1  2"
 
 
+def test_more_goes_into_the_environment_of_the_project(env: dict[str, str], built: Built, tmp_path: Path) -> None:
+    """Which has no pip of its own, and comes before the system's Python."""
+    image = slim().uv_sync(project(tmp_path / "project")).pip_install("six==1.17.0").uv_pip_install("idna==3.9")
+    said = in_image(
+        env, built(image).image, "python", "-c", "import six, idna, pygments; print(six.__file__, idna.__file__)"
+    )
+    assert [path.startswith("/opt/venv/lib/") for path in said.split()] == [True, True]
+
+
 def test_one_package_added_to_a_project_leaves_all_other_layers(
     env: dict[str, str], built: Built, tmp_path: Path
 ) -> None:

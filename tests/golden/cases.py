@@ -148,6 +148,11 @@ def uv_project() -> Image:
 
 
 @case(builds=False)
+def uv_sync_and_more() -> Image:
+    return slim().uv_sync(FILES / "locked").pip_install("six").uv_pip_install("idna")
+
+
+@case(builds=False)
 def npm_packages() -> Image:
     return Image.base("node:22-slim").npm_install("typescript@5", "is-number", g=True)
 

@@ -103,7 +103,8 @@ def uv_pip_install(op: UvPipInstall, scope: Scope) -> Iterator[Op]:
         mount, file = _requirements(path, includes, f"/run/requirements/{number}")
         mounts.append(mount)
         arguments += f"-r {shlex.quote(file)} "
-    command = f"{UV} pip install --system --compile-bytecode{_options(op, uv=True)} {arguments}{words(op.packages)}"
+    where = f"--python={VENV}" if _in_venv(scope) else "--system"
+    command = f"{UV} pip install {where} --compile-bytecode{_options(op, uv=True)} {arguments}{words(op.packages)}"
     yield _uv(command.rstrip(), scope, tuple(mounts), op.secrets)
 
 
@@ -220,8 +221,15 @@ def _npm(command: str, scope: Scope, secrets: tuple[Secret, ...], *mounts: Mount
 
 def _pip(op: _Pip, scope: Scope, arguments: str, *mounts: Mount) -> Run:
     cached = _home_cache("/root/.cache/pip", scope, "shared")
-    command = f"{_QUIET} python -m pip install{_options(op)} {arguments}"
+    # What uv makes has no pip, so the one below it installs there.
+    pip = f'PATH="${{PATH#{VENV}/bin:}}" python -m pip --python={VENV}' if _in_venv(scope) else "python -m pip"
+    command = f"{_QUIET} {pip} install{_options(op)} {arguments}"
     return Run(command=script(command, trace=not op.secrets), mounts=(*cached, *mounts, *map(secret, op.secrets)))
+
+
+def _in_venv(scope: Scope) -> bool:
+    """Whether ``uv_sync`` has made the environment that comes first on PATH."""
+    return scope.variables.get("VIRTUAL_ENV") == VENV
 
 
 def _options(op: _Pip, *, uv: bool = False) -> str:
