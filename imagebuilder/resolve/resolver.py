@@ -25,6 +25,7 @@ from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
 from imagebuilder.resolve.project import Project
 from imagebuilder.resolve.shelf import UV, Shelf
+from imagebuilder.resolve.silent import Silent, last
 from imagebuilder.resolve.sources import NotHere, Wheels, answered, metadata, source_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Resolver:
         """
         Args:
             python_of: the Python of a base; a text says why it is not known.
-            anew: ask the indexes also where an answer is remembered.
+            anew: ask the indexes also where an answer is remembered, or that one gave none.
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
             lock: the answers are for one, in which the versions of this one stay where they fit.
             upgrade: the packages whose versions need not stay.
@@ -88,6 +89,7 @@ class Resolver:
         self._home = home
         self._python_of = python_of
         self._memory = Memory(home)
+        self._silent = Silent(home)
         self._anew = anew
         self._ca = ca
         self._lock = lock
@@ -124,11 +126,17 @@ class Resolver:
         if why:
             self._leave(step, why)
             return None
-        found = None if self._anew or self._lock is not None else self._memory.recall(wanted.digest)
+        remembers = not self._anew and self._lock is None
+        found = self._memory.recall(wanted.digest) if remembers else None
         if found is None:
+            if remembers and (why := self._silent.why(wanted)):
+                self._leave(step, f"no index answers here: {why}")
+                return None
             try:
                 answer = self._asked(step, ask, wanted, logins, ground)
             except uv.Unresolved as error:
+                if error.kind == uv.NO_INDEX:
+                    self._silent.note(wanted, error)
                 self._unresolved(step, ask, error)
                 return None
             except NotHere as error:
@@ -205,7 +213,7 @@ class Resolver:
             help = "can this machine reach it? HTTPS_PROXY and SSL_CERT_FILE are taken notice of"
             raise BuildError(Diagnostic("IB671", message, step.place, (Note(f"uv says:\n{error.said}"),), help))
         if error.kind == uv.NO_INDEX:
-            self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}", ask)
+            self._leave(step, f"no index answers here: {last(error.said)}", ask)
             return
         if error.kind == uv.NO_SET and (name := _unlisted(error.said, ask)):
             self._leave(step, f"no index has the {name} that is there", ask)
