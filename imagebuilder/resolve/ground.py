@@ -40,7 +40,7 @@ from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.passes.lower.packages import VENV
 from imagebuilder.resolve import logins, project
-from imagebuilder.resolve.ask import Ask, Left, Target, target_of
+from imagebuilder.resolve.ask import Ask, Left, Target, statements, target_of
 from imagebuilder.resolve.project import Project
 
 PythonOf = Callable[[BaseImage], "Python | str | None"]
@@ -127,9 +127,15 @@ class Ground:
         Raises:
             OSError, UnicodeDecodeError: a requirements file cannot be read.
         """
+        return self.asked(step) if is_request(step) else None
+
+    def asked(self, step: Step) -> Ask | Project | Left:
+        """The same of a step that may have its answer already.
+
+        Raises:
+            OSError, UnicodeDecodeError: a requirements file cannot be read.
+        """
         op = step.intent
-        if not is_request(step):
-            return None
         if isinstance(op, UvSync):
             return self._project(op, Path(step.root))
         assert isinstance(op, _PipLike)
@@ -228,8 +234,7 @@ def _is_web(url: str) -> bool:
 
 def _elsewhere(text: str) -> str:
     """What a requirements file takes from somewhere else than an index; empty for nothing."""
-    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
-        line = re.sub(r"(^|\s)#.*$", "", line).strip()
+    for _, line in statements(text):
         if found := _VARIABLE.search(line):
             return f"{found[0]} is named in a requirements file"
         if _LOOKS_ELSEWHERE.match(line):

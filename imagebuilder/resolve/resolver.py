@@ -14,12 +14,12 @@ from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Note,
 from imagebuilder.diagnostics.places import span_json
 from imagebuilder.ir.ops import UvSync
 from imagebuilder.ir.packages import Distribution, Install
-from imagebuilder.ir.stage import Stage, Step, ordered
+from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.passes.lower.packages import venv
 from imagebuilder.resolve import project, uv
-from imagebuilder.resolve.ask import Ask, Left, target_of
+from imagebuilder.resolve.ask import Ask, Left
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
-from imagebuilder.resolve.lock import Locked, LockFile
+from imagebuilder.resolve.lock import Locked, LockFile, fit
 from imagebuilder.resolve.logins import WAYS, Logins, Missing, Unusable, Values, opened, said
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
@@ -105,13 +105,14 @@ class Resolver:
         """The plan with what was found in the place of each request.
 
         Raises:
-            CompileError: the packages cannot be had together, at their line; or a requirements file cannot be read.
+            CompileError: the packages cannot be had together, or are not what a lock has to have, at their line; or a
+                requirements file cannot be read.
             EngineError: uv is not there.
         """
         self._platform = plan.platform
         stage = pinned(plan.stage, plan.platform, self._python_of, self._answer)
         _check_files(plan)
-        _check_fit(plan, stage)
+        fit.check(plan.stage, stage, plan.platform, self._python_of)
         return replace(plan, stage=stage)
 
     def _answer(self, step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
@@ -282,24 +283,6 @@ def _check_files(plan: Plan) -> None:
                             help="build again",
                         )
                     )
-
-
-def _check_fit(plan: Plan, target: Stage) -> None:
-    """CompileError where a lock has wheels that are not for the base's Python, as after a merge of two locks."""
-    locked = {step.planned for stage in ordered(plan.stage) for step in stage.steps if is_open(step)}
-    found = []
-    for step in (step for stage in ordered(target) for step in stage.steps if step.planned in locked):
-        python = step.op.python if isinstance(step.op, Install) else None
-        where = None if python is None else target_of(python, plan.platform)
-        if where is None or not isinstance(step.op, Install) or python is None:
-            continue
-        files = [file for each in step.op.distributions for file in each.files if not file.is_source]
-        if other := [file.name for file in files if not uv.fits(file, where)]:
-            message = f"{verb(step)}: the lock's {other[0]} is not for Python {python.version}, which the base has"
-            help = "`imagebuilder lock` of the target resolves it for this base"
-            found.append(Diagnostic("IB674", message, step.place, help=help))
-    if found:
-        raise CompileError(*found)
 
 
 def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:

@@ -71,8 +71,11 @@ def last(said: str) -> str:
 def _certain(ask: Ask) -> list[Origin]:
     """The indexes that uv asks in any case: where the first that has a package decides, the others may not be."""
     urls = (*ask.extra_index_urls, ask.index_url or PYPI)
+    if not ask.best:
+        # Those that a file names come before as well.
+        urls = () if any("--extra-index-url" in text for _, text in ask.files) else urls[:1]
     try:
-        return [origin(url) for url in (urls if ask.best else urls[:1])]
+        return [origin(url) for url in urls]
     except ValueError:  # What is no address, uv is to say.
         return []
 

@@ -180,6 +180,8 @@ def test_an_index_that_may_not_be_asked_holds_nobody_up(home: Path, port: Port, 
     assert Silent(home).why(Ask(TARGET, **both, best=True))  # type: ignore[arg-type]
     assert not Silent(home).why(Ask(TARGET, **both, best=False))  # type: ignore[arg-type]
     assert Silent(home).why(Ask(TARGET, extra_index_urls=(port.url,), best=False))
+    named = (("0/r.txt", f"--extra-index-url {other.url}\nsix\n"),)
+    assert not Silent(home).why(Ask(TARGET, files=named, roots=1, index_url=port.url, best=False))
 
 
 def test_behind_a_proxy_it_is_the_proxy_that_has_to_answer(
