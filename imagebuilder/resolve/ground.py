@@ -141,8 +141,11 @@ class Ground:
         assert isinstance(op, _PipLike)
         if why := self.why or _special(op):
             return Left(why, self._base)
-        if self._has_folder and isinstance(op, UvPipInstall):
-            return Left("uv reads the settings of the folder that it runs in", self._base)
+        if isinstance(op, UvPipInstall):
+            if self._has_folder:
+                return Left("uv reads the settings of the folder that it runs in", self._base)
+            if self.python is not None and self.python.uv_settings:
+                return Left(f"uv reads {self.python.uv_settings} of the base", self._base)
         assert self._target is not None
         files, roots = _files(op, Path(step.root))
         if why := next((why for _, text in files if (why := _elsewhere(text))), ""):
