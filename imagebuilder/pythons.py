@@ -123,6 +123,7 @@ def _python(found: dict[str, Any]) -> Python:
         links=tuple(map(tuple, found["links"])),
         there=tuple(sorted(there.items())),
         takes_venv=found["takes_venv"],
+        uv_settings=str(found["uv_settings"]),
         **paths,
     )
 

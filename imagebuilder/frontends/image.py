@@ -250,8 +250,8 @@ class Image:
     ) -> Image:
         """The locked dependencies of a uv project, in a virtual environment at ``/opt/venv`` that comes first on PATH.
 
-        Emits a ``RUN`` that sees ``pyproject.toml`` and ``uv.lock`` through bind mounts, and two ``ENV``. What pip or uv
-        install after it goes into that environment too.
+        Emits a ``RUN`` that sees ``pyproject.toml`` and ``uv.lock`` through bind mounts, and two ``ENV``. What pip or
+        uv install after it goes into that environment too.
 
         Args:
             path: the project's folder.

@@ -61,7 +61,8 @@ class Python(Model):
 
     ``folders`` are those that are there below ``data`` and ``include``, with their mode, user and group; ``links`` are
     the symbolic links among them, and where each leads. ``there`` are the distributions that it has, by normalized
-    name. ``takes_venv`` is whether a virtual environment can be made beside it as beside any other.
+    name. ``takes_venv`` is whether a virtual environment can be made beside it as beside any other. ``uv_settings`` is
+    the file that uv would take settings from in the base's working folder; empty for none.
     """
 
     version: str
@@ -76,6 +77,7 @@ class Python(Model):
     links: tuple[tuple[str, str], ...] = ()
     there: tuple[tuple[str, str], ...] = ()
     takes_venv: bool = False
+    uv_settings: str = ""
 
 
 class Install(Op):
@@ -116,7 +118,7 @@ class Layer(Op):
     def digest(self) -> str:
         """``sha256:…`` of all that decides its bytes."""
         files = sorted(file.sha256 for each in self.distributions for file in each.files)
-        places = self.python.model_dump_json(exclude={"there", "glibc", "takes_venv"})
+        places = self.python.model_dump_json(exclude={"there", "glibc", "takes_venv", "uv_settings"})
         return "sha256:" + sha256("\0".join((str(self.version), places, *files)).encode()).hexdigest()
 
 

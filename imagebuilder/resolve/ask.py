@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
@@ -27,6 +29,22 @@ def target_of(python: Python, platform: str) -> Target | None:
     glibc = next((each for each in _GLIBC if major == "2" and minor.isdigit() and each <= int(minor)), None)
     machine = MACHINES.get(platform)
     return None if glibc is None or machine is None else Target(python.version, f"{machine}-manylinux_2_{glibc}")
+
+
+def marker_environment(target: Target) -> dict[str, str]:
+    """What conditions in requirements (PEP 508) compare with, but for what only the machine knows that it runs on."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": target.python,
+        "os_name": "posix",
+        "platform_machine": target.platform.partition("-")[0],
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": target.python,
+        "python_version": ".".join(target.python.split(".")[:2]),
+        "sys_platform": "linux",
+        "extra": "",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,19 @@ class Ask:
 
 def _digest(value: object) -> str:
     return "sha256:" + sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def statements(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a requirements file with their numbers: continued ones as one, without comments and empty ones."""
+    begun, first = "", 0
+    for number, line in enumerate((*text.splitlines(), ""), 1):
+        begun, first = begun + line, first or number
+        if begun.endswith("\\"):
+            begun = begun[:-1] + " "
+            continue
+        if found := re.sub(r"(^|\s)#.*$", "", begun).strip():
+            yield first, found
+        begun, first = "", 0
 
 
 @dataclass(frozen=True, slots=True)

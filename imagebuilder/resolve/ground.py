@@ -40,7 +40,7 @@ from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step
 from imagebuilder.passes.lower.packages import VENV
 from imagebuilder.resolve import logins, project
-from imagebuilder.resolve.ask import Ask, Left, Target, target_of
+from imagebuilder.resolve.ask import Ask, Left, Target, statements, target_of
 from imagebuilder.resolve.project import Project
 
 PythonOf = Callable[[BaseImage], "Python | str | None"]
@@ -127,16 +127,25 @@ class Ground:
         Raises:
             OSError, UnicodeDecodeError: a requirements file cannot be read.
         """
+        return self.asked(step) if is_request(step) else None
+
+    def asked(self, step: Step) -> Ask | Project | Left:
+        """The same of a step that may have its answer already.
+
+        Raises:
+            OSError, UnicodeDecodeError: a requirements file cannot be read.
+        """
         op = step.intent
-        if not is_request(step):
-            return None
         if isinstance(op, UvSync):
             return self._project(op, Path(step.root))
         assert isinstance(op, _PipLike)
         if why := self.why or _special(op):
             return Left(why, self._base)
-        if self._has_folder and isinstance(op, UvPipInstall):
-            return Left("uv reads the settings of the folder that it runs in", self._base)
+        if isinstance(op, UvPipInstall):
+            if self._has_folder:
+                return Left("uv reads the settings of the folder that it runs in", self._base)
+            if self.python is not None and self.python.uv_settings:
+                return Left(f"uv reads {self.python.uv_settings} of the base", self._base)
         assert self._target is not None
         files, roots = _files(op, Path(step.root))
         if why := next((why for _, text in files if (why := _elsewhere(text))), ""):
@@ -228,8 +237,7 @@ def _is_web(url: str) -> bool:
 
 def _elsewhere(text: str) -> str:
     """What a requirements file takes from somewhere else than an index; empty for nothing."""
-    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
-        line = re.sub(r"(^|\s)#.*$", "", line).strip()
+    for _, line in statements(text):
         if found := _VARIABLE.search(line):
             return f"{found[0]} is named in a requirements file"
         if _LOOKS_ELSEWHERE.match(line):

@@ -34,6 +34,9 @@ _READ = re.compile(r"(PIP|UV|PYTHON|SSL|CURL|REQUESTS|XDG|LD)_\w+|NETRC|PATH|HOM
 _IN_URL = re.compile(r"(?P<scheme>\w://)[^/\s@]*@")
 _MOST_BYTES = 1 << 20
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
 Values = Mapping[str, "str | Path"]
 """The secrets that a person gave, by name."""
 
@@ -59,8 +62,8 @@ class Logins:
 
     def at(self, url: str) -> tuple[str, str] | None:
         """That for a file: of the index at the same host whose address is most like its own."""
-        where = _origin(url)
-        near = [each for each in self.of if _origin(each) == where]
+        where = origin(url)
+        near = [each for each in self.of if origin(each) == where]
         if near:
             return self.of[max(near, key=lambda each: _common(each, url))]
         return _hosts(self.netrc).get(urlsplit(url).hostname or "") if self.netrc else None
@@ -165,7 +168,8 @@ def _apart(url: str, what: str) -> tuple[str, tuple[str, str] | None]:
     return bare, (unquote(parts.username), unquote(parts.password or ""))
 
 
-def _origin(url: str) -> tuple[str, str, int]:
+def origin(url: str) -> Origin:
+    """The server of an address."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     return scheme, parts.hostname or "", parts.port or (443 if scheme == "https" else 80)

@@ -18,6 +18,8 @@ from pathlib import Path
 _DEEPEST = 5
 _VENV = "/opt/venv"
 _NAMED = re.compile(r"python(3(\.\d+)?)?")
+# What they hold where they have settings of uv. An old Python reads no TOML, and such a table has several forms.
+_OF_UV = {"uv.toml": "", "pyproject.toml": r"\btool\b.*\buv\b"}
 # Where installers look for what an administrator wants of all installs.
 _CONFIGURED = [
     "/etc/pip.conf",
@@ -98,6 +100,20 @@ def settings() -> list[str]:
     return sorted(names + [each for each in files if Path(each).exists()])
 
 
+def uv_settings() -> str:
+    """The file that uv would take settings from where it runs, which may lie in a folder above; empty for none."""
+    here = Path.cwd()
+    for path in (folder / name for folder in (here, *here.parents) for name in _OF_UV):
+        try:
+            if re.search(_OF_UV[path.name], path.read_text(encoding="utf-8", errors="replace"), re.DOTALL):
+                return str(path)
+        except FileNotFoundError:
+            continue
+        except OSError:  # An install has the rights that this may lack.
+            return str(path)
+    return ""
+
+
 def main() -> None:
     paths = sysconfig.get_paths()
     data, include = paths["data"], paths["include"]
@@ -120,6 +136,7 @@ def main() -> None:
                 "links": links,
                 "there": there([*site.getsitepackages(), paths["purelib"], paths["platlib"]]),
                 "settings": settings(),
+                "uv_settings": uv_settings(),
                 "takes_venv": takes_venv(),
                 "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
             }

@@ -18,7 +18,7 @@ from imagebuilder.ir.ops import UvSync
 from imagebuilder.ir.packages import Distribution, Python
 from imagebuilder.passes.lower.packages import VENV
 from imagebuilder.resolve import logins, uv
-from imagebuilder.resolve.ask import Left, Target
+from imagebuilder.resolve.ask import Left, Target, marker_environment
 
 _TIMEOUT = 60.0
 # Settings of [tool.uv] that are of how a lock is made, or of what is built or published. Others may change what is
@@ -124,7 +124,7 @@ def _packages(project: Project) -> Iterator[Distribution]:
             marker = each.get("marker", "")
             if "platform_release" in marker or "platform_version" in marker:
                 raise _LeftOut(f"{each['name']} depends on the machine that it runs on")
-            if marker and not Marker(marker).evaluate(_environment(project.target)):
+            if marker and not Marker(marker).evaluate(marker_environment(project.target)):
                 continue
             if kind := next((kind for kind in _ELSEWHERE if kind in each), ""):
                 raise _LeftOut(f"{each['name']} comes from {_ELSEWHERE[kind]}")
@@ -161,21 +161,6 @@ def _exported(project: Project) -> dict[str, Any]:
         return tomllib.loads(done.stdout.decode())
     except ValueError:
         raise _LeftOut("uv's answer cannot be read") from None
-
-
-def _environment(target: Target) -> dict[str, str]:
-    return {
-        "implementation_name": "cpython",
-        "implementation_version": target.python,
-        "os_name": "posix",
-        "platform_machine": target.platform.partition("-")[0],
-        "platform_python_implementation": "CPython",
-        "platform_system": "Linux",
-        "python_full_version": target.python,
-        "python_version": ".".join(target.python.split(".")[:2]),
-        "sys_platform": "linux",
-        "extra": "",
-    }
 
 
 def python_of(base: Python) -> Python:

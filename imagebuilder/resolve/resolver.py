@@ -14,17 +14,18 @@ from imagebuilder.diagnostics import BuildError, CompileError, Diagnostic, Note,
 from imagebuilder.diagnostics.places import span_json
 from imagebuilder.ir.ops import UvSync
 from imagebuilder.ir.packages import Distribution, Install
-from imagebuilder.ir.stage import Stage, Step, ordered
+from imagebuilder.ir.stage import Step, ordered
 from imagebuilder.passes.lower.packages import venv
 from imagebuilder.resolve import project, uv
-from imagebuilder.resolve.ask import Ask, Left, Locked, target_of
+from imagebuilder.resolve.ask import Ask, Left, Locked
 from imagebuilder.resolve.ground import Ground, PythonOf, is_request
-from imagebuilder.resolve.lock import LockFile
+from imagebuilder.resolve.lock import LockFile, fit
 from imagebuilder.resolve.logins import WAYS, Logins, Missing, Unusable, Values, opened, said
 from imagebuilder.resolve.memory import Memory
 from imagebuilder.resolve.pin import is_open, pinned
 from imagebuilder.resolve.project import Project
 from imagebuilder.resolve.shelf import UV, Shelf
+from imagebuilder.resolve.silent import Silent, last
 from imagebuilder.resolve.sources import NotHere, Wheels, answered, metadata, source_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Resolver:
         """
         Args:
             python_of: the Python of a base; a text says why it is not known.
-            anew: ask the indexes also where an answer is remembered.
+            anew: ask the indexes also where an answer is remembered, or that one gave none.
             ca: a CA bundle; None is that of ``SSL_CERT_FILE``, or the system's.
             lock: the answers are for one, in which the versions of this one stay where they fit.
             upgrade: the packages whose versions need not stay.
@@ -88,6 +89,7 @@ class Resolver:
         self._home = home
         self._python_of = python_of
         self._memory = Memory(home)
+        self._silent = Silent(home)
         self._anew = anew
         self._ca = ca
         self._lock = lock
@@ -103,13 +105,14 @@ class Resolver:
         """The plan with what was found in the place of each request.
 
         Raises:
-            CompileError: the packages cannot be had together, at their line; or a requirements file cannot be read.
+            CompileError: the packages cannot be had together, or are not what a lock has to have, at their line; or a
+                requirements file cannot be read.
             EngineError: uv is not there.
         """
         self._platform = plan.platform
         stage = pinned(plan.stage, plan.platform, self._python_of, self._answer)
         _check_files(plan)
-        _check_fit(plan, stage)
+        fit.check(plan.stage, stage, plan.platform, self._python_of)
         return replace(plan, stage=stage)
 
     def _answer(self, step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
@@ -124,11 +127,17 @@ class Resolver:
         if why:
             self._leave(step, why)
             return None
-        found = None if self._anew or self._lock is not None else self._memory.recall(wanted.digest)
+        remembers = not self._anew and self._lock is None
+        found = self._memory.recall(wanted.digest) if remembers else None
         if found is None:
+            if remembers and (why := self._silent.why(wanted)):
+                self._leave(step, f"no index answers here: {why}")
+                return None
             try:
                 answer = self._asked(step, ask, wanted, logins, ground)
             except uv.Unresolved as error:
+                if error.kind == uv.NO_INDEX:
+                    self._silent.note(wanted, error)
                 self._unresolved(step, ask, error)
                 return None
             except NotHere as error:
@@ -205,7 +214,7 @@ class Resolver:
             help = "can this machine reach it? HTTPS_PROXY and SSL_CERT_FILE are taken notice of"
             raise BuildError(Diagnostic("IB671", message, step.place, (Note(f"uv says:\n{error.said}"),), help))
         if error.kind == uv.NO_INDEX:
-            self._leave(step, f"no index answers here: {error.said.splitlines()[-1]}", ask)
+            self._leave(step, f"no index answers here: {last(error.said)}", ask)
             return
         if error.kind == uv.NO_SET and (name := _unlisted(error.said, ask)):
             self._leave(step, f"no index has the {name} that is there", ask)
@@ -274,24 +283,6 @@ def _check_files(plan: Plan) -> None:
                             help="build again",
                         )
                     )
-
-
-def _check_fit(plan: Plan, target: Stage) -> None:
-    """CompileError where a lock has wheels that are not for the base's Python, as after a merge of two locks."""
-    locked = {step.planned for stage in ordered(plan.stage) for step in stage.steps if is_open(step)}
-    found = []
-    for step in (step for stage in ordered(target) for step in stage.steps if step.planned in locked):
-        python = step.op.python if isinstance(step.op, Install) else None
-        where = None if python is None else target_of(python, plan.platform)
-        if where is None or not isinstance(step.op, Install) or python is None:
-            continue
-        files = [file for each in step.op.distributions for file in each.files if not file.is_source]
-        if other := [file.name for file in files if not uv.fits(file, where)]:
-            message = f"{verb(step)}: the lock's {other[0]} is not for Python {python.version}, which the base has"
-            help = "`imagebuilder lock` of the target resolves it for this base"
-            found.append(Diagnostic("IB674", message, step.place, help=help))
-    if found:
-        raise CompileError(*found)
 
 
 def explained(step: Step, ask: Ask, error: uv.Unresolved) -> Diagnostic:

@@ -87,5 +87,9 @@ class Answers:
             private_folder(self._folder)
             write_text(self._path(name), text, force=True)
 
+    def forget(self, name: str) -> None:
+        with suppress(OSError):
+            self._path(name).unlink()
+
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

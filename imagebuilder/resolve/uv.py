@@ -32,18 +32,21 @@ if TYPE_CHECKING:
 VERSION = "0.13.9"
 """Of uv: what resolves here, and what installs in a build."""
 
+PYPI = "https://pypi.org/simple"
+
 _TIMEOUT = 600.0
 # What its user may have set for uv itself would not be in the ask.
 _UNSET = re.compile(r"UV_(?!(HTTP_TIMEOUT|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST)$|INDEX_\w+_(USERNAME|PASSWORD)$)\w+")
 # For how long PyPI lets its answers be kept, which a mirror of it may not say.
-_PYPI = """\
+_DEFAULT = f"""\
 [[index]]
-url = "https://pypi.org/simple"
+url = "{PYPI}"
 default = true
-cache-control = { api = "max-age=600" }
+cache-control = {{ api = "max-age=600" }}
 """
 _NO_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)` because building")
 _TO_BUILD = re.compile(r"Failed to (?:download and )?build `(?P<name>[^`=]+)==(?P<version>[^`]+)`")
+_NOT_SENT = re.compile(r"error sending request for url \((?P<url>https?://[^\s)]+)\)")
 _YANKED = re.compile(r"^warning: `(?P<what>[^`]+)` is yanked(?: \(reason: \"?(?P<why>.*?)\"?\))?", re.MULTILINE)
 _HASH = re.compile(r"--hash=(?P<algorithm>\w+):(?P<digest>\S+)")
 NAME = re.compile(r"^\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -71,7 +74,8 @@ class Metadata:
 class Unresolved(Exception):
     """No answer. ``kind`` is why; ``said`` is what uv says about it.
 
-    ``about`` is the package where it is one's, and ``version`` the release where it is one's.
+    ``about`` is the package where it is one's, and ``version`` the release where it is one's; of NO_INDEX, ``about`` is
+    the address that nothing came from, where no answer came at all.
     """
 
     def __init__(self, kind: str, said: str, about: str = "", version: str = "") -> None:
@@ -173,7 +177,7 @@ def _words(ask: Ask, folder: Path, logins: Logins, metadata: Iterable[Metadata])
     yield from ("pip", "compile", "--format=pylock.toml", "--no-header", "--no-annotate", "--no-build-isolation")
     yield from ("--color=never", "--no-progress", "--no-python-downloads", "--no-sources")
     yield from (f"--python-version={ask.target.python}", f"--python-platform={ask.target.platform}")
-    settings = ["" if ask.index_url else _PYPI, *map(_settings, metadata)]
+    settings = ["" if ask.index_url else _DEFAULT, *map(_settings, metadata)]
     (folder / "uv.toml").write_text("".join(settings), encoding="utf-8")
     yield "--config-file=uv.toml"
     if ask.index_url:
@@ -356,7 +360,8 @@ def _unresolved(said: str, code: int) -> Unresolved:
         return Unresolved(TO_BUILD, told, build["name"], build["version"])
     told = _plain(said) or f"uv ended with exit code {code}"
     if "Failed to fetch" in said or "error sending request" in said:
-        return Unresolved(NO_INDEX, told)
+        silent = _NOT_SENT.search(said)
+        return Unresolved(NO_INDEX, told, silent["url"] if silent else "")
     return Unresolved(NO_SET if "No solution found" in said else WRONG, told)
 
 

@@ -38,6 +38,7 @@ SAID: dict[str, Any] = {
     "there": [["Pip", "24.0"], ["My_Pkg.x", "1"]],
     "settings": [],
     "takes_venv": True,
+    "uv_settings": "/app/uv.toml",
     "free_threaded": False,
 }
 
@@ -76,7 +77,7 @@ def test_what_a_base_says(home: Path) -> None:
     assert (found.version, found.glibc, found.purelib, found.scripts) == ("3.12.4", "2.36", SITE, BIN)
     assert found.folders == (("/usr", 493, 0, 0), ("/usr/local", 493, 0, 0))
     assert found.links == (("/usr/local/lib64", "/usr/local/lib"),)
-    assert found.takes_venv
+    assert found.takes_venv and found.uv_settings == "/app/uv.toml"
     assert found.there == (("my-pkg-x", "1"), ("pip", "24.0")), "by the names that indexes compare"
     assert engine.fetched == [BASE.ref], "an image that is not there is pulled"
     ((shell, option, find, probe),) = engine.commands

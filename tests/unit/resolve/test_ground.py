@@ -318,3 +318,11 @@ def test_uv_reads_the_settings_of_its_folder() -> None:
     below = Image.base("python:3.12-slim").workdir("/app")
     assert isinstance(asked(below.uv_pip_install("a")), Left)
     assert isinstance(asked(below.pip_install("a")), Ask)
+
+
+def test_uv_reads_the_settings_of_the_bases_folder() -> None:
+    has = python(uv_settings="/app/uv.toml")
+    (left,) = asks(compile(image().uv_pip_install("a"), platform=PLATFORM).stage, lambda base: has)
+    assert left == Left("uv reads /app/uv.toml of the base")
+    (ask,) = asks(compile(image().pip_install("a"), platform=PLATFORM).stage, lambda base: has)
+    assert isinstance(ask, Ask)

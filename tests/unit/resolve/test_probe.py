@@ -70,6 +70,27 @@ def test_it_tells_of_settings_for_installers(tmp_path: Path) -> None:
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[tool.uv]\n", '[tool."uv".pip]\n', "[[ tool . uv . index ]]\n", "[tool]\nuv = {}\n", "tool.uv.offline = true\n"],
+)
+def test_it_tells_of_settings_where_uv_would_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Of that folder, and of those above, as a base's working folder is where an install runs."""
+    here = tmp_path / "app/src"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    (here / "pyproject.toml").write_text("[project]\nname = 'app'\n[build-system]\nrequires = ['uv_build']\n")
+    before = probe.uv_settings()
+    assert not before.startswith(str(tmp_path))
+    (tmp_path / "app/pyproject.toml").write_text(f"[project]\nname = 'é'\n{text}", encoding="latin-1")
+    assert probe.uv_settings() == str(tmp_path / "app/pyproject.toml")
+    (here / "uv.toml").write_text("")
+    assert probe.uv_settings() == str(here / "uv.toml")
+    (here / "uv.toml").unlink()
+    (here / "uv.toml").mkdir()
+    assert probe.uv_settings() == str(here / "uv.toml"), "it cannot be read here"
+
+
 def test_it_lists_folders_and_links(tmp_path: Path) -> None:
     top = tmp_path / "usr"
     (top / "lib/python3/site-packages/pkg").mkdir(parents=True)

@@ -12,7 +12,7 @@ from imagebuilder import Image
 from imagebuilder.compiler import Plan, compile
 from imagebuilder.diagnostics import BuildError, CompileError
 from imagebuilder.ir.ops import BaseImage
-from imagebuilder.ir.packages import Distribution, DistributionFile, Install, Python
+from imagebuilder.ir.packages import Install, Python
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, Left
@@ -247,22 +247,6 @@ def test_a_home_that_takes_nothing_is_no_conflict(index: Index, home: Path, said
     (told,) = caught.value.diagnostics
     assert told.code == "IB671" and told.place is not None and "doctor" in told.help
     assert told.message.rpartition(": ")[2] in said and "os error" not in told.message
-
-
-def test_wheels_of_a_lock_that_are_not_for_the_bases_python_are_told(index: Index, home: Path) -> None:
-    """As where two locks were merged, one with the base of before."""
-    file = DistributionFile(url="https://files.example/x-1.0-cp313-cp313-manylinux_2_28_x86_64.whl", sha256="0" * 64)
-    before = plan(image().pip_install("x"))
-    install = Install(distributions=(Distribution(name="x", version="1.0", files=(file,)),))
-    steps = tuple(replace(step, op=install) for step in before.stage.steps)
-    locked = replace(before, stage=replace(before.stage, steps=steps))
-    with pytest.raises(CompileError) as caught:
-        resolver(home).resolved(locked)
-    (told,) = caught.value.diagnostics
-    assert (told.code, told.place) == ("IB674", before.stage.steps[0].place)
-    assert "x-1.0-cp313" in told.message and "Python 3.12.4" in told.message and "imagebuilder lock" in told.help
-    newer = python(version="3.13.1", there=(("pip", "24.0"),))
-    assert installs(resolver(home, newer).resolved(locked)) == ["x"]
 
 
 # Pinning -----------------------------------------------------------------------------------------------
