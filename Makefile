@@ -15,7 +15,7 @@ demo: setup
 	@$(BIN)/imagebuilder engine start --if-needed && $(BIN)/imagebuilder base build --if-needed && $(BIN)/python examples/hello/demo.py
 
 test: setup
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint
 	@$(BIN)/pytest -q -n auto tests/unit tests/golden
