@@ -133,9 +133,9 @@ def resolve(
     logins = logins or Logins()
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
         # As with pip: what is there already stays where it fits, and makes nothing else older than it would be.
-        there = {name: known for name, version in _there(ask) if (known := _version(version)) is not None}
+        fixed = {name: known for name, its in there(ask) if (known := version(its)) is not None}
         out = Path(folder) / "pylock.toml"
-        if wanted := {**(prefer or {}), **{name: str(version) for name, version in there.items()}}:
+        if wanted := {**(prefer or {}), **{name: str(version) for name, version in fixed.items()}}:
             said = "".join(_preferred(*each) for each in wanted.items())
             out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{said}', encoding="utf-8")
         words = [
@@ -164,8 +164,8 @@ def resolve(
         found = [distribution(each, ask.target, hashes) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
-    names = {name for name, _ in _there(ask)}
-    new = [each for each in found if each.name not in names or there.get(each.name) != _version(each.version)]
+    names = {name for name, _ in there(ask)}
+    new = [each for each in found if each.name not in names or fixed.get(each.name) != version(each.version)]
     if other := next((each.name for each in new if each.name in names), ""):
         raise Unresolved(OTHERS, f"it wants another {other} than is there", other)
     yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
@@ -239,13 +239,13 @@ def _preferred(name: str, version: str) -> str:
     return f'[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{file}]\n'
 
 
-def _there(ask: Ask) -> Iterator[tuple[str, str]]:
+def there(ask: Ask) -> Iterator[tuple[str, str]]:
     for each in ask.there:
         name, _, version = each.partition("==")
         yield name, version
 
 
-def _version(text: str) -> Version | None:
+def version(text: str) -> Version | None:
     """None for what is none (PEP 440): what Debian builds may have such."""
     from packaging.version import InvalidVersion, Version
 
