@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.ir.packages import Distribution, DistributionFile
-from imagebuilder.resolve.ask import Ask, Target
+from imagebuilder.resolve.ask import Ask, Target, joined, statements
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.no_python import no_python
 
@@ -168,6 +168,9 @@ def resolve(
     new = [each for each in found if each.name not in names or fixed.get(each.name) != version(each.version)]
     if other := next((each.name for each in new if each.name in names), ""):
         raise Unresolved(OTHERS, f"it wants another {other} than is there", other)
+    # Pip takes no package without a hash once one has any, and says so; uv does.
+    if ask.best and hashes and (bare := next((each.name for each in new if each.name not in hashes), "")):
+        raise Unresolved(OTHERS, f"its requirements file demands hashes, and none of {bare}", bare)
     yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
     return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
 
@@ -190,7 +193,8 @@ def _words(ask: Ask, folder: Path, logins: Logins, metadata: Iterable[Metadata])
         yield "--prerelease=allow"
     for name, text in ask.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        # Pip goes on anywhere after a backslash, uv only between options.
+        (folder / name).write_text(joined(text) if ask.best else text, encoding="utf-8")
     for name, _ in ask.files[: ask.roots]:
         yield name
     if ask.packages or not ask.roots:
@@ -337,7 +341,7 @@ def demanded_hashes(texts: Iterator[str]) -> dict[str, set[str]]:
     """The SHA-256 that requirements files demand, by normalized name."""
     found: dict[str, set[str]] = {}
     for text in texts:
-        for line in text.replace("\\\n", " ").splitlines():
+        for _, line in statements(text):
             name = NAME.match(line)
             hashes = {match["digest"] for match in _HASH.finditer(line) if match["algorithm"] == "sha256"}
             if name and hashes:

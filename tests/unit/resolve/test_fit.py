@@ -260,3 +260,4 @@ def test_no_version_is_wrong_that_uv_itself_takes(tmp_path: Path) -> None:
 def test_statements_of_a_file() -> None:
     text = "\n# a\na \\\n  # b\nb\\\r\n c # d\n--x=#1\ne\\"
     assert list(statements(text)) == [(3, "a"), (5, "b  c"), (7, "--x=#1"), (8, "e")]
+    assert list(statements("# C:\\\na \\\n # b \\\nc # d \\\ne\n")) == [(2, "a"), (4, "c")]
