@@ -105,9 +105,19 @@ def test_what_it_does_not_answer_is_said(image: Image, said: str) -> None:
         check_lock(plan, lock, locked=True)
 
 
-def test_another_platform_is_another_answer() -> None:
+@pytest.mark.parametrize("platform", ["linux/arm64", "linux/amd64"])
+def test_another_platform_is_another_answer(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    """For which a lock has to be told, unless it is this machine's."""
     lock = lock_of(SIX, (distribution("six"),))
-    assert compile(SIX, platform="linux/arm64", lock=lock).open
+    assert not compile(SIX, platform=PLATFORM, lock=lock).open
+    other = replace(lock, bases={}, installs=())
+    plan = compile(SIX, platform=platform, lock=lock if platform != PLATFORM else other)
+    for here in ("x86_64", "aarch64"):
+        monkeypatch.setattr("platform.machine", lambda here=here: here)
+        told = check_lock(plan, lock, locked=False)
+        own = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[here] == platform
+        assert told is not None and told.help is not None
+        assert (f"`imagebuilder lock --platform {platform}`" in told.help) is not own
 
 
 def test_what_was_installed_before_is_part_of_a_request() -> None:
