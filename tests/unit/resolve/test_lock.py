@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +93,8 @@ def test_where_a_private_index_is_asked_is_in_no_key_and_in_the_command() -> Non
         (Image.debian_slim("3.13").pip_install("six", "rich"), "rich is new"),
         (Image.debian_slim("3.13").pip_install("seven"), "seven is new, six is gone"),
         (Image.debian_slim("3.13").pip_install("six", pre=True), "options of a request"),
-        (Image.debian_slim("3.13").pip_install("six").pip_install("rich"), "rich is new, six is gone"),
+        (Image.debian_slim("3.13").pip_install("six").pip_install("rich"), "the spec: rich is new$"),
+        (Image.debian_slim("3.13").pip_install("six").pip_install("six"), "what is installed before it, changed"),
         (Image.debian_slim("3.12").pip_install("six"), "nothing for python:3.12-slim-bookworm on linux/amd64"),
     ],
 )
@@ -100,7 +102,7 @@ def test_what_it_does_not_answer_is_said(image: Image, said: str) -> None:
     lock = lock_of(SIX, (distribution("six"),))
     plan = compile(image, platform=PLATFORM, lock=lock)
     told = check_lock(plan, lock, locked=False)
-    assert told is not None and said in told.message and told.severity == "warning"
+    assert told is not None and re.search(said, told.message) and told.severity == "warning"
     with pytest.raises(CompileError, match="does not answer the spec"):
         check_lock(plan, lock, locked=True)
 
