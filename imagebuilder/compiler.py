@@ -167,11 +167,15 @@ def check_lock(plan: Plan, lock: Pins | None, *, locked: bool) -> Diagnostic | N
         "IB674",
         f"{lock.path.name} does not answer the spec: {'; '.join(plan.open)}",
         plan.stage.place,
-        help="`imagebuilder lock` of the target brings it up to date",
+        help=f"`imagebuilder lock{_option(plan.platform)}` of the target brings it up to date",
     )
     if locked:
         raise CompileError(told)
     return replace(told, severity="warning")
+
+
+def _option(platform: str) -> str:
+    return "" if platform == host_platform() else f" --platform {platform}"
 
 
 def host_platform() -> str:

@@ -42,9 +42,13 @@ def _told(count: int, megabytes: float, say: Callable[[str], None]) -> Callable[
             come += more
             if (now := time.monotonic()) - said >= _EVERY:
                 said = now
-                say(f"fetching {count} packages ({come / 1e6:.1f} of {megabytes:.1f} MB)")
+                say(f"fetching {_packages(count)} ({come / 1e6:.1f} of {megabytes:.1f} MB)")
 
     return on_bytes
+
+
+def _packages(count: int) -> str:
+    return "1 package" if count == 1 else f"{count} packages"
 
 
 def _layers(plan: Plan) -> list[Layer]:
@@ -112,7 +116,7 @@ def at_hand(
         layers = _layers(resolved)
         if missing := archives.missing(layers):
             megabytes = sum(file.size for file in missing) / 1e6
-            with beside(f"fetching {len(missing)} packages ({megabytes:.1f} MB)", on_event) as say:
+            with beside(f"fetching {_packages(len(missing))} ({megabytes:.1f} MB)", on_event) as say:
                 archives.fetch(missing, _told(len(missing), megabytes, say))
         archives.write(layers)
         resolved = replace(resolved, stage=_joined(resolved.stage, archives, on_event))

@@ -14,6 +14,7 @@ from imagebuilder.ir import ops
 from imagebuilder.ir.checks import refuse_credentials
 
 _OPTION = re.compile(r"^(?:-[rc]\s*=?|--(?:requirement|constraint)(?:\s+|=))\s*(.+)$")
+_WITH_EXTRAS = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*\[(?P<extras>[^\]]*)\]\s*")
 _EDITABLE = re.compile(r"^(-e\b|--editable\b|\.{0,2}/|file:)")
 
 
@@ -122,20 +123,39 @@ def pyproject_dependencies(path: Path, extras: Sequence[str], place: Place | Non
         names = " and ".join(sorted(unknown))
         help = "write them into the file, or install the project itself with run_commands"
         raise CompileError(Diagnostic("IB128", f"{path.name} leaves its {names} to its build", at, help=help))
-    packages = list(project.get("dependencies", []))
+
+    def no_extra(extra: str, at: Place | None) -> CompileError:
+        names = f"it has: {', '.join(known)}" if known else "it has no optional dependencies"
+        help = did_you_mean(extra, list(known)) or names
+        return CompileError(Diagnostic("IB129", f"{path.name} has no extra {extra!r}", at, help=help))
+
+    waiting = list(project.get("dependencies", []))
     for index, extra in enumerate(extras):
         if extra not in known:
-            names = f"it has: {', '.join(known)}" if known else "it has no optional dependencies"
-            raise CompileError(
-                Diagnostic(
-                    "IB129",
-                    f"{path.name} has no extra {extra!r}",
-                    place.part("optional_dependencies", index) if place is not None else None,
-                    help=did_you_mean(extra, list(known)) or names,
-                )
-            )
-        packages += known[extra]
-    return tuple(packages)
+            raise no_extra(extra, place.part("optional_dependencies", index) if place is not None else None)
+        waiting += known[extra]
+    # The project's own extras, which no index is to be asked for: it may have another project of that name.
+    own = {_normalized(extra): packages for extra, packages in known.items()}
+    seen = set(map(_normalized, extras))
+    found: list[str] = []
+    while waiting:
+        package = waiting.pop(0)
+        match = _WITH_EXTRAS.fullmatch(package)
+        if match is None or _normalized(match["name"]) != _normalized(str(project.get("name", ""))):
+            found.append(package)
+            continue
+        for extra in filter(None, map(str.strip, match["extras"].split(","))):
+            if (name := _normalized(extra)) not in own:
+                raise no_extra(extra, at)
+            if name not in seen:
+                seen.add(name)
+                waiting += own[name]
+    return tuple(found)
+
+
+def _normalized(name: str) -> str:
+    """A name as others are compared with it (PEP 503, PEP 685)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _are_texts(value: object) -> bool:

@@ -5,6 +5,7 @@ They are packed as layers are: a builder takes one as it is where it can, and ad
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -12,8 +13,10 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from typing import IO, NamedTuple, cast
 
 from imagebuilder.diagnostics import BuildError, Diagnostic
@@ -94,9 +97,17 @@ class LayerStore:
         if not missing:
             return
         by_size = sorted(missing.values(), key=lambda layer: -sum(each.size for each in layer.distributions))
+        stop = Event()
         with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1)) as pool:
-            for _ in pool.map(self._write, by_size):
-                pass
+            try:
+                for _ in pool.map(partial(self._write, stop=stop), by_size):
+                    pass
+            except Exception:
+                raise
+            except BaseException:
+                # The pool waits for those that have begun, which may be large.
+                stop.set()
+                raise
 
     def joined(self, layers: Sequence[Layer]) -> tuple[list[Layer], list[str]]:
         """The layers of one install, and what had to be done to them, in words.
@@ -132,12 +143,12 @@ class LayerStore:
             return path.with_name(_SEAL).read_bytes() == _seal(path)
         return False
 
-    def _write(self, layer: Layer) -> None:
+    def _write(self, layer: Layer, stop: Event) -> None:
         folder = self._shelf.new(LAYERS, _name(layer))
         wheels = [self._wheels.path(file) for each in layer.distributions for file in each.files]
         with tempfile.NamedTemporaryFile(dir=folder, prefix=NEW, delete=False) as out:
             try:
-                packing = _Packing(out)
+                packing = _Packing(out, stop)
                 files = archive.write(wheels, layer.python, cast("IO[bytes]", packing))
                 blob = packing.end()
                 out.flush()
@@ -164,13 +175,16 @@ def _one(layers: Sequence[Layer]) -> Layer:
 class _Packing:
     """Packs what is written to it, and says afterwards what came of it."""
 
-    def __init__(self, out: IO[bytes]) -> None:
+    def __init__(self, out: IO[bytes], stop: Event) -> None:
         self._out = out
+        self._stop = stop
         self._pack = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
         self._inner, self._outer = sha256(), sha256()
         self._size = 0
 
     def write(self, data: bytes) -> int:
+        if self._stop.is_set():
+            raise OSError(errno.EINTR, os.strerror(errno.EINTR))
         self._inner.update(data)
         self._put(self._pack.compress(data))
         return len(data)

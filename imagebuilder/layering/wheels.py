@@ -265,8 +265,8 @@ def _basic(login: str) -> str:
 
 
 def _other(file: DistributionFile, why: str) -> BuildError:
-    help = "is there a proxy or mirror in between? try again, or `imagebuilder lock --upgrade`"
-    return BuildError(Diagnostic("IB672", f"{file.name} is not what the index says: {why}", help=help))
+    help = "is there a proxy or mirror in between? try again; `imagebuilder lock` takes what the index says now"
+    return BuildError(Diagnostic("IB672", f"{file.name} is not what its index or lock says: {why}", help=help))
 
 
 def _why(error: Exception) -> str:

@@ -98,16 +98,25 @@ def _digest(value: object) -> str:
 
 
 def statements(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a requirements file with their numbers: continued ones as one, without comments and empty ones."""
+    """The lines of a requirements file with their numbers: continued ones as one, without comments and empty ones.
+
+    As pip reads them, which takes no line of a comment alone for continued.
+    """
     begun, first = "", 0
     for number, line in enumerate((*text.splitlines(), ""), 1):
         begun, first = begun + line, first or number
-        if begun.endswith("\\"):
+        if begun.endswith("\\") and not line.lstrip().startswith("#"):
             begun = begun[:-1] + " "
             continue
         if found := re.sub(r"(^|\s)#.*$", "", begun).strip():
             yield first, found
         begun, first = "", 0
+
+
+def joined(text: str) -> str:
+    """A requirements file with each statement on the line where it begins, and nothing else."""
+    found = dict(statements(text))
+    return "".join(f"{found.get(number, '')}\n" for number in range(1, max(found, default=0) + 1))
 
 
 @dataclass(frozen=True, slots=True)

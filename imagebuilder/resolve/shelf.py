@@ -55,8 +55,15 @@ class Shelf:
     def prune(self, most_bytes: int, older_than: float) -> None:
         """Remove what was used longest ago, until so many bytes are left; nothing happens while a build uses any."""
         with suppress(OSError):
-            kept = (Kept(path.stat().st_mtime, size_of(path), path) for path in self.items())
-            evict(self._folder / LOCK, kept, most_bytes, older_than)
+            evict(self._folder / LOCK, self._kept(), most_bytes, older_than)
+
+    def _kept(self) -> Iterator[Kept]:
+        for path in self.items():
+            # While nobody uses any, what is being written was left by a process that was killed.
+            left = [Kept(0.0, size_of(new), new, unwanted=True) for new in path.glob(f"{NEW}*")]
+            yield from left
+            size = size_of(path) - sum(each.size for each in left)
+            yield Kept(path.stat().st_mtime, size, path, unwanted=path.name.startswith(NEW))
 
     def items(self) -> Iterator[Path]:
         """What may go, each by itself."""

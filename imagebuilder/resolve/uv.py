@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from imagebuilder import command
 from imagebuilder.diagnostics import Diagnostic, EngineError
 from imagebuilder.ir.packages import Distribution, DistributionFile
-from imagebuilder.resolve.ask import Ask, Target
+from imagebuilder.resolve.ask import Ask, Target, joined, statements
 from imagebuilder.resolve.logins import Logins
 from imagebuilder.resolve.no_python import no_python
 
@@ -133,9 +133,9 @@ def resolve(
     logins = logins or Logins()
     with tempfile.TemporaryDirectory(prefix="imagebuilder-") as folder:
         # As with pip: what is there already stays where it fits, and makes nothing else older than it would be.
-        there = {name: known for name, version in _there(ask) if (known := _version(version)) is not None}
+        fixed = {name: known for name, its in there(ask) if (known := version(its)) is not None}
         out = Path(folder) / "pylock.toml"
-        if wanted := {**(prefer or {}), **{name: str(version) for name, version in there.items()}}:
+        if wanted := {**(prefer or {}), **{name: str(version) for name, version in fixed.items()}}:
             said = "".join(_preferred(*each) for each in wanted.items())
             out.write_text(f'lock-version = "1.0"\ncreated-by = "imagebuilder"\n{said}', encoding="utf-8")
         words = [
@@ -164,10 +164,13 @@ def resolve(
         found = [distribution(each, ask.target, hashes) for each in packages]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unresolved(WRONG, f"uv answered what cannot be read: {error}") from None
-    names = {name for name, _ in _there(ask)}
-    new = [each for each in found if each.name not in names or there.get(each.name) != _version(each.version)]
+    names = {name for name, _ in there(ask)}
+    new = [each for each in found if each.name not in names or fixed.get(each.name) != version(each.version)]
     if other := next((each.name for each in new if each.name in names), ""):
         raise Unresolved(OTHERS, f"it wants another {other} than is there", other)
+    # Pip takes no package without a hash once one has any, and says so; uv does.
+    if ask.best and hashes and (bare := next((each.name for each in new if each.name not in hashes), "")):
+        raise Unresolved(OTHERS, f"its requirements file demands hashes, and none of {bare}", bare)
     yanked = {match["what"]: match["why"] or "" for match in _YANKED.finditer(said)}
     return Answer(tuple(sorted(new, key=lambda each: each.name)), yanked)
 
@@ -190,7 +193,8 @@ def _words(ask: Ask, folder: Path, logins: Logins, metadata: Iterable[Metadata])
         yield "--prerelease=allow"
     for name, text in ask.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        # Pip goes on anywhere after a backslash, uv only between options.
+        (folder / name).write_text(joined(text) if ask.best else text, encoding="utf-8")
     for name, _ in ask.files[: ask.roots]:
         yield name
     if ask.packages or not ask.roots:
@@ -239,13 +243,13 @@ def _preferred(name: str, version: str) -> str:
     return f'[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{file}]\n'
 
 
-def _there(ask: Ask) -> Iterator[tuple[str, str]]:
+def there(ask: Ask) -> Iterator[tuple[str, str]]:
     for each in ask.there:
         name, _, version = each.partition("==")
         yield name, version
 
 
-def _version(text: str) -> Version | None:
+def version(text: str) -> Version | None:
     """None for what is none (PEP 440): what Debian builds may have such."""
     from packaging.version import InvalidVersion, Version
 
@@ -337,7 +341,7 @@ def demanded_hashes(texts: Iterator[str]) -> dict[str, set[str]]:
     """The SHA-256 that requirements files demand, by normalized name."""
     found: dict[str, set[str]] = {}
     for text in texts:
-        for line in text.replace("\\\n", " ").splitlines():
+        for _, line in statements(text):
             name = NAME.match(line)
             hashes = {match["digest"] for match in _HASH.finditer(line) if match["algorithm"] == "sha256"}
             if name and hashes:

@@ -196,7 +196,7 @@ def test_other_bytes_than_the_index_says(cli: Cli, home: Path, tmp_path: Path, n
     index.lies.add(index.add("demo", "1.0"))
     done = cli("build", "spec.py", "--name", name, cwd=(folder := write(tmp_path / "project", index, "demo")))
     assert done.code == 1, done.err
-    assert "error[IB672]: demo-1.0-py3-none-any.whl is not what the index says" in done.err
+    assert "error[IB672]: demo-1.0-py3-none-any.whl is not what its index or lock says" in done.err
     assert half_written(home) == [] and not list((home / "packages" / "wheels").rglob("*.whl"))
     index.lies.clear()
     assert cli("build", "spec.py", "--name", name, "--no-cache", cwd=folder).code == 0

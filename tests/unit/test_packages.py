@@ -25,6 +25,10 @@ def test_how_much_has_come_is_told_at_times(monkeypatch: pytest.MonkeyPatch) -> 
         now[0] += seconds
         on_bytes(more)
     assert told == ["fetching 3 packages (3.0 of 9.5 MB)", "fetching 3 packages (2.6 of 9.5 MB)"]
+    one = packages._told(1, 9.5, told.append)
+    now[0] += 1
+    one(100_000)
+    assert told[2:] == ["fetching 1 package (0.1 of 9.5 MB)"]
 
 
 def test_a_step_beside_the_build_may_say_more_meanwhile() -> None:

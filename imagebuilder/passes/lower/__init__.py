@@ -53,7 +53,7 @@ def lower(target: Stage, options: Options) -> Stage:
         for step in stage.steps:
             for op in _lowered(step, scope):
                 steps.append(Step(op, step.place, step.root if reads_local(op) else "", step.op))
-                scope.note(op)
+                scope.note(steps[-1])
         return replace(stage, steps=tuple(steps))
 
     return rewrite(target, change)

@@ -221,15 +221,16 @@ def _npm(command: str, scope: Scope, secrets: tuple[Secret, ...], *mounts: Mount
 
 def _pip(op: _Pip, scope: Scope, arguments: str, *mounts: Mount) -> Run:
     cached = _home_cache("/root/.cache/pip", scope, "shared")
-    # What uv makes has no pip, so the one below it installs there.
-    pip = f'PATH="${{PATH#{VENV}/bin:}}" python -m pip --python={VENV}' if _in_venv(scope) else "python -m pip"
+    # What uv makes has no pip, so the one below it installs there. Others may have put folders before it.
+    below = f'PATH="$(echo "$PATH" | sed s#{VENV}/bin:##)"'
+    pip = f"{below} python -m pip --python={VENV}" if _in_venv(scope) else "python -m pip"
     command = f"{_QUIET} {pip} install{_options(op)} {arguments}"
     return Run(command=script(command, trace=not op.secrets), mounts=(*cached, *mounts, *map(secret, op.secrets)))
 
 
 def _in_venv(scope: Scope) -> bool:
-    """Whether ``uv_sync`` has made the environment that comes first on PATH."""
-    return scope.variables.get("VIRTUAL_ENV") == VENV
+    """Whether ``uv_sync`` has made an environment that is on PATH; one of the author's own has its own pip."""
+    return scope.synced and f"{VENV}/bin" in scope.path
 
 
 def _options(op: _Pip, *, uv: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -58,12 +58,14 @@ class LockFile:
 
     def _packages(self, target: Stage, platform: str) -> tuple[Stage, list[Open]]:
         open: list[Open] = []
+        taken: set[tuple[str, str, str]] = set()
 
         def found(step: Step, ask: SystemAsk | Left, known: Sequence[AnswerT], kind: type[AnswerT]) -> AnswerT | None:
             answer = kind(ask.base, platform, _request(step, ask), _words(step, ask), left=_reason(ask))
             same = next((each for each in known if each.at == answer.at), None)
             if same is None:
-                open.append(Open(_difference(step, ask, answer, known), answer, step))
+                open.append(Open(_difference(step, ask, answer, known, taken), answer, step))
+            taken.add(answer.at)
             return None if isinstance(ask, Left) else same
 
         def install(step: Step, ask: Ask | Project | Left, ground: Ground) -> Install | None:
@@ -157,8 +159,14 @@ def image_refs(target: Stage) -> dict[str, None]:
     return {ref: None for ref in found if "@" not in ref}
 
 
-def _difference(step: Step, ask: SystemAsk | Left, wanted: Answer, known: Sequence[Answer]) -> str:
-    """How a request differs from the known one that is most like it."""
+def _difference(
+    step: Step,
+    ask: SystemAsk | Left,
+    wanted: Answer,
+    known: Sequence[Answer],
+    taken: Collection[tuple[str, str, str]],
+) -> str:
+    """How a request differs from the known one that is most like it, and answers none before it."""
     verb = (step.intent or step.op).verb
     if isinstance(ask, Left):
         what = " ".join(wanted.asked[:_SHOWN]) + (" …" if len(wanted.asked) > _SHOWN else "")
@@ -168,7 +176,8 @@ def _difference(step: Step, ask: SystemAsk | Left, wanted: Answer, known: Sequen
     if not rest:
         what = {LockedApt: "no Debian packages", LockedNpm: "no npm packages"}.get(type(wanted), "nothing")
         return f"it has {what} for {ask.base} on {platform}"
-    before = set(max(rest, key=lambda each: len(now & set(each.asked))).asked)
+    free = [asked for each in rest if (asked := set(each.asked)) == now or each.at not in taken]
+    before = max(free, key=lambda asked: len(now & asked), default=set[str]())
     said = [f"{word} is new" for word in sorted(now - before)] + [f"{word} is gone" for word in sorted(before - now)]
     return ", ".join(said) or "the options of a request, or what is installed before it, changed"
 

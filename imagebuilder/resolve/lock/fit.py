@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note
 from imagebuilder.ir.packages import Install
@@ -13,6 +14,9 @@ from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, marker_environment, statements, target_of
 from imagebuilder.resolve.ground import Ground, PythonOf
 from imagebuilder.resolve.pin import is_open
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 _FILE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S.*)")
 # Of the kernel that it runs on, which nobody knows here.
@@ -26,7 +30,8 @@ def check(plan: Stage, target: Stage, platform: str, python_of: PythonOf) -> Non
         target: the same, with the Pythons that they are for.
 
     Raises:
-        CompileError: one lacks a package that is asked for, or has wheels for another Python, at the lines that ask.
+        CompileError: one lacks a package that is asked for, or has another version of it, or wheels for another
+            Python; at the lines that ask.
     """
     locked = {step.planned for stage in ordered(plan) for step in stage.steps if is_open(step)}
     found: dict[Diagnostic, None] = {}
@@ -62,8 +67,15 @@ def _missing(step: Step, install: Install, ground: Ground) -> Iterator[Diagnosti
         return
     if not isinstance(ask, Ask):
         return
-    has = {each.name for each in install.distributions} | {each.partition("==")[0] for each in ask.there}
-    gone = {name: note for name, note in _wanted(ask) if name not in has}
+    has = dict(uv.there(ask)) | {each.name: each.version for each in install.distributions}
+    gone: dict[str, str] = {}
+    for name, versions, note in _wanted(ask):
+        if name not in has:
+            gone.setdefault(name, note)
+        elif not _contains(versions, has[name]):
+            message = f"{_verb(step)}: the lock has {name} {has[name]}, and asked for is {name}{versions}"
+            help = "`imagebuilder lock` of the target takes one that fits"
+            yield Diagnostic("IB674", message, step.place, (Note(note),) if note else (), help)
     if gone:
         message = f"{_verb(step)}: the lock has no {', '.join(gone)}"
         notes = tuple(Note(note) for note in gone.values() if note)
@@ -71,8 +83,16 @@ def _missing(step: Step, install: Install, ground: Ground) -> Iterator[Diagnosti
         yield Diagnostic("IB674", message, step.place, notes, help)
 
 
-def _wanted(ask: Ask) -> Iterator[tuple[str, str]]:
-    """The packages that have to be there, by normalized name, and the line of a file that asks for each.
+def _contains(versions: SpecifierSet, version: str) -> bool:
+    # What Debian builds may have a version that is none, with which nothing can be compared.
+    known = uv.version(version)
+    # As a text, 1.0 is not 1.0.0, which uv takes for it.
+    texts = any(each.operator == "===" for each in versions)
+    return known is None or texts or versions.contains(known, prereleases=True)
+
+
+def _wanted(ask: Ask) -> Iterator[tuple[str, SpecifierSet, str]]:
+    """What has to be there: a package by its normalized name, its versions, and the line of a file that asks for it.
 
     Whatever is not sure to be asked for is left out.
     """
@@ -89,7 +109,7 @@ def _wanted(ask: Ask) -> Iterator[tuple[str, str]]:
                 continue
         except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName, ValueError):
             continue
-        yield uv.normalized(said.name), note
+        yield uv.normalized(said.name), said.specifier, note
 
 
 def _requirements(ask: Ask) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ EOF
 ENV PATH="/opt/venv/bin:${PATH}" \
     VIRTUAL_ENV=/opt/venv
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=shared \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PATH="${PATH#/opt/venv/bin:}" python -m pip --python=/opt/venv install six
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PATH="$(echo "$PATH" | sed s#/opt/venv/bin:##)" python -m pip --python=/opt/venv install six
 RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/run/uv \
     --mount=type=cache,target=/root/.cache/uv,sharing=shared <<'EOF'
 set -ex

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import signal
 import tarfile
+import threading
+import time
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -131,6 +135,24 @@ def test_one_that_fails_leaves_the_others(home: Path) -> None:
     with pytest.raises(BuildError):
         LayerStore(home).write([good, bad])
     assert not LayerStore(home).path(bad).exists() and left_over(home) == []
+
+
+def test_who_interrupts_does_not_wait_for_a_large_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be waited for until its end, with all that is in it."""
+    pieces = 0
+
+    def endless(wheels: object, python: object, out: IO[bytes]) -> None:
+        nonlocal pieces
+        while pieces < 1_000_000:
+            pieces += out.write(b"x")
+            time.sleep(0.001)
+            if pieces == 100:  # By then, this thread is being waited for.
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    monkeypatch.setattr(archive, "write", endless)
+    with pytest.raises(KeyboardInterrupt):
+        LayerStore(home).write([layer(kept(home, "a"))])
+    assert pieces < 1_000_000 and left_over(home) == []
 
 
 @pytest.mark.parametrize("damaged", ["changed", "cut off", "emptied"])

@@ -134,7 +134,7 @@ def test_and_not_for_ever(server: Server, store: WheelStore) -> None:
 def test_other_bytes_are_refused(server: Server, store: WheelStore, home: Path, data: bytes) -> None:
     server.answers = [whole(data)]
     code, message = refused(store, server.file())
-    assert code == "IB672" and "not what the index says" in message
+    assert code == "IB672" and "not what its index or lock says" in message
     assert not [each for each in home.rglob("*") if each.is_file()]
 
 

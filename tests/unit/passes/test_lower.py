@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +253,46 @@ def test_uv_sync() -> None:
     assert env == Env(variables=(("PATH", expand("/opt/venv/bin:$PATH")), ("VIRTUAL_ENV", "/opt/venv")))
     checked = shlex.split(text(ops.UvSync(frozen=False)))
     assert "--locked" in checked and "--frozen" not in checked
+
+
+AFTER = [
+    ((), True),
+    ((ops.User(name="app"), ops.Env(variables=(("VIRTUAL_ENV", ""),))), True),
+    ((ops.Env(variables=(("PATH", expand("/app/bin:$PATH")),)),), True),
+    ((ops.Env(variables=(("PATH", "/app/bin:/opt/venv/bin:/usr/local/bin"),)),), True),
+    ((ops.Env(variables=(("PATH", "/usr/local/bin:/usr/bin"),)),), False),
+    ((ops.Env(variables=(("PATH", "/bin"),)), ops.Env(variables=(("PATH", expand("/app/bin:$PATH")),))), False),
+]
+
+
+@pytest.mark.parametrize(("between", "inside"), AFTER)
+def test_what_is_installed_after_uv_sync_is_where_path_finds_it(between: tuple[Op, ...], inside: bool) -> None:
+    below: ops.Base | Stage = BASE
+    for synced in ((ops.UvSync(), *between), between):
+        pip = run(*synced, ops.PipInstall(packages=("six",)), base=below)
+        uv = run(*synced, ops.UvPipInstall(packages=("six",)), base=below)
+        assert ("--python=/opt/venv" in str(pip.command), "--python=/opt/venv" in str(uv.command)) == (inside, inside)
+        assert ("--system" in str(uv.command)) is not inside
+        # The same above a stage that has it.
+        below = Stage(BASE, (Step(ops.UvSync()),))
+
+
+def test_the_pip_of_below_is_found_whatever_comes_before_it_on_path(tmp_path: Path) -> None:
+    for folder, name in (("below", "python"), ("opt/venv/bin", "python"), ("app", "other")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / name).write_text(f"#!/bin/sh\necho {folder} $*")
+        (tmp_path / folder / name).chmod(0o755)
+    command = text(ops.UvSync(), ops.PipInstall(packages=("six",))).replace("/opt/venv", f"{tmp_path}/opt/venv")
+    for before in ("", f"{tmp_path}/app:"):
+        path = f"{before}{tmp_path}/opt/venv/bin:{tmp_path}/below:/usr/bin:/bin"
+        done = subprocess.run(["/bin/sh", "-c", command], env={"PATH": path}, capture_output=True, text=True)
+        assert done.stdout == f"below -m pip --python={tmp_path}/opt/venv install six\n"
+
+
+def test_a_virtual_environment_of_the_authors_has_its_own_pip() -> None:
+    env = ops.Env(variables=(("PATH", expand("/opt/venv/bin:$PATH")), ("VIRTUAL_ENV", "/opt/venv")))
+    found = text(ops.RunCommands(commands=("python3 -m venv /opt/venv",)), env, ops.PipInstall(packages=("six",)))
+    assert "python -m pip install six" in found
 
 
 def test_a_virtual_environment_alone_is_that_of_an_empty_project() -> None:

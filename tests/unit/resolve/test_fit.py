@@ -88,6 +88,25 @@ def test_files_of_uv_count_as_well(home: Path, files: Path, monkeypatch: pytest.
     assert found.message == "uv_pip_install: the lock has no yarl, scipy, idna"
 
 
+def test_a_version_that_is_not_what_is_asked_for_is_told(
+    home: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where two locks were merged, one with the request and one with the package."""
+    (found,) = told(locked(base().pip_install("Six[x]>=2", "six"), home, monkeypatch, "six"), home)
+    assert (found.code, found.message) == ("IB674", "pip_install: the lock has six 1.0, and asked for is six>=2")
+    assert found.place is not None and "imagebuilder lock" in (found.help or "")
+    (files / "t.txt").write_text("attrs != 1.*  # not these\n")
+    image = base().pip_install_from_requirements(files / "r.txt")
+    (found,) = told(locked(image, home, monkeypatch, "six", "idna", "attrs"), home)
+    assert found.message.endswith("the lock has attrs 1.0, and asked for is attrs!=1.*")
+    assert [note.message for note in found.notes] == ["t.txt:1: attrs != 1.*"]
+    there = python(there=(("six", "1.0"), ("odd", "1.0really0.9")))
+    plan = locked(base().pip_install("six>=2", "odd>=2"), home, monkeypatch)
+    assert [each.message for each in told(plan, home, there)] == [
+        "pip_install: the lock has six 1.0, and asked for is six>=2"
+    ]
+
+
 def test_a_whole_lock_of_files_passes(home: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Constraints, and what is not for this Python, ask for nothing."""
     image = base().pip_install_from_requirements(files / "r.txt")
@@ -199,10 +218,46 @@ def test_nothing_is_missed_that_uv_itself_leaves_out(tmp_path: Path) -> None:
     packages = tuple(f"{name} ; {marker}" for name, marker in asked.items())
     ask = Ask(Target("3.12.4", "x86_64-manylinux_2_36"), packages, index_url=index.url)
     has = {each.name for each in uv.resolve(ask, tmp_path / "cache", None).distributions}
-    wanted = {name for name, _ in fit._wanted(ask)}
+    wanted = {name for name, _, _ in fit._wanted(ask)}
     assert [asked[name] for name in wanted - has] == [] and wanted and has != set(asked)
+
+
+VERSIONS = ["1.0.0", "1.0.post1", "1.5", "2.0rc1", "2.0", "2.0.1+local.7", "2.1.dev3", "3!0.1"]
+SPECIFIERS = [
+    "==1.0",
+    "===1.0",
+    "~=1.0",
+    "!=3!0.1",
+    "<2.0",
+    "<=2",
+    ">1.0,<2",
+    ">=1.0,!=1.5.*,<2",
+    "==2.*",
+    "==2.0.1",
+    "==2.0.1+local.7",
+    ">2.0,<3",
+    "==2.0rc1",
+    ">=2.1.dev1,<3",
+    ">=3!0",
+]
+
+
+def test_no_version_is_wrong_that_uv_itself_takes(tmp_path: Path) -> None:
+    index = Index(tmp_path / "index")
+    asked = {f"p{number}": specifier for number, specifier in enumerate(SPECIFIERS)}
+    for name in asked:
+        for version in VERSIONS:
+            index.wheel(name, version)
+    packages = tuple(f"{name}{specifier}" for name, specifier in asked.items())
+    for pre in (False, True):
+        ask = Ask(Target("3.12.4", "x86_64-manylinux_2_36"), packages, index_url=index.url, pre=pre)
+        has = {each.name: each.version for each in uv.resolve(ask, tmp_path / "cache", None).distributions}
+        wanted = {name: versions for name, versions, _ in fit._wanted(ask)}
+        assert set(has) == set(wanted) == set(asked)
+        assert [(asked[name], has[name]) for name in asked if not fit._contains(wanted[name], has[name])] == []
 
 
 def test_statements_of_a_file() -> None:
     text = "\n# a\na \\\n  # b\nb\\\r\n c # d\n--x=#1\ne\\"
     assert list(statements(text)) == [(3, "a"), (5, "b  c"), (7, "--x=#1"), (8, "e")]
+    assert list(statements("# C:\\\na \\\n # b \\\nc # d \\\ne\n")) == [(2, "a"), (4, "c")]

@@ -35,6 +35,7 @@ def of_file(folder: Path, text: str) -> list[str]:
         ("--prefer-binary\nsix\n", "--prefer-binary"),
         ("six --config-settings=a=b\n", "--config-settings"),
         ("six\n--no-index\n", "--no-index"),
+        ("# C:\\wheels\\\n--no-index\nsix\n", "--no-index"),
     ],
 )
 def test_an_option(tmp_path: Path, text: str, named: str) -> None:

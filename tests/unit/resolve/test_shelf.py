@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebuilder.resolve.shelf import ANSWERS, BUILT, LAYERS, UV, WHEELS, Answers, Shelf
+from imagebuilder.resolve.shelf import ANSWERS, BUILT, LAYERS, NEW, UV, WHEELS, Answers, Shelf
 
 DAY = 24 * 3600.0
 KINDS = (WHEELS, BUILT, LAYERS, ANSWERS, UV)
@@ -57,6 +57,20 @@ def test_what_is_used_again_stays(home: Path) -> None:
     Shelf(home).used(WHEELS, "a")
     Shelf(home).prune(1000, DAY)
     assert left(made) == [WHEELS, ANSWERS, UV]
+
+
+def test_what_a_killed_process_left_goes_and_costs_its_item_nothing(home: Path) -> None:
+    """However often such an item is used: its time would never come."""
+    made = fill(home, 10)
+    shelf = Shelf(home)
+    begun = [made[kind] / f"{NEW}a" for kind in (WHEELS, BUILT, LAYERS)] + [shelf.new(BUILT, f"{NEW}b")]
+    for path in begun:
+        (path / "some" if path.is_dir() else path).write_bytes(b"x" * 1000)
+    with shelf.using():
+        shelf.prune(50, 30 * DAY)
+        assert all(path.exists() for path in begun)
+    shelf.prune(50, 30 * DAY)
+    assert not any(path.exists() for path in begun) and left(made) == list(KINDS)
 
 
 def test_nothing_goes_while_somebody_uses_any(home: Path) -> None:

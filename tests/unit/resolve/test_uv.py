@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,26 @@ def test_a_hash_that_is_demanded(fake: Uv, tmp_path: Path) -> None:
     assert (error.kind, error.about) == (uv.OTHER_BYTES, "idna") and "idna 3.7" in error.said
 
 
+def test_pip_wants_a_hash_of_each_once_one_has_any(fake: Uv, tmp_path: Path) -> None:
+    """What is left to it ends with its own words. uv checks those that there are."""
+    fake.answer = 0, HEAD + IDNA, ""
+    ask = Ask(TARGET, files=(("0/r.txt", f"other==1 --hash=sha256:{SHA}\n"),), roots=1)
+    error = unresolved(tmp_path, ask)
+    assert (error.kind, error.about) == (uv.OTHERS, "idna") and "hashes" in error.said
+    assert len(resolve(tmp_path, replace(ask, best=False)).distributions) == 1
+    assert resolve(tmp_path, replace(ask, there=("idna==3.7",))).distributions == ()
+
+
+def test_uv_reads_a_file_as_pip_does_where_that_would(fake: Uv, tmp_path: Path) -> None:
+    fake.answer = 0, HEAD, ""
+    text = "# C:\\\r\nsix \\\r\n  >=1 # b \\\r\nattrs\r\nidna\r\n"
+    ask = Ask(TARGET, files=(("0/r.txt", text),), roots=1)
+    resolve(tmp_path, ask)
+    assert fake.files["0/r.txt"].splitlines() == ["", "six    >=1", "", "", "idna"]
+    resolve(tmp_path, replace(ask, best=False))
+    assert fake.files["0/r.txt"].splitlines() == text.splitlines()
+
+
 def test_a_version_that_is_none_is_not_said(fake: Uv, tmp_path: Path) -> None:
     """uv reads all of such a file or nothing. What would replace such a package is no answer."""
     fake.answer = 0, HEAD + IDNA, ""
@@ -331,3 +352,4 @@ def test_hashes_of_requirements_files() -> None:
     one = "a==1 --hash=sha256:1 --hash=md5:2\n# b==1 --hash=sha256:3\nc==1\n--hash=sha256:4\n"
     two = "A==1 --hash=sha256:5\nd[x]==1; python_version>'3' \\\n  --hash=sha256:6\n"
     assert uv.demanded_hashes(iter((one, two))) == {"a": {"1", "5"}, "d": {"6"}}
+    assert uv.demanded_hashes(iter((one, two.replace("\n", "\r\n")))) == {"a": {"1", "5"}, "d": {"6"}}

@@ -76,11 +76,27 @@ def test_pyproject_dependencies() -> None:
     assert START.pip_install_from_pyproject("files", ["dev"]).stage.steps[0].op.packages == ("pytest", "six")
 
 
+def test_extras_of_the_project_itself_are_those_of_the_file(files: Path) -> None:
+    """An index is not asked for them: what it has under that name is another project."""
+    (files / "pyproject.toml").write_text(
+        "[project]\nname = 'My_App'\ndependencies = ['six', 'my-apps[web]']\n[project.optional-dependencies]\n"
+        "all = ['my.app[web, dev-tools]', ' MY-APP[all] ']\nweb = ['flask', 'my-app[all]']\nDev_Tools = ['pytest']\n"
+    )
+    found = START.pip_install_from_pyproject("files", ["all"]).stage.steps[0].op.packages
+    assert found == ("flask", "my-apps[web]", "pytest", "six")
+
+
 @pytest.mark.parametrize(
     ("text", "extras", "code", "hint"),
     [
         ("[project]\nname='x'\n", "dev", "IB129", "no optional dependencies"),
         ("[project]\n[project.optional-dependencies]\ndevel=[]\n", "devl", "IB129", "did you mean 'devel'?"),
+        (
+            "[project]\nname='x'\ndependencies=['X[de]']\noptional-dependencies.dev=[]\n",
+            "",
+            "IB129",
+            "did you mean 'dev'?",
+        ),
         ("[project\n", "", "IB128", ""),
         ("project = 3\n", "", "IB128", ""),
         ("[project]\ndependencies = 'six'\n", "", "IB128", ""),
