@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,11 +134,20 @@ def _locked(found: Mapping[str, Any]) -> Locked:
 def _locked_apt(found: Mapping[str, Any]) -> LockedApt:
     packages = tuple(apt.package(_str(each)) for each in found.get("packages", ()))
     dependencies = tuple(apt.package(_str(each)) for each in found.get("dependencies", ()))
-    return LockedApt(*_asked(found), packages, dependencies, left=_left(found))
+    answer = LockedApt(*_asked(found), packages, dependencies, left=_left(found))
+    return _answering(answer, packages)
 
 
 def _locked_npm(found: Mapping[str, Any]) -> LockedNpm:
-    return LockedNpm(*_asked(found), tuple(_npm_package(each) for each in found.get("package", ())), left=_left(found))
+    packages = tuple(_npm_package(each) for each in found.get("package", ()))
+    return _answering(LockedNpm(*_asked(found), packages, left=_left(found)), packages)
+
+
+def _answering(answer: AnswerT, packages: Sequence[object]) -> AnswerT:
+    # An empty one would have the manager install what it likes. What the base has of Python's packages needs none.
+    if not packages and not answer.left:
+        raise ValueError(f"it has no packages for {' '.join(answer.asked)}")
+    return answer
 
 
 def _asked(found: Mapping[str, Any]) -> tuple[str, str, str, tuple[str, ...]]:

@@ -268,6 +268,7 @@ def test_read(tmp_path: Path) -> None:
         ("curl=8.1-2 [amd64]", "curl"),
         ("curl=8.1-2 [amd64]", "curl=8.1-2 --purge"),
         ("libcurl4=8.1-2 [amd64]", "; reboot"),
+        ('packages = [\n    "curl=8.1-2 [amd64]",\n]\n', ""),
         ('asked = [\n    "curl",\n]', ""),
         ('target = "app.py"', "target = 1"),
         ("[[install.package]]", "[install.package]"),

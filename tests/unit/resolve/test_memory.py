@@ -34,7 +34,7 @@ def test_an_answer_is_remembered(home: Path) -> None:
     Memory(home).keep(DIGEST, ())
     assert Memory(home).recall(DIGEST) == ()
     assert (home / "packages" / "answers").stat().st_mode & 0o077 == 0
-    assert [each.name for each in (home / "packages" / "answers").iterdir()] == ["a" * 64 + ".json"]
+    assert [each.name for each in (home / "packages" / "answers").iterdir()] == ["a" * 64 + "-2.json"]
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def test_an_answer_is_remembered(home: Path) -> None:
 )
 def test_a_damaged_answer_is_none(home: Path, damage: bytes) -> None:
     Memory(home).keep(DIGEST, ANSWER)
-    (home / "packages" / "answers" / ("a" * 64 + ".json")).write_bytes(damage)
+    (home / "packages" / "answers" / ("a" * 64 + "-2.json")).write_bytes(damage)
     assert Memory(home).recall(DIGEST) is None
 
 
 @pytest.mark.parametrize(("field", "value"), [("url", "https://h/a%2F..%2F..%2Fb.whl"), ("sha256", "../../x")])
 def test_no_answer_leads_out_of_the_store(home: Path, field: str, value: str) -> None:
     Memory(home).keep(DIGEST, ANSWER)
-    path = home / "packages" / "answers" / ("a" * 64 + ".json")
+    path = home / "packages" / "answers" / ("a" * 64 + "-2.json")
     found = json.loads(path.read_text())
     found[0]["files"][0][field] = value
     path.write_text(json.dumps(found))
@@ -86,7 +86,7 @@ def test_a_name_that_stands_twice_counts_once(home: Path) -> None:
 
 
 def test_a_folder_in_the_way_fails_nothing(home: Path) -> None:
-    for name in ("order.json", "a" * 64 + ".json"):
+    for name in ("order.json", "a" * 64 + "-2.json"):
         (home / "packages" / "answers" / name).mkdir(parents=True)
     Memory(home).keep(DIGEST, ANSWER)
     assert Memory(home).recall(DIGEST) is None and order(Memory(home).ordered(ANSWER)) == "bac"
