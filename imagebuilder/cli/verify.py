@@ -45,6 +45,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     target = load_one(arguments)
     client = Client()
     name = arguments.name or target.name
+    if arguments.name is None and client.store.named(name) is None:
+        help = f"`imagebuilder build {arguments.target}` first, or give the --name that it was built under"
+        raise CompileError(Diagnostic("IB702", f"no snapshot is called {name!r}, as this target is", help=help))
     before = client.snapshot.get(name)
     lock = read_lock(arguments, target)
     plan = compile(target.image, platform=arguments.platform, build_args=target.build_args, lock=lock)

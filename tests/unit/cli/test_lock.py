@@ -136,6 +136,12 @@ def test_a_snapshot_of_something_else_is_not_built_again_to_say_so(cli: Run, mac
     assert len(machine.engine.requests) == before
 
 
+def test_who_built_it_under_another_name_is_told_how_to_say_that(cli: Run, spec: Path) -> None:
+    assert cli("build", "app.py", "--name", "other").code == 0
+    done = cli("verify", "app.py")
+    assert done.code == 2 and "IB702" in done.err and "--name" in done.err
+
+
 def test_an_image_of_another_platform_is_not_locked_for_this(
     cli: Run, machine: Machine, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
