@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from threading import Lock
 
@@ -13,14 +14,16 @@ from imagebuilder.backends.dockerfile import lay_out
 from imagebuilder.compiler import Plan
 from imagebuilder.engine.protocol import Engine, LogEvent, OnEvent, WarningEvent
 from imagebuilder.from_source import FromSource
-from imagebuilder.ir.packages import Layer
+from imagebuilder.ir.packages import Distribution, Layer
 from imagebuilder.ir.stage import Stage, Step, ordered, rewrite
 from imagebuilder.layering import oci
 from imagebuilder.layering.layers import LayerStore
 from imagebuilder.options import BuildOptions
 from imagebuilder.pythons import Pythons
-from imagebuilder.resolve import sources
+from imagebuilder.resolve import sources, uv
+from imagebuilder.resolve.lock import fit
 from imagebuilder.resolve.resolver import LeftOut, Resolver, logins_of, requests, verb
+from imagebuilder.resolve.sources import NotHere, metadata
 from imagebuilder.steps import beside
 from imagebuilder.store import Store
 
@@ -49,6 +52,13 @@ def _told(count: int, megabytes: float, say: Callable[[str], None]) -> Callable[
 
 def _packages(count: int) -> str:
     return "1 package" if count == 1 else f"{count} packages"
+
+
+def _said(archives: LayerStore, each: Distribution) -> uv.Metadata | None:
+    """What a package says of itself, where its wheel is here."""
+    with suppress(NotHere):
+        return metadata(archives.wheel(each.files[0]), each.name, each.version)
+    return None
 
 
 def _layers(plan: Plan) -> list[Layer]:
@@ -118,6 +128,7 @@ def at_hand(
             megabytes = sum(file.size for file in missing) / 1e6
             with beside(f"fetching {_packages(len(missing))} ({megabytes:.1f} MB)", on_event) as say:
                 archives.fetch(missing, _told(len(missing), megabytes, say))
+        fit.check_requirements(plan.stage, with_wheels, plan.platform, pythons.of, partial(_said, archives))
         archives.write(layers)
         resolved = replace(resolved, stage=_joined(resolved.stage, archives, on_event))
         archives.write(_layers(resolved))

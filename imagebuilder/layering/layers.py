@@ -82,6 +82,10 @@ class LayerStore:
         """
         self._wheels.fetch(files, on_bytes)
 
+    def wheel(self, file: DistributionFile) -> Path:
+        """Where a wheel is, once it was fetched."""
+        return self._wheels.path(file)
+
     def write(self, layers: Iterable[Layer]) -> None:
         """Have the archives of all of these, whose wheels are here.
 

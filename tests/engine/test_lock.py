@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 import urllib.request
 from pathlib import Path
@@ -52,6 +53,12 @@ def test_what_is_locked_is_what_is_installed(cli: Cli, client: Client, spec: Pat
     cli("lock", spec)
     assert spec.with_name("web.lock").read_text() == text
     assert cli("build", spec, "--locked", "--json").json["reused"]
+    # As after a merge by hand that lost what a package requires.
+    block = re.search(r'\n\[\[install.package\]\]\nname = "werkzeug"\n(.+\n)+', text)
+    assert block is not None
+    spec.with_name("web.lock").write_text(text.replace(block[0], "").replace('    "werkzeug",\n', ""))
+    refused = cli("build", spec, "--locked")
+    assert refused.code == 2 and "error[IB674]" in refused.err and "requires: werkzeug>=" in refused.err
 
 
 def test_an_edit_shows_and_what_still_fits_stays(cli: Cli, spec: Path) -> None:

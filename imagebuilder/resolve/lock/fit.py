@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from imagebuilder.diagnostics import CompileError, Diagnostic, Note
-from imagebuilder.ir.packages import Install
+from imagebuilder.ir.packages import Distribution, Install
 from imagebuilder.ir.stage import Stage, Step, ordered
 from imagebuilder.resolve import uv
 from imagebuilder.resolve.ask import Ask, marker_environment, statements, target_of
@@ -16,7 +16,10 @@ from imagebuilder.resolve.ground import Ground, PythonOf
 from imagebuilder.resolve.pin import is_open
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
+
+SaidOf = Callable[["Distribution"], "uv.Metadata | None"]
 
 _FILE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S.*)")
 # Of the kernel that it runs on, which nobody knows here.
@@ -33,18 +36,56 @@ def check(plan: Stage, target: Stage, platform: str, python_of: PythonOf) -> Non
         CompileError: one lacks a package that is asked for, or has another version of it, or wheels for another
             Python; at the lines that ask.
     """
-    locked = {step.planned for stage in ordered(plan) for step in stage.steps if is_open(step)}
     found: dict[Diagnostic, None] = {}
+    for step, install, ask in _locked(plan, target, platform, python_of):
+        found |= dict.fromkeys(_for_others(step, install, platform))
+        if ask is not None:
+            found |= dict.fromkeys(_missing(step, install, ask))
+    if found:
+        raise CompileError(list(found))
+
+
+def check_requirements(plan: Stage, target: Stage, platform: str, python_of: PythonOf, said: SaidOf) -> None:
+    """The same of what the packages require in their turn.
+
+    Args:
+        said: what a wheel says of itself; None where it is not here, of which nothing is checked.
+
+    Raises:
+        CompileError: what one requires is missing, or another version of it is there; at the lines that ask.
+    """
+    found: dict[Diagnostic, None] = {}
+    for step, install, ask in _locked(plan, target, platform, python_of):
+        if ask is not None and (unmet := list(_unmet(install, ask, said))):
+            message = f"{_verb(step)}: the lock does not have what {unmet[0]}"
+            help = "`imagebuilder lock` of the target adds what is missing"
+            found[Diagnostic("IB674", message, step.place, tuple(map(Note, unmet[1:])), help)] = None
+    if found:
+        raise CompileError(list(found))
+
+
+def _locked(
+    plan: Stage, target: Stage, platform: str, python_of: PythonOf
+) -> Iterator[tuple[Step, Install, Ask | None]]:
+    """The installs of a lock, and what each answers, where that can be told."""
+    locked = {step.planned for stage in ordered(plan) for step in stage.steps if is_open(step)}
     for stage in ordered(target):
         if not any(step.planned in locked for step in stage.steps):
             continue
         ground = Ground(stage.base, platform, python_of)
         for step in stage.steps:
             if step.planned in locked and isinstance(step.op, Install):
-                found |= dict.fromkeys((*_for_others(step, step.op, platform), *_missing(step, step.op, ground)))
+                yield step, step.op, _asked(step, ground)
             ground.note(step)
-    if found:
-        raise CompileError(list(found))
+
+
+def _asked(step: Step, ground: Ground) -> Ask | None:
+    # Without the base's Python, nobody knows what is there already.
+    try:
+        ask = ground.asked(step) if ground.python is not None else None
+    except (OSError, UnicodeDecodeError):  # A file that went since the key was made.
+        return None
+    return ask if isinstance(ask, Ask) else None
 
 
 def _for_others(step: Step, install: Install, platform: str) -> Iterator[Diagnostic]:
@@ -59,21 +100,19 @@ def _for_others(step: Step, install: Install, platform: str) -> Iterator[Diagnos
         yield Diagnostic("IB674", message, step.place, help=help)
 
 
-def _missing(step: Step, install: Install, ground: Ground) -> Iterator[Diagnostic]:
-    # Without the base's Python, nobody knows what is there already.
-    try:
-        ask = ground.asked(step) if ground.python is not None else None
-    except (OSError, UnicodeDecodeError):  # A file that went since the key was made.
-        return
-    if not isinstance(ask, Ask):
-        return
-    has = dict(uv.there(ask)) | {each.name: each.version for each in install.distributions}
+def _has(install: Install, ask: Ask) -> dict[str, str]:
+    return dict(uv.there(ask)) | {each.name: each.version for each in install.distributions}
+
+
+def _missing(step: Step, install: Install, ask: Ask) -> Iterator[Diagnostic]:
+    has = _has(install, ask)
     gone: dict[str, str] = {}
-    for name, versions, note in _wanted(ask):
+    for wanted, note in _wanted(ask):
+        name = uv.normalized(wanted.name)
         if name not in has:
             gone.setdefault(name, note)
-        elif not _contains(versions, has[name]):
-            message = f"{_verb(step)}: the lock has {name} {has[name]}, and asked for is {name}{versions}"
+        elif not _contains(wanted.specifier, has[name]):
+            message = f"{_verb(step)}: the lock has {name} {has[name]}, and asked for is {name}{wanted.specifier}"
             help = "`imagebuilder lock` of the target takes one that fits"
             yield Diagnostic("IB674", message, step.place, (Note(note),) if note else (), help)
     if gone:
@@ -81,6 +120,28 @@ def _missing(step: Step, install: Install, ground: Ground) -> Iterator[Diagnosti
         notes = tuple(Note(note) for note in gone.values() if note)
         help = "`imagebuilder lock` of the target adds what is missing"
         yield Diagnostic("IB674", message, step.place, notes, help)
+
+
+def _unmet(install: Install, ask: Ask, said: SaidOf) -> Iterator[str]:
+    """What each package requires that is not there, as ``flask 3.1.0 requires: werkzeug>=3.1``."""
+    has, new = _has(install, ask), {each.name: each for each in install.distributions}
+    environment = marker_environment(ask.target)
+    waiting = [(name, "") for name in new]
+    waiting += [(uv.normalized(wanted.name), extra) for wanted, _ in _wanted(ask) for extra in wanted.extras]
+    seen = set(waiting)
+    while waiting:
+        name, extra = waiting.pop(0)
+        if name not in new or (metadata := said(new[name])) is None:
+            continue
+        for text in metadata.requires:
+            if (wanted := _applies(text, {**environment, "extra": extra})) is None:
+                continue
+            other = uv.normalized(wanted.name)
+            if other not in has or not _contains(wanted.specifier, has[other]):
+                yield f"{name} {has[name]} requires: {other}{wanted.specifier}"
+            for more in {(other, each) for each in wanted.extras} - seen:
+                seen.add(more)
+                waiting.append(more)
 
 
 def _contains(versions: SpecifierSet, version: str) -> bool:
@@ -91,25 +152,28 @@ def _contains(versions: SpecifierSet, version: str) -> bool:
     return known is None or texts or versions.contains(known, prereleases=True)
 
 
-def _wanted(ask: Ask) -> Iterator[tuple[str, SpecifierSet, str]]:
-    """What has to be there: a package by its normalized name, its versions, and the line of a file that asks for it.
+def _wanted(ask: Ask) -> Iterator[tuple[Requirement, str]]:
+    """What has to be there, and the line of a file that asks for it."""
+    environment = marker_environment(ask.target)
+    for text, note in _requirements(ask):
+        if (wanted := _applies(text, environment)) is not None:
+            yield wanted, note
 
-    Whatever is not sure to be asked for is left out.
-    """
+
+def _applies(text: str, environment: dict[str, str]) -> Requirement | None:
+    """A requirement; None where it is not sure to be one in this environment."""
     from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
     from packaging.requirements import InvalidRequirement, Requirement
 
-    environment = marker_environment(ask.target)
-    for text, note in _requirements(ask):
-        try:
-            said = Requirement(text)
-            if said.marker is not None and (
-                _OF_THE_MACHINE.search(str(said.marker)) or not said.marker.evaluate(environment)
-            ):
-                continue
-        except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName, ValueError):
-            continue
-        yield uv.normalized(said.name), said.specifier, note
+    try:
+        said = Requirement(text)
+        if said.marker is not None and (
+            _OF_THE_MACHINE.search(str(said.marker)) or not said.marker.evaluate(environment)
+        ):
+            return None
+    except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName, ValueError):
+        return None
+    return said
 
 
 def _requirements(ask: Ask) -> Iterator[tuple[str, str]]:

@@ -218,7 +218,7 @@ def test_nothing_is_missed_that_uv_itself_leaves_out(tmp_path: Path) -> None:
     packages = tuple(f"{name} ; {marker}" for name, marker in asked.items())
     ask = Ask(Target("3.12.4", "x86_64-manylinux_2_36"), packages, index_url=index.url)
     has = {each.name for each in uv.resolve(ask, tmp_path / "cache", None).distributions}
-    wanted = {name for name, _, _ in fit._wanted(ask)}
+    wanted = {each.name for each, _ in fit._wanted(ask)}
     assert [asked[name] for name in wanted - has] == [] and wanted and has != set(asked)
 
 
@@ -252,9 +252,54 @@ def test_no_version_is_wrong_that_uv_itself_takes(tmp_path: Path) -> None:
     for pre in (False, True):
         ask = Ask(Target("3.12.4", "x86_64-manylinux_2_36"), packages, index_url=index.url, pre=pre)
         has = {each.name: each.version for each in uv.resolve(ask, tmp_path / "cache", None).distributions}
-        wanted = {name: versions for name, versions, _ in fit._wanted(ask)}
+        wanted = {each.name: each.specifier for each, _ in fit._wanted(ask)}
         assert set(has) == set(wanted) == set(asked)
         assert [(asked[name], has[name]) for name in asked if not fit._contains(wanted[name], has[name])] == []
+
+
+REQUIRES = {
+    "app": ("web[Fast_Er]>=1", "old ; python_version < '3'", "tests ; extra == 'dev'"),
+    "web": ("core~=1.0", "quick ; extra == 'fast-er'", "other ; extra == 'more'", "far @ https://h.example/far.whl"),
+    "core": ("pip>=20", "kernel ; platform_release < '1'", "not a requirement"),
+    "quick": ("web[more] ; sys_platform == 'win32'", "app"),
+}
+WHOLE = ("app", "web", "core", "quick", "far")
+
+
+def unmet(plan: Plan, requires: dict[str, tuple[str, ...]], home: Path) -> list[Diagnostic]:
+    def said(each: Distribution) -> uv.Metadata | None:
+        return uv.Metadata(each.name, each.version, requires[each.name]) if each.name in requires else None
+
+    resolved = Resolver(home, lambda base: THERE).resolved(plan)
+    try:
+        fit.check_requirements(plan.stage, resolved.stage, PLATFORM, lambda base: THERE, said)
+    except CompileError as error:
+        return list(error.diagnostics)
+    return []
+
+
+@pytest.mark.parametrize("gone", [None, *WHOLE[1:]])
+def test_what_packages_require_in_their_turn_is_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch, gone: str | None
+) -> None:
+    """Extras, conditions and what the base has are seen; what cannot be told, as of the kernel, is passed over."""
+    names = [name for name in WHOLE if name != gone]
+    plan = locked(base().pip_install("app"), home, monkeypatch, *names)
+    found = unmet(plan, REQUIRES, home)
+    assert [each.code for each in found] == (["IB674"] if gone else [])
+    if gone is not None:
+        assert f" requires: {gone}" in found[0].message and found[0].place == plan.stage.steps[0].place
+
+
+def test_another_version_than_a_package_requires_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = locked(base().pip_install("one"), home, monkeypatch, "one", "two")
+    (found,) = unmet(plan, {"one": ("two>=3", "three")}, home)
+    assert found.message == "pip_install: the lock does not have what one 1.0 requires: two>=3"
+    assert [note.message for note in found.notes] == ["one 1.0 requires: three"]
+
+
+def test_of_wheels_that_are_not_here_nothing_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert unmet(locked(base().pip_install("app"), home, monkeypatch, "app"), {}, home) == []
 
 
 def test_statements_of_a_file() -> None:
