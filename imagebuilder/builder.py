@@ -93,6 +93,8 @@ class Build:
             lock(store.lock_path(plan.key), self._waiting, self._following(Follower.of_key(store, plan.key))) as held,
         ):
             self._still()
+            # What a build of this key left that was killed once its image was there: nothing else may be built now.
+            shutil.rmtree(store.home / "staging" / store.lock_path(plan.key).name, ignore_errors=True)
             # Looked for first: the new row takes the place of the name's last one, which may be the one to reuse.
             fresh = self._refreshed()
             anew = self._options.no_cache or (fresh is not None and fresh.stale)

@@ -110,6 +110,14 @@ def test_an_image_that_is_there_is_reused(bench: Bench) -> None:
     assert bench.store.get("app").seconds == first.seconds
 
 
+def test_what_a_killed_build_left_goes_where_nothing_is_left_to_build(bench: Bench) -> None:
+    """It may have been killed once its snapshot was there, and before its files were removed."""
+    key = bench.build().key
+    left = bench.store.home / "staging" / bench.store.lock_path(key).name
+    (left / "main").mkdir(parents=True)
+    assert bench.build().reused and not left.exists()
+
+
 def test_it_is_reused_under_another_name(bench: Bench) -> None:
     first = bench.build()
     second = bench.build(name="other:1")
